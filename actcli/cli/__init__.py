@@ -1,0 +1,116 @@
+"""The command line: parse, call, render. One module per command, imported when it is asked for.
+
+No module here imports NumPy or rich at its top: `--help`, `--version` and shell completion start at
+once.
+"""
+
+import errno
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from enum import IntEnum
+from typing import Any
+
+import click
+
+from actcli import __version__
+from actcli.errors import ActcliError, UsageError
+from actcli.registry import unknown_name
+
+
+class ExitStatus(IntEnum):
+    """What the exit code says."""
+
+    OK = 0
+    FAILED = 1
+    USAGE = 2
+    FINDING = 3
+    INTERRUPTED = 130
+    TERMINATED = 143
+
+
+class Commands(click.Group):
+    """The commands, by name; each is the attribute of that name in the module of that name."""
+
+    names = ("train", "softmax")
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.names)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Load a command.
+
+        Raises:
+            UsageError: there is none of that name; the message gives the nearest.
+        """
+        if cmd_name not in self.names:
+            raise unknown_name("command", cmd_name, self.names)
+        module = importlib.import_module(f"actcli.cli.{cmd_name}")
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        **extra: Any,
+    ) -> Any:
+        """Run, and turn each error of the user's into one or two lines and an exit code."""
+        run = super().main
+        if not standalone_mode:
+            return run(args, prog_name, complete_var, standalone_mode=False, **extra)
+        try:
+            status = run(args, prog_name, complete_var, standalone_mode=False, **extra)
+            sys.stdout.flush()
+        except ActcliError as error:
+            complain(str(error))
+            status = ExitStatus.USAGE if isinstance(error, UsageError) else ExitStatus.FAILED
+        except click.exceptions.NoArgsIsHelpError as error:
+            error.show()
+            status = ExitStatus.USAGE
+        except click.ClickException as error:
+            complain(explain(error))
+            status = error.exit_code
+        except click.Abort:
+            complain("interrupted")
+            status = ExitStatus.INTERRUPTED
+        except OSError as error:
+            if error.filename is None and error.errno != errno.ENOSPC:
+                raise
+            discard_stdout()
+            complain(f"{error.filename or 'standard output'}: {error.strerror}")
+            status = ExitStatus.FAILED
+        sys.exit(status if isinstance(status, int) else ExitStatus.OK)
+
+
+def complain(message: str) -> None:
+    """Tell a user's mistake on stderr."""
+    label = "Error:"
+    if sys.stderr.isatty() and not os.environ.get("NO_COLOR"):
+        label = click.style(label, fg="red", bold=True)
+    click.echo(f"{label} {message}", err=True)
+
+
+def explain(error: click.ClickException) -> str:
+    """Click's own message, and where to read what is allowed."""
+    message = error.format_message().rstrip()
+    if isinstance(error, click.UsageError) and error.ctx is not None:
+        return f"{message} See '{error.ctx.command_path} --help'."
+    return message
+
+
+def discard_stdout() -> None:
+    """Keep Python's shutdown from failing once more to flush what stdout did not take."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, prog_name="actcli")
+def main() -> None:
+    """Train multilayer perceptrons on MNIST in plain NumPy, and see what goes wrong inside."""

@@ -1,0 +1,1 @@
+"""The mathematics of a multilayer perceptron, in NumPy alone: no files, no printing, no clock."""

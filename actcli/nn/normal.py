@@ -1,0 +1,54 @@
+"""The distribution function Φ of the standard normal for arrays, which NumPy lacks and GELU needs.
+
+Φ(z) = ½ + ½ erf(z/√2), and (Φ(z) - ½) / z is an even, smooth function: a polynomial in z² reaches
+it to rounding up to a limit, beyond which Φ is 0 or 1 to rounding. The polynomial interpolates the
+standard library's `math.erf` at Chebyshev points (Trefethen, Approximation Theory and Approximation
+Practice, chapters 2 and 8).
+"""
+
+import functools
+import math
+
+import numpy as np
+from numpy.polynomial import chebyshev
+
+from actcli.nn.arrays import Array
+
+# By dtype: where Φ has reached 0 and 1, and the degree that leaves an error of rounding alone.
+LIMIT_AND_DEGREE = {"float32": (5.5, 16), "float64": (8.5, 36)}
+
+
+def distribution(z: Array, out: Array, work: Array) -> None:
+    """Write Φ(z) to `out`, within 2e-7 in float32 and 1e-13 in float64.
+
+    Args:
+        z: any shape.
+        out, work: of the same shape; `work` is scratch.
+    """
+    limit, degree = LIMIT_AND_DEGREE[z.dtype.name]
+    highest, *lower = _coefficients(limit, degree)
+    np.clip(z, -limit, limit, out=work)
+    work *= work
+    work *= 2 / limit**2
+    work -= 1
+    out.fill(highest)
+    for coefficient in lower:  # Horner's rule
+        out *= work
+        out += coefficient
+    np.clip(z, -limit, limit, out=work)
+    out *= work
+    out += 0.5
+
+
+@functools.cache
+def _coefficients(limit: float, degree: int) -> tuple[float, ...]:
+    """Of (Φ(z) - ½) / z as a polynomial in u = 2 z²/limit² - 1, highest power first."""
+
+    def ratio(u: float) -> float:
+        z = limit * math.sqrt(max(0.0, (u + 1) / 2))
+        return 0.5 * math.erf(z * math.sqrt(0.5)) / z if z > 0 else 1 / math.sqrt(2 * math.pi)
+
+    points = chebyshev.chebpts1(degree + 1)
+    ratios = np.array([ratio(float(u)) for u in points])
+    powers = chebyshev.cheb2poly(chebyshev.chebfit(points, ratios, degree))
+    return tuple(float(coefficient) for coefficient in powers[::-1])
