@@ -61,8 +61,8 @@ class Registry(Mapping[str, T]):
 
 
 @functools.cache
-def declared_names(module: str) -> tuple[str, ...]:
-    """The names that a module registers, read from its text without importing it.
+def declared_names(module: str, table: str) -> tuple[str, ...]:
+    """The names that a module enters in one of its tables, read from its text without importing it.
 
     Help and shell completion list names; importing the module would import NumPy, which takes
     longer than all the rest. A test holds this to be what the registries say.
@@ -71,7 +71,7 @@ def declared_names(module: str) -> tuple[str, ...]:
     if spec is None or spec.origin is None:
         raise ModuleNotFoundError(module)
     source = Path(spec.origin).read_text(encoding="utf-8")
-    return tuple(re.findall(r'^@[A-Z_]+\.register\("([^"]+)"\)', source, re.MULTILINE))
+    return tuple(re.findall(rf'^@{table}\.register\("([^"]+)"\)', source, re.MULTILINE))
 
 
 def nearest(name: str, names: Iterable[str]) -> str | None:

@@ -6,6 +6,7 @@ once.
 
 import errno
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -62,9 +63,11 @@ class Commands(click.Group):
         run = super().main
         if not standalone_mode:
             return run(args, prog_name, complete_var, standalone_mode=False, **extra)
+        show_all_characters()
         try:
             status = run(args, prog_name, complete_var, standalone_mode=False, **extra)
-            sys.stdout.flush()
+            if sys.stdout is not None:
+                sys.stdout.flush()
         except ActcliError as error:
             complain(str(error))
             status = ExitStatus.USAGE if isinstance(error, UsageError) else ExitStatus.FAILED
@@ -77,6 +80,9 @@ class Commands(click.Group):
         except click.Abort:
             complain("interrupted")
             status = ExitStatus.INTERRUPTED
+        except BrokenPipeError:  # nobody reads on: Click sees it during the run, but not at the end
+            discard_stdout()
+            status = ExitStatus.FAILED
         except OSError as error:
             if error.filename is None and error.errno != errno.ENOSPC:
                 raise
@@ -100,6 +106,12 @@ def explain(error: click.ClickException) -> str:
     if isinstance(error, click.UsageError) and error.ctx is not None:
         return f"{message} See '{error.ctx.command_path} --help'."
     return message
+
+
+def show_all_characters() -> None:
+    """Have stdout write what its encoding lacks as an escape (é as \\xe9) instead of failing."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def discard_stdout() -> None:

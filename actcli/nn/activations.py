@@ -197,13 +197,14 @@ class GELU(Activation):
     formula = "z Φ(z), Φ the normal distribution function"
     summary = "A smooth ReLU: z is kept with the probability that a standard normal stays below it."
     range = (-0.16997120747990369, INFINITY)
-    bound = 1.1289042406103873  # at z = √2
+    bound = 1.1289041451851548  # at z = √2
     initializer = "he-normal"
     source = "Hendrycks, Gimpel, Gaussian Error Linear Units (2016), section 2"
 
     def value(self, z: Array, out: Array, work: Array) -> None:
         normal.distribution(z, out, work)
-        out *= z
+        np.maximum(z, -10, out=work)  # what rounding leaves of Φ must not be blown up by a large z
+        out *= work
 
     def derivative(self, z: Array, y: Array, out: Array, work: Array) -> None:
         normal.distribution(z, out, work)  # Φ(z) + z φ(z)
@@ -221,7 +222,7 @@ class SiLU(Activation):
     formula = "z σ(z)"
     summary = "A smooth ReLU, z times its own sigmoid; also called swish."
     range = (-0.27846454276107374, INFINITY)
-    bound = 1.0998393194450457  # at z = 2.3994
+    bound = 1.0998393201288669  # at z = 2.3994
     initializer = "he-normal"
     source = "Elfwing, Uchibe, Doya, Neural Networks 107 (2018), section 2"
 
@@ -259,8 +260,8 @@ class Softplus(Activation):
 class Mish(Activation):
     formula = "z tanh(softplus(z))"
     summary = "A smooth ReLU like silu, with tanh of softplus as its gate."
-    range = (-0.3088434128871985, INFINITY)
-    bound = 1.0884982  # at z = 1.4906
+    range = (-0.3088434130172504, INFINITY)
+    bound = 1.0884981612517279  # at z = 1.4906
     initializer = "he-normal"
     source = "Misra, Mish (BMVC 2020), section 3"
 

@@ -8,8 +8,8 @@
 equations BP1 to BP4.) Rows are examples; y is what a layer receives, and a prime marks what follows
 it. The last layer gives scores: its link belongs to the loss.
 
-All parameters are one vector, weights of every layer first, then the biases of every layer; what the
-layers use are views of it. So is the gradient, and whatever an optimizer remembers.
+All parameters are one vector, weights of every layer first, then the biases of every layer; what
+the layers use are views of it. So is the gradient, and whatever an optimizer remembers.
 """
 
 from collections.abc import Sequence

@@ -1,0 +1,111 @@
+"""Options for the keys of the configuration: each key has one, made from its declaration."""
+
+from typing import Any
+
+import click
+from click.shell_completion import CompletionItem
+
+from actcli.training.config import KEYS, Key, toml_value
+from actcli.training.kinds import Kind, Switch
+from actcli.training.settings import Setting, find_config, lessons, parse_assignment, read_toml
+
+
+class KindType(click.ParamType[Any]):
+    """Click's view of a kind of value."""
+
+    def __init__(self, kind: Kind) -> None:
+        self.kind = kind
+        self.name = kind.metavar
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            return self.kind.parse(value) if isinstance(value, str) else value
+        except ValueError as error:
+            self.fail(f"must be {error}", param, ctx)
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        # After a comma the next value of a list is completed.
+        done, comma, last = incomplete.rpartition(",")
+        return [
+            CompletionItem(f"{done}{comma}{name}")
+            for name in self.kind.completions()
+            if name.startswith(last)
+        ]
+
+
+class ConfigType(click.ParamType[str]):
+    """A configuration file, or the name of a lesson."""
+
+    name = "CONFIG"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        names = [CompletionItem(name) for name in lessons() if name.startswith(incomplete)]
+        return [*names, CompletionItem(incomplete, type="file")]
+
+
+class KeyOption(click.Option):
+    """The option of a key: `--lr`, or what `ACTCLI_LR` says, for optimizer.learning_rate."""
+
+    def __init__(self, key: Key) -> None:
+        self.key = key
+        self.parameter = str(key).replace(".", "_")
+        names = [f"--{key.option}"]
+        if key.option == "lr":
+            names.append("--learning-rate")
+        switch = isinstance(key.kind, Switch)
+        default = toml_value(key.default).replace('"', "")
+        super().__init__(
+            [f"{names[0]}/--no-{key.option}"] if switch else names,
+            type=None if switch else KindType(key.kind),
+            default=None,
+            envvar=key.variable,
+            help=f"{key.help[0].upper()}{key.help[1:]}.  [{default}]",
+        )
+        self.name = self.parameter
+
+    def get_error_hint(self, ctx: click.Context | None) -> str:
+        """Where the value came from."""
+        return self.origin(ctx) if ctx else f"--{self.key.option}"
+
+    def origin(self, ctx: click.Context) -> str:
+        """The option, or the environment variable that stood in for it."""
+        source = ctx.get_parameter_source(self.parameter)
+        return self.key.variable if source == ENVIRONMENT else f"--{self.key.option}"
+
+
+ENVIRONMENT = click.core.ParameterSource.ENVIRONMENT
+
+
+def configuration_options() -> list[click.Parameter]:
+    """An option for each key, and `--set` for any."""
+    assignment = click.Option(
+        ["--set", "assignments"],
+        multiple=True,
+        metavar="TABLE.KEY=VALUE",
+        help="Any key of the configuration, such as model.dropout=0.2; may be repeated.",
+    )
+    return [*map(KeyOption, KEYS), assignment]
+
+
+def settings(ctx: click.Context, config: str | None) -> list[Setting]:
+    """What was asked for, the weakest first: file, environment, options, `--set`.
+
+    Raises:
+        UsageError: the file or an assignment holds what it may not.
+    """
+    options = [option for option in ctx.command.params if isinstance(option, KeyOption)]
+    found = [
+        Setting(option.key, ctx.params[option.parameter], option.origin(ctx))
+        for option in options
+        if ctx.params[option.parameter] is not None
+    ]
+    return [
+        *(read_toml(find_config(config)) if config else ()),
+        *(setting for setting in found if not setting.origin.startswith("--")),
+        *(setting for setting in found if setting.origin.startswith("--")),
+        *map(parse_assignment, ctx.params["assignments"]),
+    ]

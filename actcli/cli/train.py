@@ -1,0 +1,181 @@
+"""`actcli train`: a network from its configuration, with a live view of how it learns."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from actcli.cli.options import ConfigType, configuration_options, settings
+from actcli.training.config import Config
+from actcli.training.settings import Setting, assemble
+from actcli.training.threads import set_threads
+
+if TYPE_CHECKING:
+    from actcli.training.run import Run
+
+REFRESH = 0.1  # seconds between two looks at a step: drawing each would cost more than computing it
+
+
+@click.command(
+    epilog="""\b
+Each option has an environment variable: ACTCLI_LR for --lr. An option goes before it, it
+goes before CONFIG, and CONFIG before the default.
+
+\b
+Examples:
+  actcli train
+  actcli train sigmoid --epochs 3
+  actcli train --hidden 100,100 --activation tanh --optimizer adam --lr 0.003 --dry-run
+""",
+)
+@click.argument("config", required=False, type=ConfigType())
+@click.option("--name", metavar="NAME", help="Of the run's folder.  [as CONFIG, or the activation]")
+@click.option(
+    "--runs-dir",
+    metavar="DIR",
+    type=click.Path(path_type=Path, file_okay=False),
+    default="runs",
+    envvar="ACTCLI_RUNS_DIR",
+    help="Where runs are kept.  [runs]",
+)
+@click.option("--dry-run", is_flag=True, help="Show each value and its origin; train nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Write the result as one JSON object.")
+@click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
+@click.pass_context
+def train(
+    ctx: click.Context,
+    /,
+    config: str | None,
+    name: str | None,
+    runs_dir: Path,
+    dry_run: bool,
+    as_json: bool,
+    quiet: bool,
+    **_keys: object,
+) -> None:
+    """Train a multilayer perceptron and keep it in a folder of its own.
+
+    CONFIG is a TOML file or the name of a lesson; options go before it. Without any, a network with
+    two hidden layers of ReLUs learns MNIST to 98 % in some seconds.
+    """
+    asked = settings(ctx, config)
+    chosen = assemble(asked)
+    set_threads(chosen.training.threads, max(chosen.model.hidden, default=0))
+
+    from actcli.training.build import resolve
+
+    chosen = resolve(chosen)
+    if dry_run:
+        show_settings(chosen, asked, as_json)
+        return
+    run = start(chosen, runs_dir, name or default_name(config, chosen), quiet)
+    watch(run, quiet)
+    conclude(run, as_json)
+
+
+train.params[1:1] = configuration_options()
+
+
+def default_name(config: str | None, chosen: Config) -> str:
+    """Of a run: that of its configuration, else that of its activation."""
+    return Path(config).stem if config else chosen.model.activation[0]
+
+
+def show_settings(chosen: Config, asked: list[Setting], as_json: bool) -> None:
+    """What would be trained, and where each value comes from."""
+    from actcli.training.build import unused
+    from actcli.training.config import values
+
+    origins = {str(setting.key): setting.origin for setting in asked}
+    if as_json:
+        from actcli.cli.jsonlines import dumps
+
+        tables: dict[str, dict[str, object]] = {}
+        for key, value in values(chosen):
+            origin = origins.get(str(key), "default")
+            tables.setdefault(key.table, {})[key.name] = {"value": value, "origin": origin}
+        click.echo(dumps(tables))
+    else:
+        from actcli.cli.console import stdout_console
+        from actcli.render.training import settings_table
+
+        stdout_console().print(settings_table(chosen, origins, unused(chosen)))
+
+
+def start(chosen: Config, runs: Path, name: str, quiet: bool) -> "Run":
+    """Load the data, draw the initial network, make the folder."""
+    from actcli.training.build import load_dataset
+    from actcli.training.loop import Learner
+    from actcli.training.run import Run, create_folder
+
+    with downloads(quiet) as progress:
+        chosen, dataset = load_dataset(chosen, progress)
+    return Run(Learner(chosen, dataset), create_folder(runs, name))
+
+
+@contextmanager
+def downloads(quiet: bool) -> Iterator[Callable[[str, int, int | None], None]]:
+    """What tells of downloads, if there are any: live in a terminal, else a line for each file."""
+    names: set[str] = set()
+
+    def line(name: str, count: int, _total: int | None) -> None:
+        if name not in names and not quiet:
+            click.echo(f"downloading {name}", err=True)
+        names.add(name)
+
+    yield line
+
+
+def watch(run: "Run", quiet: bool) -> None:
+    """Train: live in a terminal, a line for each epoch elsewhere, nothing if it is to be quiet."""
+    from actcli.cli.console import stderr_console
+    from actcli.render.training import EpochTable, LiveProgress
+    from actcli.training.loop import EpochDone
+
+    console = stderr_console()
+    table = EpochTable(
+        epochs=run.learner.config.training.epochs,
+        validated=len(run.learner.dataset.validation) > 0,
+        width=console.width,
+        ascii_only=console.options.ascii_only,
+    )
+    if quiet or not sys.stderr.isatty() or console.is_dumb_terminal:
+        for event in run.train():
+            if isinstance(event, EpochDone) and not quiet:
+                console.print(table.sentence(event), soft_wrap=True)
+        return
+    console.print(table.headings())
+    rows = len(run.learner.dataset.train)
+    drawn = start = time.perf_counter()
+    live = LiveProgress(console, rows * table.epochs)
+    with live.progress:
+        for event in run.train():
+            now = time.perf_counter()
+            if isinstance(event, EpochDone):
+                console.print(table.row(event))
+            elif now - drawn > REFRESH:
+                drawn = now
+                seen = (event.epoch - 1) * rows + event.rows
+                live.update(event.epoch, seen, seen / (now - start))
+
+
+def conclude(run: "Run", as_json: bool) -> None:
+    """Judge the network and write the result to stdout."""
+    result = run.result()
+    if as_json:
+        from actcli.cli.jsonlines import dumps
+
+        click.echo(dumps({**asdict(result), "run": str(result.run)}))
+        return
+    from actcli.cli.console import stdout_console
+    from actcli.render.training import summary
+
+    data = run.learner.dataset
+    rows = {"train": len(data.train), "validation": len(data.validation), "test": len(data.test)}
+    other = "sigmoid" if "relu" in run.learner.network.activation_names else "relu"
+    stdout_console().print(summary(result, rows, f"actcli train {other}"))

@@ -1,0 +1,191 @@
+"""The data sets known by name: what they are, where their files lie, and how to get them.
+
+A named set is looked for in this order, and the first folder that holds all four files serves:
+
+1. `$ACTCLI_DATA_DIR/<name>`, or `$ACTCLI_DATA_DIR` itself if that folder is called `<name>`;
+2. the user's cache, where downloads go;
+3. `/usr/share/datasets/<name>`;
+4. the data that come with actcli.
+
+Only what comes from the network is checked against its published SHA-256, before it gets its name.
+A file that is found is the user's own choice: it may well be packed otherwise, or be altered on
+purpose, and hashing it would make each start slower.
+"""
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import platformdirs
+
+from actcli import files
+from actcli.datasets import idx
+from actcli.errors import DataError
+from actcli.registry import Registry
+
+# The network's modules cost 40 ms and 8 MB, and most runs download nothing: imported where used.
+SHARED = Path("/usr/share/datasets")
+
+DIGITS = ("0", "1", "2", "3", "4", "5", "6", "7", "8", "9")
+
+
+@dataclass(frozen=True)
+class File:
+    """One gzip file of a data set, as its publishers offer it.
+
+    Args:
+        name: what it is called, at the mirrors and in a folder.
+        size: bytes after unpacking.
+        sha256: in hexadecimal, of the bytes after unpacking ("raw") or of the file itself ("gz").
+        of: which of the two. "raw" accepts any packer's gzip, but not every publisher gives it.
+    """
+
+    name: str
+    size: int
+    sha256: str
+    of: Literal["raw", "gz"]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A data set that is known by name.
+
+    Args:
+        title: one line.
+        files: train images, train labels, test images, test labels.
+        mirrors: folders on the web that hold the files, best first, each with its final slash.
+        licence: what is known of it, with the credit that it asks for.
+        homepage: where it is described.
+        classes: the names of the labels 0, 1, 2 …
+    """
+
+    title: str
+    files: tuple[File, File, File, File]
+    mirrors: tuple[str, ...]
+    licence: str
+    homepage: str
+    classes: tuple[str, ...]
+
+
+DATASETS: Registry[Source] = Registry("data set")
+
+
+def evaluated(define: Callable[[], Source]) -> Source:
+    """Turn a definition into what it returns, so that the table holds the sources themselves."""
+    return define()
+
+
+def _like_mnist(of: Literal["raw", "gz"], *sha256: str) -> tuple[File, File, File, File]:
+    """The four files of a set that copies MNIST's sizes: 60,000 and 10,000 images of 28 x 28."""
+    sizes = (47_040_016, 60_008, 7_840_016, 10_008)
+    train_images, train_labels, test_images, test_labels = (
+        File(f"{name}.gz", size, digest, of)
+        for name, size, digest in zip(idx.NAMES, sizes, sha256, strict=True)
+    )
+    return train_images, train_labels, test_images, test_labels
+
+
+@DATASETS.register("mnist")
+@evaluated
+def mnist() -> Source:
+    """SHA-256: of the files in `data/mnist`; many projects publish the same."""
+    return Source(
+        title="Handwritten digits (LeCun, Cortes and Burges, 1998)",
+        files=_like_mnist(
+            "raw",
+            "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+            "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+            "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+            "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+        ),
+        mirrors=(
+            "https://ossci-datasets.s3.amazonaws.com/mnist/",
+            "https://storage.googleapis.com/cvdf-datasets/mnist/",
+        ),
+        licence="often given as CC BY-SA 3.0; the original page stated none",
+        homepage="http://yann.lecun.com/exdb/mnist/",
+        classes=DIGITS,
+    )
+
+
+@DATASETS.register("fashion-mnist")
+@evaluated
+def fashion_mnist() -> Source:
+    """SHA-256: TensorFlow Datasets, `url_checksums/fashion_mnist.txt`."""
+    return Source(
+        title="Articles of clothing (Xiao, Rasul and Vollgraf, 2017)",
+        files=_like_mnist(
+            "gz",
+            "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
+            "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
+            "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
+            "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
+        ),
+        mirrors=(
+            "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/",
+            "https://storage.googleapis.com/tensorflow/tf-keras-datasets/",
+        ),
+        licence="MIT, © 2017 Zalando SE",
+        homepage="https://github.com/zalandoresearch/fashion-mnist",
+        classes=(
+            *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
+            *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
+        ),
+    )
+
+
+@DATASETS.register("kmnist")
+@evaluated
+def kmnist() -> Source:
+    """SHA-256: TensorFlow Datasets, `url_checksums/kmnist.txt`. Only its publisher offers IDX."""
+    return Source(
+        title="Cursive Japanese characters (Clanuwat et al., 2018)",
+        files=_like_mnist(
+            "gz",
+            "51467d22d8cc72929e2a028a0428f2086b092bb31cfb79c69cc0a90ce135fde4",
+            "e38f9ebcd0f3ebcdec7fc8eabdcdaef93bb0df8ea12bee65224341c8183d8e17",
+            "edd7a857845ad6bb1d0ba43fe7e794d164fe2dce499a1694695a792adfac43c5",
+            "20bb9a0ef54c7db3efc55a92eef5582c109615df22683c380526788f98e42a1c",
+        ),
+        mirrors=("https://codh.rois.ac.jp/kmnist/dataset/kmnist/",),
+        licence=(
+            'CC BY-SA 4.0: "KMNIST Dataset" (created by CODH), adapted from "Kuzushiji Dataset" '
+            "(created by NIJL and others), doi:10.20676/00000341"
+        ),
+        homepage="https://codh.rois.ac.jp/kmnist/",
+        classes=("お", "き", "す", "つ", "な", "は", "ま", "や", "れ", "を"),
+    )
+
+
+def find(name: str) -> Path | None:
+    """The folder that serves a named data set on this machine, or None: then `fetch` it.
+
+    Raises:
+        UsageError: no data set has that name.
+    """
+    DATASETS[name]
+    for folder in _folders(name):
+        with contextlib.suppress(DataError):
+            idx.locate(folder)
+            return folder
+    return None
+
+
+def cache_folder(name: str) -> Path:
+    """Where a data set goes that is downloaded."""
+    return Path(platformdirs.user_cache_dir("actcli", appauthor=False)) / name
+
+
+def _folders(name: str) -> Iterator[Path]:
+    """Where a named data set may lie, in order of preference."""
+    if given := os.environ.get("ACTCLI_DATA_DIR"):
+        root = Path(given)
+        yield root / name
+        if root.resolve().name == name:
+            yield root
+    yield cache_folder(name)
+    yield SHARED / name
+    yield files.shipped("data") / name

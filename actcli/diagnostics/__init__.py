@@ -1,0 +1,1 @@
+"""What a network does inside: measure first, then judge. Nothing here prints."""

@@ -1,0 +1,149 @@
+"""From a configuration to the parts of a run: the network, its loss, its optimizer.
+
+Keys that are each legal may not go together; that is found here, before any data is read.
+"""
+
+from dataclasses import fields, replace
+from pathlib import Path
+
+import numpy as np
+
+from actcli.datasets.catalogue import DATASETS
+from actcli.datasets.dataset import Dataset, load
+from actcli.datasets.download import Progress
+from actcli.errors import UsageError
+from actcli.nn.losses import LOSSES, Loss
+from actcli.nn.network import MLP
+from actcli.nn.optimizers import OPTIMIZERS, Optimizer
+from actcli.training.config import Config
+from actcli.training.settings import ConfigError
+from actcli.training.threads import threads
+
+
+def resolve(config: Config) -> Config:
+    """The configuration with each "auto" replaced by what it stands for.
+
+    Two stay: the initializer, which differs from layer to layer, and the rows held out for
+    validation, which `load_dataset` fills in.
+
+    Raises:
+        ConfigError: keys that do not go together, all at once.
+    """
+    mistakes = []
+    for check in (activations, make_loss, _check_optimizer, _check_patience):
+        try:
+            check(config)
+        except UsageError as error:
+            mistakes.append(str(error))
+    if mistakes:
+        raise ConfigError(mistakes)
+    rule, chosen = OPTIMIZERS[config.optimizer.name], config.optimizer
+    rate = rule.learning_rate if chosen.learning_rate == "auto" else chosen.learning_rate
+    decay = rule.decay if chosen.weight_decay == "auto" else chosen.weight_decay
+    return replace(
+        config,
+        model=replace(config.model, output=make_loss(config).output),
+        optimizer=replace(chosen, learning_rate=rate, weight_decay=decay),
+        training=replace(config.training, threads=threads()),
+    )
+
+
+def load_dataset(config: Config, progress: Progress) -> tuple[Config, Dataset]:
+    """The data set, and the configuration with the rows held out and the full path filled in.
+
+    Raises:
+        ActcliError: it does not exist, or cannot be read or downloaded.
+    """
+    data = config.data
+    held_out = None if data.validation == "auto" else int(data.validation)
+    dataset = load(
+        data.name,
+        validation=held_out,
+        classes=data.classes,
+        normalize=data.normalize,
+        progress=progress,
+    )
+    name = data.name if data.name in DATASETS else str(Path(data.name).absolute())
+    known = replace(data, name=name, validation=len(dataset.validation))
+    return replace(config, data=known), dataset
+
+
+def activations(config: Config) -> tuple[str, ...]:
+    """The activation of each hidden layer.
+
+    Raises:
+        UsageError: there are more or fewer of them than hidden layers.
+    """
+    names, layers = config.model.activation, len(config.model.hidden)
+    if len(names) == 1:
+        return names * layers
+    if len(names) != layers:
+        raise UsageError(
+            f"[model] activation names {len(names)} for {layers} hidden layers",
+            "Give one for all, or one for each",
+        )
+    return names
+
+
+def make_loss(config: Config) -> Loss:
+    """The loss with its link.
+
+    Raises:
+        UsageError: they do not go together.
+    """
+    loss = LOSSES[config.loss.name]
+    return loss(config.model.output, config.loss.label_smoothing)
+
+
+def make_network(
+    config: Config, inputs: int, classes: int, rng: np.random.Generator | None = None
+) -> MLP:
+    """The network, with its initial parameters drawn if there is a generator, else all 0."""
+    scores = make_loss(config).units(classes)
+    network = MLP((inputs, *config.model.hidden, scores), activations(config))
+    if rng is not None:
+        network.initialize(rng, config.model.init, config.model.bias_init)
+    return network
+
+
+def make_optimizer(config: Config) -> Optimizer:
+    """The update rule of a resolved configuration, with those of its keys that it has."""
+    rule = OPTIMIZERS[config.optimizer.name]
+    return rule(**{name: getattr(config.optimizer, name) for name in hyperparameters(rule)})
+
+
+def hyperparameters(rule: type[Optimizer]) -> tuple[str, ...]:
+    """The keys of [optimizer] that this rule makes use of, besides those that all of them do."""
+    return tuple(field.name for field in fields(rule))
+
+
+def unused(config: Config) -> dict[str, str]:
+    """The keys that have no effect beside the others, with the reason."""
+    rule = config.optimizer.name
+    known = hyperparameters(OPTIMIZERS[rule])
+    told = {
+        f"optimizer.{name}": f"not used by {rule}"
+        for name in ("momentum", "nesterov", "betas")
+        if name not in known
+    }
+    if not config.model.hidden:
+        told |= dict.fromkeys(("model.activation", "model.dropout"), "no hidden layer")
+    return told
+
+
+def _check_optimizer(config: Config) -> None:
+    chosen = config.optimizer
+    if chosen.nesterov and not chosen.momentum:
+        raise UsageError("[optimizer] nesterov needs a momentum above 0")
+    if chosen.warmup > config.training.epochs > 0:
+        raise UsageError(
+            f"[optimizer] warmup of {chosen.warmup:g} epochs is longer than the training",
+            f"[training] epochs is {config.training.epochs}",
+        )
+
+
+def _check_patience(config: Config) -> None:
+    if config.training.patience and config.data.validation == 0:
+        raise UsageError(
+            "[training] patience waits for the validation loss, but [data] validation is 0"
+        )

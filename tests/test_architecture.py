@@ -1,0 +1,219 @@
+"""What may import what, read from the sources: see docs/architecture.md.
+
+Imports point downward, so that each part can be understood, and tested, without those above it.
+"""
+
+import ast
+import re
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import actcli
+
+ROOT = Path(actcli.__file__).parent
+PYPROJECT = Path(__file__).parents[1] / "pyproject.toml"
+
+# From below to above; siblings share a rank and do not import each other.
+RANKS = {
+    name: rank
+    for rank, names in enumerate(
+        [
+            ["errors"],
+            ["files", "registry"],
+            ["nn"],
+            ["datasets"],
+            ["training", "diagnostics"],
+            ["sweep"],
+            ["render"],
+            ["cli"],
+            ["__main__"],
+        ]
+    )
+    for name in names
+}
+ONLY_IN = {"click": {"cli"}, "rich": {"render", "cli"}}
+NN_MAY_IMPORT = ("numpy", "actcli.nn", "actcli.errors", "actcli.registry")
+AT_IMPORT_NEVER = {
+    "Console",
+    "stdout_console",
+    "stderr_console",
+    "default_rng",
+    "Generator",
+    "RandomState",
+    "Random",
+}
+
+SOURCES = {
+    ".".join(["actcli", *path.relative_to(ROOT).with_suffix("").parts]).removesuffix(".__init__"): (
+        path
+    )
+    for path in sorted(ROOT.rglob("*.py"))
+}
+EVERY_MODULE = pytest.mark.parametrize("module", SOURCES)
+
+
+def parse(module):
+    return ast.parse(SOURCES[module].read_text(encoding="utf-8"))
+
+
+def imports(module, tree, is_package=False):
+    """The full name of everything that a module imports, at its top or inside a function."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            parts = module.split(".") if is_package else module.split(".")[:-1]
+            above = parts[: len(parts) - node.level + 1] if node.level else []
+            origin = ".".join([*above, *([node.module] if node.module else [])])
+            yield from (f"{origin}.{alias.name}" for alias in node.names)
+
+
+def part_of(module):
+    """The part of actcli that a module belongs to: nn for actcli.nn.losses."""
+    return module.split(".")[1]
+
+
+def faults(module, tree, is_package=False):
+    """What is wrong with the imports of a module."""
+    found = []
+    for name in imports(module, tree, is_package):
+        top = name.split(".")[0]
+        if top == "actcli":
+            found += downward(module, name)
+        elif top in ONLY_IN and part_of(module) not in ONLY_IN[top]:
+            found.append(f"{module} imports {top}")
+        free = top in sys.stdlib_module_names or name.startswith(NN_MAY_IMPORT)
+        if part_of(module) == "nn" and not free:
+            found.append(f"{module} imports {name}: nn needs nothing but NumPy")
+    return found
+
+
+def downward(module, name):
+    """The fault, if any, of an import of actcli's own."""
+    if name == "actcli" or name.startswith("actcli.__"):  # the version
+        return []
+    ours, theirs = part_of(module), part_of(name)
+    if ours == theirs or RANKS[theirs] < RANKS[ours]:
+        return []
+    return [f"{module} imports {name}, which is not below it"]
+
+
+def at_import(node):
+    """The nodes that run when a module is imported: not what stands inside functions."""
+    yield node
+    inside = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+    skipped = (node.body if isinstance(node.body, list) else [node.body]) if inside else []
+    for child in ast.iter_child_nodes(node):
+        if child not in skipped:
+            yield from at_import(child)
+
+
+def made_at_import(tree):
+    """Which consoles and random generators a module makes when it is imported."""
+    calls = (node for node in at_import(tree) if isinstance(node, ast.Call))
+    names = (ast.unparse(call.func) for call in calls)
+    return [name for name in names if name.split(".")[-1] in AT_IMPORT_NEVER]
+
+
+def test_the_sources_are_found():
+    assert {"actcli", "actcli.errors", "actcli.nn.losses", "actcli.cli"} <= set(SOURCES)
+
+
+@EVERY_MODULE
+def test_every_part_has_its_place_in_the_order(module):
+    assert module == "actcli" or part_of(module) in RANKS
+
+
+@EVERY_MODULE
+def test_imports_point_downward(module):
+    if module == "actcli":
+        assert not list(imports(module, parse(module), is_package=True))
+    else:
+        is_package = SOURCES[module].name == "__init__.py"
+        assert faults(module, parse(module), is_package) == []
+
+
+@EVERY_MODULE
+def test_what_is_imported_is_declared(module):
+    project = tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))["project"]
+    declared = {re.split(r"[^\w-]", line)[0] for line in project["dependencies"]}
+    tops = {name.split(".")[0] for name in imports(module, parse(module))} - {"actcli", ""}
+    assert tops - sys.stdlib_module_names <= declared
+
+
+@EVERY_MODULE
+def test_every_module_says_what_it_is(module):
+    docstring = ast.get_docstring(parse(module))
+    assert docstring
+    assert docstring.splitlines()[0].strip()
+
+
+@EVERY_MODULE
+def test_no_console_and_no_random_generator_is_global(module):
+    assert made_at_import(parse(module)) == []
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("actcli.nn.losses", "from actcli.training.loop import fit"),
+        ("actcli.nn.losses", "import actcli.cli"),
+        ("actcli.nn.losses", "from actcli import datasets"),
+        ("actcli.nn.losses", "import safetensors.numpy"),
+        ("actcli.nn.losses", "from ..files import write_atomically"),
+        ("actcli.nn.losses", "def f():\n    import rich"),
+        ("actcli.training.loop", "from actcli.diagnostics import probe"),
+        ("actcli.diagnostics.probe", "from actcli.training import config"),
+        ("actcli.diagnostics.probe", "def f():\n    from actcli.render.text import table"),
+        ("actcli.training.loop", "if TYPE_CHECKING:\n    import click"),
+        ("actcli.render.text", "import click"),
+        ("actcli.sweep", "from rich.table import Table"),
+        ("actcli.registry", "from actcli.files import write_atomically"),
+        ("actcli.errors", "from actcli.registry import nearest"),
+    ],
+)
+def test_negative_control_a_wrong_import_is_seen(module, source):
+    assert faults(module, ast.parse(source))
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("actcli.nn.losses", "import math\nimport numpy as np\nfrom actcli.nn.links import LINKS"),
+        ("actcli.nn.losses", "from . import links\nfrom ..errors import UsageError"),
+        ("actcli.nn.losses", "from collections.abc import Callable\nimport numpy.typing"),
+        (
+            "actcli.training.run",
+            "from actcli import __version__, errors, files\nimport safetensors",
+        ),
+        (
+            "actcli.render.text",
+            "from rich.table import Table\nfrom actcli.diagnostics import rules",
+        ),
+        ("actcli.cli.train", "import click, rich\nfrom actcli.render import text"),
+    ],
+)
+def test_right_imports_are_let_through(module, source):
+    assert faults(module, ast.parse(source)) == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "console = Console()",
+        "rng = np.random.default_rng(0)",
+        "class A:\n    console = rich.console.Console(stderr=True)",
+        "def f(rng=np.random.default_rng()):\n    pass",
+        "if True:\n    R = random.Random(1)",
+    ],
+)
+def test_negative_control_a_global_is_seen(source):
+    assert made_at_import(ast.parse(source))
+
+
+def test_what_a_function_makes_is_its_own():
+    source = "def f():\n    return Console()\n\nmake = lambda: np.random.default_rng(0)"
+    assert made_at_import(ast.parse(source)) == []
