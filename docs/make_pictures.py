@@ -1,0 +1,67 @@
+"""Make the pictures of the README from real sessions.
+
+Each command runs in a real terminal (tmux) of 100 columns, from an empty folder; what the terminal
+shows at the end, colours included, becomes an SVG. Needs tmux and an installed actcli:
+
+    .venv/bin/python docs/make_pictures.py
+"""
+
+import io
+import re
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from rich.console import Console
+from rich.terminal_theme import MONOKAI
+from rich.text import Text
+
+COLUMNS, LINES = 100, 45
+PICTURES = Path(__file__).parent / "pictures"
+ACTCLI = Path(sys.executable).with_name("actcli")
+SESSIONS = {
+    "train": "actcli train",
+    "softmax": "actcli softmax 2.0 1.0 -0.5 --labels cat,dog,bird --target dog",
+}
+
+
+def main() -> None:
+    for name, command in SESSIONS.items():
+        screen = Text.from_ansi(terminal(command))
+        console = Console(record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True)
+        console.print(Text(f"$ {command}", style="bold"))
+        console.print(screen)
+        svg = console.export_svg(title="actcli", theme=MONOKAI, unique_id=name)
+        # The fonts that rich asks the web for are not needed: each system has one of its own.
+        svg = re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)
+        (PICTURES / f"{name}.svg").write_text(svg, encoding="utf-8")
+
+
+def terminal(command: str) -> str:
+    """What a terminal shows after a command, with its colours as escape sequences."""
+    session = "actcli-pictures"
+    _, *arguments = shlex.split(command)
+    with tempfile.TemporaryDirectory() as folder:
+        typed = shlex.join(["exec", "env", "-u", "NO_COLOR", str(ACTCLI), *arguments])
+        shell = f"cd {folder}; clear; ({typed}); tmux wait-for -S {session}; sleep 60"
+        size = ["-x", str(COLUMNS), "-y", str(LINES)]
+        subprocess.run(["tmux", "new-session", "-d", "-s", session, *size, shell], check=True)
+        try:
+            subprocess.run(["tmux", "wait-for", session], check=True, timeout=120)
+            time.sleep(0.5)
+            shown = subprocess.run(
+                ["tmux", "capture-pane", "-e", "-p", "-t", session],
+                check=True,
+                capture_output=True,
+                text=True,
+            )
+        finally:
+            subprocess.run(["tmux", "kill-session", "-t", session], check=True)
+    return shown.stdout.rstrip()
+
+
+if __name__ == "__main__":
+    main()
