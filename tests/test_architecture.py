@@ -22,7 +22,7 @@ RANKS = {
     for rank, names in enumerate(
         [
             ["errors"],
-            ["files", "registry"],
+            ["files", "jsonlines", "registry"],
             ["nn"],
             ["datasets"],
             ["training", "diagnostics"],

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
-from actcli.cli.jsonlines import dumps
 from actcli.diagnostics.scores import Scores, measure_scores
+from actcli.jsonlines import dumps
 from actcli.render import numbers
 from actcli.render.bars import bar
 from actcli.render.scores import ScoresView

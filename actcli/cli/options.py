@@ -1,5 +1,6 @@
 """Options for the keys of the configuration: each key has one, made from its declaration."""
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -21,7 +22,7 @@ class KindType(click.ParamType[Any]):
         try:
             return self.kind.parse(value) if isinstance(value, str) else value
         except ValueError as error:
-            self.fail(f"must be {error}", param, ctx)
+            self.fail(f"must be {error}.", param, ctx)
 
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
@@ -47,6 +48,18 @@ class ConfigType(click.ParamType[str]):
         return [*names, CompletionItem(incomplete, type="file")]
 
 
+class FolderType(click.Path):
+    """A folder, which need not be there: what is in its way is told when it is made."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        return [CompletionItem(incomplete, type="dir")]
+
+
 class KeyOption(click.Option):
     """The option of a key: `--lr`, or what `ACTCLI_LR` says, for optimizer.learning_rate."""
 
@@ -57,13 +70,13 @@ class KeyOption(click.Option):
         if key.option == "lr":
             names.append("--learning-rate")
         switch = isinstance(key.kind, Switch)
-        default = toml_value(key.default).replace('"', "")
         super().__init__(
             [f"{names[0]}/--no-{key.option}"] if switch else names,
             type=None if switch else KindType(key.kind),
             default=None,
             envvar=key.variable,
-            help=f"{key.help[0].upper()}{key.help[1:]}.  [{default}]",
+            metavar=None if switch else key.kind.metavar,
+            help=described(key),
         )
         self.name = self.parameter
 
@@ -75,6 +88,15 @@ class KeyOption(click.Option):
         """The option, or the environment variable that stood in for it."""
         source = ctx.get_parameter_source(self.parameter)
         return self.key.variable if source == ENVIRONMENT else f"--{self.key.option}"
+
+
+def described(key: Key) -> str:
+    """A line of help: what the key is, the names it may have, its default as the option has it."""
+    names = [name for name in key.kind.completions() if name not in {"auto", "true", "false"}]
+    listed = f". Names: {', '.join(names)}" if not all(name in key.help for name in names) else ""
+    default = toml_value(key.default).strip("[]").replace('"', "").replace(", ", ",")
+    shown = f"  [{default}]" if default else ""
+    return f"{key.help[0].upper()}{key.help[1:]}{listed}.{shown}"
 
 
 ENVIRONMENT = click.core.ParameterSource.ENVIRONMENT
@@ -104,7 +126,7 @@ def settings(ctx: click.Context, config: str | None) -> list[Setting]:
         if ctx.params[option.parameter] is not None
     ]
     return [
-        *(read_toml(find_config(config)) if config else ()),
+        *(read_toml(find_config(config), config) if config else ()),
         *(setting for setting in found if not setting.origin.startswith("--")),
         *(setting for setting in found if setting.origin.startswith("--")),
         *map(parse_assignment, ctx.params["assignments"]),

@@ -209,7 +209,7 @@ def stdin_lines() -> Iterator[tuple[str, str]]:
 
 def write_json(scores: "Scores", where: str | None) -> None:
     """One line, written out at once."""
-    from actcli.cli.jsonlines import dumps
+    from actcli.jsonlines import dumps
 
     fields = {
         "logits": scores.logits,

@@ -1,16 +1,16 @@
 """`actcli train`: a network from its configuration, with a live view of how it learns."""
 
+import re
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from actcli.cli.options import ConfigType, configuration_options, settings
+from actcli.cli.downloads import downloads
+from actcli.cli.options import ConfigType, FolderType, configuration_options, settings
 from actcli.training.config import Config
 from actcli.training.settings import Setting, assemble
 from actcli.training.threads import set_threads
@@ -38,7 +38,7 @@ Examples:
 @click.option(
     "--runs-dir",
     metavar="DIR",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=FolderType(),
     default="runs",
     envvar="ACTCLI_RUNS_DIR",
     help="Where runs are kept.  [runs]",
@@ -73,7 +73,7 @@ def train(
     if dry_run:
         show_settings(chosen, asked, as_json)
         return
-    run = start(chosen, runs_dir, name or default_name(config, chosen), quiet)
+    run = start(chosen, runs_dir, default_name(config, chosen) if name is None else name, quiet)
     watch(run, quiet)
     conclude(run, as_json)
 
@@ -82,8 +82,9 @@ train.params[1:1] = configuration_options()
 
 
 def default_name(config: str | None, chosen: Config) -> str:
-    """Of a run: that of its configuration, else that of its activation."""
-    return Path(config).stem if config else chosen.model.activation[0]
+    """Of a run: that of its configuration, as far as a run may have it, else of its activation."""
+    name = re.sub(r"[^\w.+-]+", "-", Path(config).stem if config else "").strip("-.")
+    return name or chosen.model.activation[0]
 
 
 def show_settings(chosen: Config, asked: list[Setting], as_json: bool) -> None:
@@ -93,7 +94,7 @@ def show_settings(chosen: Config, asked: list[Setting], as_json: bool) -> None:
 
     origins = {str(setting.key): setting.origin for setting in asked}
     if as_json:
-        from actcli.cli.jsonlines import dumps
+        from actcli.jsonlines import dumps
 
         tables: dict[str, dict[str, object]] = {}
         for key, value in values(chosen):
@@ -109,26 +110,19 @@ def show_settings(chosen: Config, asked: list[Setting], as_json: bool) -> None:
 
 def start(chosen: Config, runs: Path, name: str, quiet: bool) -> "Run":
     """Load the data, draw the initial network, make the folder."""
+    from actcli.diagnostics.health import examine, few
+    from actcli.diagnostics.probe import Subject
     from actcli.training.build import load_dataset
-    from actcli.training.loop import Learner
+    from actcli.training.learner import Learner
     from actcli.training.run import Run, create_folder
 
     with downloads(quiet) as progress:
         chosen, dataset = load_dataset(chosen, progress)
-    return Run(Learner(chosen, dataset), create_folder(runs, name))
-
-
-@contextmanager
-def downloads(quiet: bool) -> Iterator[Callable[[str, int, int | None], None]]:
-    """What tells of downloads, if there are any: live in a terminal, else a line for each file."""
-    names: set[str] = set()
-
-    def line(name: str, count: int, _total: int | None) -> None:
-        if name not in names and not quiet:
-            click.echo(f"downloading {name}", err=True)
-        names.add(name)
-
-    yield line
+    learner = Learner(chosen, dataset)
+    subject = Subject(learner.network, learner.loss, dataset.normalization, dataset.classes)
+    watched = few(dataset.train)
+    folder = create_folder(runs, name)
+    return Run(learner, folder, observe=lambda: asdict(examine(subject, watched)))
 
 
 def watch(run: "Run", quiet: bool) -> None:
@@ -144,7 +138,7 @@ def watch(run: "Run", quiet: bool) -> None:
         width=console.width,
         ascii_only=console.options.ascii_only,
     )
-    if quiet or not sys.stderr.isatty() or console.is_dumb_terminal:
+    if quiet or not (table.epochs and sys.stderr.isatty()) or console.is_dumb_terminal:
         for event in run.train():
             if isinstance(event, EpochDone) and not quiet:
                 console.print(table.sentence(event), soft_wrap=True)
@@ -162,13 +156,14 @@ def watch(run: "Run", quiet: bool) -> None:
                 drawn = now
                 seen = (event.epoch - 1) * rows + event.rows
                 live.update(event.epoch, seen, seen / (now - start))
+    console.print()
 
 
 def conclude(run: "Run", as_json: bool) -> None:
     """Judge the network and write the result to stdout."""
     result = run.result()
     if as_json:
-        from actcli.cli.jsonlines import dumps
+        from actcli.jsonlines import dumps
 
         click.echo(dumps({**asdict(result), "run": str(result.run)}))
         return

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from rich.console import Console, Group, RenderableType
 from rich.progress import (
     BarColumn,
+    DownloadColumn,
     Progress,
     TaskProgressColumn,
     TextColumn,
     TimeRemainingColumn,
+    TransferSpeedColumn,
 )
 from rich.table import Table
 from rich.text import Text
@@ -21,16 +23,19 @@ from rich.text import Text
 from actcli.render.numbers import fixed, grouped, percent, significant
 from actcli.render.text import printable
 from actcli.training.config import Config, toml_value, values
-from actcli.training.loop import EpochDone, Score
+from actcli.training.learner import Score
+from actcli.training.loop import EpochDone
 from actcli.training.run import Result
 
-NARROW = 67  # columns: below, the learning rate and the speed are left out
 DECIMALS = 2  # of an accuracy in percent: one image in 10,000
+SPLITS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True)
 class EpochTable:
     """Rows that are printed one by one, under headings that were printed before.
+
+    Where the width does not suffice, the learning rate and the speed are left out.
 
     Args:
         epochs: how many there will be.
@@ -54,7 +59,7 @@ class EpochTable:
         return Text.assemble((f"{upper}\n", "dim"), (lower, "bold"))
 
     def row(self, epoch: EpochDone) -> Text:
-        """One line; bold if no epoch was better before."""
+        """One line; dim if an epoch before was better."""
         line = self._line(
             f"{epoch.epoch}/{self.epochs}",
             significant(epoch.learning_rate, 3),
@@ -62,7 +67,7 @@ class EpochTable:
             _pair(*_texts(epoch.validation)),
             grouped(round(epoch.examples_per_second)),
         )
-        return Text(line, style="bold" if epoch.best else "")
+        return Text(line, style="" if epoch.best else "dim")
 
     def sentence(self, epoch: EpochDone) -> Text:
         """One line that needs no headings."""
@@ -77,13 +82,10 @@ class EpochTable:
         return Text("  ".join(parts))
 
     def _line(self, epoch: str, rate: str, train: str, validation: str, speed: str) -> str:
-        parts = [epoch.rjust(7), train]
-        if self.validated:
-            parts.append(validation)
-        if self.width >= NARROW:
-            parts.insert(1, rate.rjust(8))
-            parts.append(speed.rjust(8))
-        return "  ".join(parts)
+        first = epoch.rjust(max(7, len(f"{self.epochs}/{self.epochs}")))
+        scores = [train, validation] if self.validated else [train]
+        line = "  ".join([first, rate.rjust(8), *scores, speed.rjust(9)])
+        return line if len(line) <= self.width else "  ".join([first, *scores])
 
 
 class LiveProgress:
@@ -97,7 +99,7 @@ class LiveProgress:
     def __init__(self, console: Console, rows: int) -> None:
         columns = (
             TextColumn("epoch {task.fields[epoch]}"),
-            BarColumn(bar_width=None),
+            BarColumn(bar_width=None, style="dim", complete_style="cyan"),
             TaskProgressColumn(),
             TextColumn("{task.fields[speed]} rows/s"),
             TimeRemainingColumn(compact=True),
@@ -113,6 +115,18 @@ class LiveProgress:
         )
 
 
+def download_progress(console: Console) -> Progress:
+    """A bar for each file that is downloaded: bytes, rate, time left."""
+    return Progress(
+        TextColumn("downloading {task.description}"),
+        BarColumn(style="dim", complete_style="cyan"),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(compact=True),
+        console=console,
+    )
+
+
 def summary(result: Result, rows: Mapping[str, int], next_command: str) -> RenderableType:
     """The scores on each split, where the run is, and what to try next.
 
@@ -121,27 +135,19 @@ def summary(result: Result, rows: Mapping[str, int], next_command: str) -> Rende
         rows: how many each split has.
         next_command: a command line.
     """
-    scores = Table.grid(padding=(0, 2, 0, 0))
-    scores.add_column(width=10)
-    for _ in range(3):
-        scores.add_column(justify="right", no_wrap=True)
-    scores.add_row("", "loss", "accuracy", "rows", style="bold")
-    for name in ("train", "validation", "test"):
+    lines = [Text(f"{'':10} {_pair('loss', 'accuracy')} {'rows':>9}", style="bold")]
+    for name in SPLITS:
         score: Score | None = getattr(result, name)
         if score:
-            style = "bold" if name == "test" else ""
-            scores.add_row(name, *_texts(score), grouped(rows[name]), style=style)
-    facts = Table.grid(padding=(0, 2, 0, 0))
-    facts.add_column(width=10)
-    facts.add_column(overflow="fold")
-    facts.add_row("parameters", grouped(result.parameters))
-    facts.add_row("epochs", _epochs(result))
+            line = f"{name:10} {_pair(*_texts(score))} {grouped(rows[name]):>9}"
+            lines.append(Text(line, style="bold" if name == "test" else ""))
+    facts = {"": "", "parameters": grouped(result.parameters), "epochs": _epochs(result)}
     if result.examples_per_second:
         speed = grouped(round(result.examples_per_second))
-        facts.add_row("time", f"{significant(result.seconds, 3)} s, {speed} rows/s")
-    facts.add_row("run", printable(str(result.run)))
-    facts.add_row("next", Text(next_command, style="bold"))
-    return Group(scores, "", facts)
+        facts["time"] = f"{significant(result.seconds, 3)} s, {speed} rows/s"
+    facts["run"] = printable(str(result.run))
+    lines += [Text(f"{name:10}  {fact}".rstrip()) for name, fact in facts.items()]
+    return Group(*lines, Text.assemble(f"{'next':10}  ", (next_command, "bold")))
 
 
 def _epochs(result: Result) -> str:
@@ -151,7 +157,10 @@ def _epochs(result: Result) -> str:
 
 
 def _texts(score: Score | None) -> tuple[str, str]:
-    return (fixed(score.loss), percent(score.accuracy, DECIMALS)) if score else ("", "")
+    if score is None:
+        return "", ""
+    # Large losses have fewer decimals, so that they fit into the column.
+    return fixed(score.loss, 4 if score.loss < 1000 else 1), percent(score.accuracy, DECIMALS)
 
 
 def _told(score: Score) -> str:
@@ -173,7 +182,7 @@ def settings_table(config: Config, origins: Mapping[str, str], unused: Mapping[s
     """
     table = Table.grid(padding=(0, 2, 0, 0))
     for heading in ("key", "value", "from"):
-        table.add_column(heading, overflow="fold")
+        table.add_column(heading, overflow="fold", no_wrap=heading == "key")
     table.add_row("key", "value", "from", style="bold")
     for key, value in values(config):
         name, origin = str(key), origins.get(str(key), "default")

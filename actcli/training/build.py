@@ -133,7 +133,8 @@ def unused(config: Config) -> dict[str, str]:
 
 def _check_optimizer(config: Config) -> None:
     chosen = config.optimizer
-    if chosen.nesterov and not chosen.momentum:
+    uses_nesterov = "nesterov" in hyperparameters(OPTIMIZERS[chosen.name])
+    if chosen.nesterov and uses_nesterov and not chosen.momentum:
         raise UsageError("[optimizer] nesterov needs a momentum above 0")
     if chosen.warmup > config.training.epochs > 0:
         raise UsageError(

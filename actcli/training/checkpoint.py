@@ -14,9 +14,8 @@ from safetensors.numpy import save
 
 from actcli import files
 from actcli.nn.network import MLP
-from actcli.training.loop import Learner
-
-METADATA = "actcli"  # one key alone: the order of several would differ from run to run
+from actcli.training.learner import Learner
+from actcli.training.weights import METADATA
 
 
 def save_model(path: Path, learner: Learner) -> None:

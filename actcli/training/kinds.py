@@ -38,16 +38,18 @@ class Kind(ABC):
 
 @dataclass(frozen=True)
 class Integer(Kind):
-    """A whole number of at least `low`."""
+    """A whole number from `low` to `high`."""
 
     low: int = 0
+    high: int = 2**63 - 1  # the largest that TOML and NumPy know
     metavar = "N"
 
     def check(self, value: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, int):
             raise ValueError(f"a whole number of at least {self.low}, not {shown(value)}")
-        if not self.low <= value < 2**63:
-            raise ValueError(f"at least {self.low} and below 2^63, not {value}")
+        if not self.low <= value <= self.high:
+            bounds = f"at least {self.low}" if value < self.low else f"at most {self.high}"
+            raise ValueError(f"{bounds}, not {shown(value)}")
         return value
 
     def parse(self, text: str) -> int:
@@ -69,7 +71,10 @@ class Number(Kind):
         wrong = ValueError(f"a number {self._allowed()}, not {shown(value)}")
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise wrong
-        number = float(value)
+        try:
+            number = float(value)
+        except OverflowError:  # a whole number that is too large
+            raise wrong from None
         if not math.isfinite(number) or not self.low <= number < self.high:
             raise wrong
         if self.above and number == self.low:
@@ -78,11 +83,12 @@ class Number(Kind):
 
     def parse(self, text: str) -> float:
         try:
-            number = float(text.replace("_", "?"))
+            # Python reads 1_000 and the digits of all scripts too; TOML does not.
+            number = float(text.replace("_", "?").encode("ascii"))
         except ValueError:
             raise ValueError(f"a number {self._allowed()}, not {shown(text)}") from None
         if math.isinf(number):
-            raise ValueError(f"a finite number {self._allowed()}, not {text.strip()}")
+            raise ValueError(f"a finite number {self._allowed()}, not {shown(text.strip())}")
         return self.check(number)
 
     def _allowed(self) -> str:
@@ -147,6 +153,8 @@ class Text(Kind):
     def check(self, value: Any) -> str:
         if not isinstance(value, str) or not value.strip():
             raise ValueError(f"a text that is not empty, not {shown(value)}")
+        if any("\ud800" <= character <= "\udfff" for character in value):
+            raise ValueError(f"UTF-8 text, not {shown(value)}")  # a file could not hold it
         return value
 
     def parse(self, text: str) -> str:
@@ -211,7 +219,8 @@ class Listed(Kind):
 
     def _enough(self, values: tuple[Any, ...]) -> tuple[Any, ...]:
         if not self.least <= len(values) <= self.most:
-            raise ValueError(f"a list of {self.least} to {self.most}, not of {len(values)}")
+            bounds = f"{self.least}" if self.least == self.most else f"{self.least} to {self.most}"
+            raise ValueError(f"a list of {bounds}, not of {len(values)}")
         return values
 
 
@@ -222,12 +231,14 @@ class Label(Text):
     metavar: str = "LABEL"
 
     def check(self, value: Any) -> str:
-        if isinstance(value, int) and not isinstance(value, bool):
+        if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63:
             return str(value)
         return super().check(value).strip()
 
 
 def shown(value: Any) -> str:
     """A value as the user wrote it, cut to a length that fits a message."""
+    if isinstance(value, int) and abs(value) >= 10**60:
+        return "a number of more than 60 digits"  # Python refuses to write very long ones
     text = {True: "true", False: "false"}[value] if isinstance(value, bool) else ascii(value)
     return text if len(text) <= 60 else f"{text[:57]}…"

@@ -1,8 +1,8 @@
 """A run: a training and the folder that keeps it.
 
 `config.toml` is the complete configuration, `environment.json` the machine and the versions,
-`metrics.jsonl` a line for each epoch, `model.safetensors` the network. Each is whole at any moment,
-and the network is there from before the first step.
+`metrics.jsonl` a line for each epoch, `model.safetensors` the network, `result.json` how it ended.
+Each is whole at any moment, and the network is there from before the first step.
 """
 
 import contextlib
@@ -11,7 +11,7 @@ import json
 import os
 import platform
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,13 +19,15 @@ from typing import Any
 
 import numpy as np
 
-from actcli import __version__, files
+from actcli import __version__, files, jsonlines
 from actcli.errors import ActcliError, DivergedError, UsageError
 from actcli.training.checkpoint import save_model
 from actcli.training.config import to_toml
-from actcli.training.loop import EpochDone, Event, Learner, Score, fit, score
+from actcli.training.learner import Learner, Score, score
+from actcli.training.loop import EpochDone, Event, fit
 from actcli.training.threads import VARIABLES, cores
 
+MODEL = "model.safetensors"
 NAME = re.compile(r"[\w.+-]+")  # of a run: one folder, nothing else
 
 
@@ -55,7 +57,8 @@ def create_folder(runs: Path, name: str) -> Path:
     if not NAME.fullmatch(name) or set(name) == {"."}:
         raise UsageError(f"a run cannot be named {name!a}", "Letters, digits and . + - _")
     try:
-        runs.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileExistsError):  # a file: the next line tells that it is none
+            runs.mkdir(parents=True, exist_ok=True)
         for number in itertools.count(1):
             folder = runs / (name if number == 1 else f"{name}-{number}")
             with contextlib.suppress(FileExistsError):
@@ -72,11 +75,15 @@ class Run:
     Args:
         learner: what learns.
         folder: an empty one.
+        observe: what looks at the network after each epoch; what it gives goes to `metrics.jsonl`.
     """
 
-    def __init__(self, learner: Learner, folder: Path) -> None:
+    def __init__(
+        self, learner: Learner, folder: Path, observe: Callable[[], dict[str, Any]] | None = None
+    ) -> None:
         self.learner = learner
         self.folder = folder
+        self.observe = observe
         self.epochs: list[EpochDone] = []
         self.kept_epoch = 0
 
@@ -94,7 +101,7 @@ class Run:
         self._write("config.toml", to_toml(learner.config))
         self._write("environment.json", json.dumps(environment(), indent=2) + "\n")
         self._write("metrics.jsonl", "")
-        save_model(self.folder / "model.safetensors", learner)
+        save_model(self.folder / MODEL, learner)
         for event in self._fit():
             if isinstance(event, EpochDone):
                 self.epochs.append(event)
@@ -102,7 +109,7 @@ class Run:
                 if event.best or not patient:
                     self.kept_epoch = event.epoch
                     np.copyto(best, learner.network.parameters)
-                    save_model(self.folder / "model.safetensors", learner)
+                    save_model(self.folder / MODEL, learner)
             yield event
         np.copyto(learner.network.parameters, best)
 
@@ -110,15 +117,17 @@ class Run:
         try:
             yield from fit(self.learner)
         except DivergedError as error:
-            kept = f"{self.folder / 'model.safetensors'} is that of epoch {self.kept_epoch}"
+            kept = f"after epoch {self.kept_epoch}" if self.kept_epoch else "before the first step"
+            kept = f"{self.folder / MODEL} is the network {kept}"
+            self._conclude("diverged", message=error.message)
             raise DivergedError(error.message, f"{error.hint}. {kept}") from None
 
     def result(self) -> Result:
-        """What the kept network does on each split, exactly."""
+        """What the kept network does on each split, exactly; the folder keeps it, too."""
         learner, data = self.learner, self.learner.dataset
         seconds = sum(epoch.seconds for epoch in self.epochs)
         rows = len(data.train) * len(self.epochs)
-        return Result(
+        result = Result(
             run=self.folder,
             parameters=learner.network.parameters.size,
             epochs=len(self.epochs),
@@ -130,12 +139,19 @@ class Run:
             seconds=seconds,
             examples_per_second=rows / seconds if seconds else None,
         )
+        self._conclude("finished", **asdict(result))
+        return result
+
+    def _conclude(self, status: str, **details: Any) -> None:
+        record = {"status": status, **details, "run": self.folder.name}
+        self._write("result.json", jsonlines.dumps(record) + "\n")
 
     def _record(self, epoch: EpochDone) -> None:
         path = self.folder / "metrics.jsonl"
+        record = asdict(epoch) | ({"health": self.observe()} if self.observe else {})
         try:
             with path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(asdict(epoch), allow_nan=False) + "\n")
+                file.write(jsonlines.dumps(record) + "\n")
         except OSError as error:
             raise ActcliError(f"cannot write {path}: {error.strerror}") from error
 

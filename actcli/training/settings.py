@@ -43,11 +43,13 @@ def find_config(name: str) -> Path:
         UsageError: there is neither; the message has the lessons.
     """
     path = Path(name)
-    if path.exists() or path.suffix == ".toml":
+    if path.suffix == ".toml" or (path.exists() and not path.is_dir()):
         return path
-    if name not in lessons():
-        raise unknown_name("configuration file or lesson", name, lessons())
-    return files.shipped("configs") / f"{name}.toml"
+    if name in lessons():  # even beside a folder of that name, such as that of a run
+        return files.shipped("configs") / f"{name}.toml"
+    if path.is_dir():
+        return path
+    raise unknown_name("configuration file or lesson", name, lessons())
 
 
 def lessons() -> list[str]:
@@ -55,8 +57,8 @@ def lessons() -> list[str]:
     return sorted(path.stem for path in files.shipped("configs").glob("*.toml"))
 
 
-def read_toml(path: Path) -> list[Setting]:
-    """The settings of a configuration file.
+def read_toml(path: Path, origin: str | None = None) -> list[Setting]:
+    """The settings of a configuration file, which is called by its path or as `origin` says.
 
     Raises:
         UsageError: it cannot be read, is no TOML, or holds what it may not; all mistakes at once.
@@ -69,7 +71,9 @@ def read_toml(path: Path) -> list[Setting]:
         raise UsageError(f"{path} is not UTF-8 text: byte {error.start}") from error
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise UsageError(f"{path} is not TOML: {error}") from error
-    return from_tables(tables, str(path))
+    except ValueError as error:
+        raise UsageError(f"{path} holds a number with too many digits") from error
+    return from_tables(tables, origin or str(path))
 
 
 def from_tables(tables: Mapping[str, Any], origin: str) -> list[Setting]:

@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from actcli import files
 from actcli.datasets import catalogue, download, idx
 from actcli.datasets.catalogue import DATASETS, File, Source
 from actcli.errors import ActcliError, DataError, UsageError
@@ -172,7 +173,7 @@ def test_the_bundled_files_have_the_published_bytes():
 
 
 def test_the_search_order(places):
-    assert catalogue.find("mnist") == MNIST
+    assert catalogue.find("mnist") == files.shipped("data") / "mnist"
     shared = fill(places / "shared" / "mnist")
     assert catalogue.find("mnist") == shared
     cached = fill(places / "hid" / "mnist")
@@ -191,7 +192,7 @@ def test_the_given_folder_serves_only_the_set_whose_name_it_bears(places, monkey
 def test_a_folder_that_lacks_a_file_is_passed_over(places):
     folder = fill(places / "given" / "mnist")
     (folder / "t10k-labels-idx1-ubyte.gz").unlink()
-    assert catalogue.find("mnist") == MNIST
+    assert catalogue.find("mnist") == files.shipped("data") / "mnist"
 
 
 def test_an_unknown_name(places):

@@ -1,0 +1,51 @@
+"""What tells of downloads on stderr: a bar in a terminal, a line for each file elsewhere."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from actcli.datasets.download import Progress
+
+
+@contextmanager
+def downloads(quiet: bool) -> "Iterator[Progress]":
+    """Give what is to be told of each piece that arrives. Without a download, nothing is drawn."""
+    with ExitStack() as stack:
+        if quiet:
+            yield lambda _name, _count, _total: None
+        elif sys.stderr.isatty():
+            yield _bars(stack)
+        else:
+            yield _lines()
+
+
+def _lines() -> "Progress":
+    told = set()
+
+    def tell(name: str, _count: int, _total: int | None) -> None:
+        if name not in told:
+            told.add(name)
+            click.echo(f"downloading {name}", err=True)
+
+    return tell
+
+
+def _bars(stack: ExitStack) -> "Progress":
+    from actcli.cli.console import stderr_console
+    from actcli.render.training import download_progress
+
+    progress = download_progress(stderr_console())
+    tasks = {}
+
+    def draw(name: str, count: int, total: int | None) -> None:
+        if not tasks:
+            stack.enter_context(progress)
+        if name not in tasks:
+            tasks[name] = progress.add_task(name)
+        progress.update(tasks[name], completed=count, total=total)
+
+    return draw

@@ -1,0 +1,179 @@
+"""What the outputs say: how sure the network is, whether it is right to be, and for which classes.
+
+Confidence is the largest probability. A network is calibrated if, of the predictions with
+confidence c, the share c is right. The expected calibration error is the mean gap between the two
+over fifteen bins of equal width, weighted by their counts, the maximum calibration error the
+largest gap (Naeini, Cooper, Hauskrecht, AAAI 2015; Guo et al., On Calibration of Modern Neural
+Networks, ICML 2017, equations 3 and 5). A temperature, by which the scores are divided, may mend
+it: the best is the one that minimises the negative log likelihood (Guo et al., section 4.2).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from actcli.diagnostics.temperature import TemperatureSums
+from actcli.nn.arrays import Array, Labels
+from actcli.nn.links import log_softmax
+from actcli.nn.losses import Loss
+
+BINS = 15
+
+Vector = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Bin:
+    """The predictions whose confidence lies between two edges."""
+
+    low: float
+    high: float
+    count: int
+    confidence: float | None  # mean; None where there are none
+    accuracy: float | None  # share that is right
+
+
+@dataclass(frozen=True)
+class ClassOutputs:
+    """The rows of one true class."""
+
+    label: str
+    rows: int
+    probability_of_true: float | None  # means over these rows; None where there are none
+    confidence: float | None
+    entropy: float | None  # nats
+    accuracy: float | None
+    confused_with: str | None  # the wrong class that is answered most often
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What the outputs say on a split.
+
+    For a sigmoid output with a unit for each class, an output is the probability of a yes: the
+    confidence is the largest of them, entropy and likelihood are sums over the units.
+    """
+
+    accuracy: float
+    nll: float  # mean negative log likelihood, nats
+    confidence: float  # mean
+    entropy: float  # mean, nats
+    ece: float
+    mce: float
+    temperature: float | None
+    reliability: tuple[Bin, ...]
+    classes: tuple[ClassOutputs, ...]
+    predicted: tuple[int, ...]  # how often each class is answered
+
+
+class OutputSums:
+    """What the outputs of all rows add up to.
+
+    Args:
+        loss: whose link makes the scores outputs.
+        classes: K.
+    """
+
+    def __init__(self, loss: Loss, classes: int) -> None:
+        self.link, self.units = loss.link, loss.units(classes)
+        self.probabilistic = loss.output != "identity"
+        self.separate = loss.output == "sigmoid" and self.units > 1
+        self.edges = np.linspace(0, 1, BINS + 1)
+        self.confusion = np.zeros((classes, classes), np.int64)  # true class, answered class
+        self.by_class = np.zeros((4, classes))  # Σ p(true), confidence, entropy, -log likelihood
+        self.by_bin = np.zeros((3, BINS))  # count, Σ confidence, right
+        self.temperature = TemperatureSums()
+        self.loss = 0.0
+
+    def add(self, scores: Array, losses: Array, labels: Labels) -> None:
+        """Take in scores (n, units), their losses (n,) and their true classes (n,)."""
+        self.loss += float(losses.sum(dtype=np.float64))
+        if self.units == 1:  # one unit is a softmax over its score and 0
+            scores = np.hstack([np.zeros_like(scores), scores])
+        answers = scores.argmax(axis=1)
+        np.add.at(self.confusion, (labels, answers), 1)
+        if not self.probabilistic:
+            return
+        rows = np.arange(len(labels))
+        yes = np.zeros(scores.shape, np.intp)
+        yes[rows, labels] = 1
+        if self.separate:
+            pairs = np.stack([np.zeros_like(scores), scores], axis=2).reshape(-1, 2)
+            p, entropy, nll = _distribution(pairs, yes.reshape(-1))
+            p = p[:, 1].reshape(scores.shape)
+            entropy = entropy.reshape(scores.shape).sum(axis=1)
+            nll = nll.reshape(scores.shape).sum(axis=1)
+            self.temperature.add(pairs, yes.reshape(-1))
+        else:
+            p, entropy, nll = _distribution(scores, labels)
+            self.temperature.add(scores, labels)
+        confidence = p[rows, answers]
+        sums = (p[rows, labels], confidence, entropy, nll)
+        for index, part in enumerate(sums):
+            self.by_class[index] += np.bincount(labels, part, len(self.confusion))
+        # The last bin takes its upper edge too: rounded, many a confidence is exactly 1.
+        bins = np.searchsorted(self.edges, confidence, side="right").clip(1, BINS) - 1
+        for index, part in enumerate((np.ones(len(rows)), confidence, answers == labels)):
+            self.by_bin[index] += np.bincount(bins, part, BINS)
+
+    def outputs(self, names: tuple[str, ...]) -> Outputs | None:
+        """What they say; None for an identity output, whose scores are no probabilities."""
+        if not self.probabilistic:
+            return None
+        rows = self.confusion.sum()
+        count, confidence, right = self.by_bin
+        gaps = np.abs(confidence - right)
+        filled = count > 0
+        bins = tuple(
+            Bin(
+                float(self.edges[i]),
+                float(self.edges[i + 1]),
+                int(count[i]),
+                float(confidence[i] / count[i]) if count[i] else None,
+                float(right[i] / count[i]) if count[i] else None,
+            )
+            for i in range(BINS)
+        )
+        _, mean_confidence, entropy, nll = (float(total.sum() / rows) for total in self.by_class)
+        return Outputs(
+            accuracy=self.accuracy,
+            nll=nll,
+            confidence=mean_confidence,
+            entropy=entropy,
+            ece=float(gaps.sum() / rows),
+            mce=float((gaps[filled] / count[filled]).max()),
+            temperature=self.temperature.best(),
+            reliability=bins,
+            classes=tuple(self._of_class(k, names) for k in range(len(names))),
+            predicted=tuple(self.confusion.sum(axis=0).tolist()),
+        )
+
+    @property
+    def accuracy(self) -> float:
+        """Share of the rows that are answered right."""
+        return float(np.trace(self.confusion) / self.confusion.sum())
+
+    def _of_class(self, k: int, names: tuple[str, ...]) -> ClassOutputs:
+        rows = int(self.confusion[k].sum())
+        if not rows:
+            return ClassOutputs(names[k], 0, None, None, None, None, None)
+        wrong = self.confusion[k].copy()
+        wrong[k] = 0
+        p_true, confidence, entropy, _ = (float(total[k] / rows) for total in self.by_class)
+        return ClassOutputs(
+            label=names[k],
+            rows=rows,
+            probability_of_true=p_true,
+            confidence=confidence,
+            entropy=entropy,
+            accuracy=float(self.confusion[k, k] / rows),
+            confused_with=names[int(wrong.argmax())] if wrong.any() else None,
+        )
+
+
+def _distribution(scores: Array, labels: Labels) -> tuple[Array, Array, Array]:
+    """Softmax (n, K), its entropy (n,) and -log p of the true class (n,), in nats and float64."""
+    log_p = log_softmax(scores.astype(np.float64))
+    p = np.exp(log_p)
+    return p, np.asarray(-np.vecdot(p, log_p)), -log_p[np.arange(len(labels)), labels]

@@ -1,0 +1,45 @@
+"""Divergence: a loss that stops being finite, where it went wrong first, and what to try."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from actcli.datasets.batches import Batches, Split
+from actcli.errors import DivergedError
+from actcli.nn.network import Pass
+from actcli.nn.optimizers import OPTIMIZERS
+from actcli.training.config import Config
+from actcli.training.learner import EVALUATION_ROWS, Learner
+
+
+def lost(passes: Sequence[Pass]) -> int | None:
+    """The first layer, from 1, with a pre-activation that is not finite."""
+    layers = (number for number, at in enumerate(passes, 1) if not np.isfinite(at.z).all())
+    return next(layers, None)
+
+
+def first_lost(learner: Learner, split: Split) -> Sequence[Pass]:
+    """The passes of the first batch of a split in which a layer is lost, else of the last batch."""
+    rows = min(EVALUATION_ROWS, len(split))
+    trace = learner.network.trace(rows)
+    with np.errstate(over="ignore", invalid="ignore"):
+        for inputs, labels in Batches(split, learner.dataset.normalization, rows)():
+            learner.network.forward(inputs, trace.first(len(labels)))
+            if lost(trace.passes):
+                break
+    return trace.passes
+
+
+def diverged(config: Config, when: str, passes: Sequence[Pass]) -> DivergedError:
+    """What to tell of a loss that is not finite: when, in which layer first, and what to try."""
+    layer, chosen = lost(passes), config.optimizer
+    where = f"layer {layer} of {len(passes)}" if layer else "the loss, not in a layer"
+    usual = OPTIMIZERS[chosen.name].learning_rate
+    advice = [f"--lr {min(float(chosen.learning_rate) / 10, usual):g}"]
+    if not chosen.clip_norm:
+        advice.append("--clip-norm 1")
+    if config.data.normalize == "none":
+        advice.append("--normalize unit")
+    return DivergedError(
+        f"the loss stopped being finite {when}, first in {where}", f"Try {' or '.join(advice)}"
+    )

@@ -1,0 +1,88 @@
+"""What learns: a network, its loss, its optimizer, its random numbers; and how well it does."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from actcli.datasets.batches import Batches, Split
+from actcli.datasets.dataset import Dataset
+from actcli.errors import ActcliError
+from actcli.nn.arrays import Array, Labels
+from actcli.nn.links import classify
+from actcli.nn.network import Dropout
+from actcli.training.build import make_loss, make_network, make_optimizer
+from actcli.training.config import Config
+
+EVALUATION_ROWS = 1000  # of a batch where nothing is learnt: the result does not depend on it
+
+
+@dataclass(frozen=True)
+class Score:
+    """How well a network does on a split: mean loss per example, share of them classified right."""
+
+    loss: float
+    accuracy: float
+
+
+class Learner:
+    """A network and all that changes while it learns.
+
+    Three streams of random numbers, for the initial parameters, the order of the rows and the
+    dropout, are drawn from the one seed, so that changing one choice leaves the others alone.
+
+    Args:
+        config: resolved.
+        dataset: the one that the configuration names.
+
+    Raises:
+        ActcliError: the network does not fit into the memory.
+    """
+
+    def __init__(self, config: Config, dataset: Dataset) -> None:
+        seeds = np.random.SeedSequence(config.training.seed).spawn(3)
+        initial, self.shuffling, dropping = (np.random.default_rng(seed) for seed in seeds)
+        self.config = config
+        self.dataset = dataset
+        self.loss = make_loss(config)
+        self.optimizer = make_optimizer(config)
+        try:
+            self.network = make_network(config, dataset.inputs, len(dataset.classes), initial)
+            self.state = self.optimizer.start(self.network.parameters)
+        except MemoryError as error:
+            raise ActcliError(f"the network does not fit into the memory: {error}") from error
+        rate = config.model.dropout
+        self.dropout = Dropout(rate, dropping) if rate else None
+
+
+class Targets:
+    """The target rows of a batch, gathered from those of the classes into one buffer."""
+
+    def __init__(self, learner: Learner, rows: int) -> None:
+        dtype = learner.network.parameters.dtype
+        self.of_class = learner.loss.targets(len(learner.dataset.classes)).astype(dtype)
+        self.buffer = np.empty((rows, self.of_class.shape[1]), dtype)
+
+    def __call__(self, labels: Labels) -> Array:
+        """Of shape (N, units), good until the next call."""
+        out = self.buffer[: len(labels)]
+        np.take(self.of_class, labels, axis=0, out=out, mode="clip")
+        return out
+
+
+def score(learner: Learner, split: Split) -> Score:
+    """How well the network does on all rows of a split, without dropout.
+
+    The split must not be empty. The loss is infinite or NaN if a parameter is.
+    """
+    rows = min(EVALUATION_ROWS, len(split))
+    trace, targets = learner.network.trace(rows), Targets(learner, rows)
+    loss, right = 0.0, 0
+    with np.errstate(over="ignore", invalid="ignore"):
+        for inputs, labels in Batches(split, learner.dataset.normalization, rows)():
+            part = trace.first(len(labels))
+            last = part.passes[-1]
+            scores = learner.network.forward(inputs, part)
+            right += int(np.count_nonzero(classify(scores) == labels))
+            losses = learner.loss(scores, targets(labels), last.delta, last.work)
+            loss += float(losses.sum(dtype=np.float64))
+    return Score(loss / len(split), right / len(split))
