@@ -1,5 +1,6 @@
-"""Data that several tests train on."""
+"""Data that several tests train on, and an environment that says nothing."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,13 @@ def make_blobs(classes: int, rows: int, inputs: int, noise: float) -> dict[str, 
         arrays[f"x_{part}"] = points.clip(0, 255).astype(np.uint8)
         arrays[f"y_{part}"] = labels
     return arrays
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in os.environ:
+        if name.startswith("ACTCLI_"):
+            monkeypatch.delenv(name)
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from actcli import files
 from actcli.datasets.batches import NORMALIZATIONS
 from actcli.errors import UsageError
 from actcli.nn.activations import ACTIVATIONS
@@ -355,9 +356,9 @@ def test_any_file_gives_a_configuration_or_a_usage_error(tmp_path: Path, content
 
 def test_a_lesson_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert find_config("relu") == CONFIGS / "relu.toml"
+    assert find_config("relu") == files.shipped("configs") / "relu.toml"
     (tmp_path / "relu").mkdir()  # as in a folder of runs
-    assert find_config("relu") == CONFIGS / "relu.toml"
+    assert find_config("relu") == files.shipped("configs") / "relu.toml"
     (tmp_path / "sigmoid").write_text("")
     assert find_config("sigmoid") == Path("sigmoid")
     assert find_config("sigmoid.toml") == Path("sigmoid.toml")
