@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from rich.progress import TaskID
+
     from actcli.datasets.download import Progress
 
 
@@ -24,7 +26,7 @@ def downloads(quiet: bool) -> "Iterator[Progress]":
 
 
 def _lines() -> "Progress":
-    told = set()
+    told: set[str] = set()
 
     def tell(name: str, _count: int, _total: int | None) -> None:
         if name not in told:
@@ -39,7 +41,7 @@ def _bars(stack: ExitStack) -> "Progress":
     from actcli.render.training import download_progress
 
     progress = download_progress(stderr_console())
-    tasks = {}
+    tasks: dict[str, "TaskID"] = {}
 
     def draw(name: str, count: int, total: int | None) -> None:
         if not tasks:
