@@ -41,7 +41,7 @@ def _bars(stack: ExitStack) -> "Progress":
     from actcli.render.training import download_progress
 
     progress = download_progress(stderr_console())
-    tasks: dict[str, "TaskID"] = {}
+    tasks: dict[str, TaskID] = {}
 
     def draw(name: str, count: int, total: int | None) -> None:
         if not tasks:
