@@ -8,7 +8,6 @@ shows at the end, colours included, becomes an SVG. Needs tmux and an installed 
 
 import io
 import re
-import shlex
 import subprocess
 import sys
 import tempfile
@@ -19,18 +18,20 @@ from rich.console import Console
 from rich.terminal_theme import MONOKAI
 from rich.text import Text
 
-COLUMNS, LINES = 100, 45
+COLUMNS, LINES = 100, 75
 PICTURES = Path(__file__).parent / "pictures"
-ACTCLI = Path(sys.executable).with_name("actcli")
+BIN = Path(sys.executable).parent
 SESSIONS = {
     "train": "actcli train",
+    "diagnose": "actcli diagnose",
     "softmax": "actcli softmax 2.0 1.0 -0.5 --labels cat,dog,bird --target dog",
 }
+BEFORE = {"diagnose": "actcli train dying-relu --quiet > train.txt"}
 
 
 def main() -> None:
     for name, command in SESSIONS.items():
-        screen = Text.from_ansi(terminal(command))
+        screen = Text.from_ansi(terminal(command, BEFORE.get(name, "true")))
         console = Console(record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True)
         console.print(Text(f"$ {command}", style="bold"))
         console.print(screen)
@@ -40,13 +41,17 @@ def main() -> None:
         (PICTURES / f"{name}.svg").write_text(svg, encoding="utf-8")
 
 
-def terminal(command: str) -> str:
-    """What a terminal shows after a command, with its colours as escape sequences."""
+def terminal(command: str, before: str) -> str:
+    """What a terminal shows of a command, with its colours as escape sequences.
+
+    Args:
+        command: what is shown.
+        before: what is run first, and is not shown.
+    """
     session = "actcli-pictures"
-    _, *arguments = shlex.split(command)
     with tempfile.TemporaryDirectory() as folder:
-        typed = shlex.join(["exec", "env", "-u", "NO_COLOR", str(ACTCLI), *arguments])
-        shell = f"cd {folder}; clear; ({typed}); tmux wait-for -S {session}; sleep 60"
+        begin = f"cd {folder}; unset NO_COLOR; PATH={BIN}:$PATH; {before}; clear"
+        shell = f"{begin}; {command}; tmux wait-for -S {session}; sleep 60"
         size = ["-x", str(COLUMNS), "-y", str(LINES)]
         subprocess.run(["tmux", "new-session", "-d", "-s", session, *size, shell], check=True)
         try:

@@ -82,7 +82,7 @@ def test_every_lesson_and_the_data_are_shipped():
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--help"], ["--version"], ["train", "--help"], ["softmax", "--help"]],
+    [["--help"], ["--version"], ["train", "--help"], ["diagnose", "--help"], ["softmax", "--help"]],
     ids=" ".join,
 )
 def test_help_imports_neither_numpy_nor_rich(arguments, tmp_path):

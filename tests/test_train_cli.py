@@ -84,7 +84,7 @@ def test_a_line_for_each_epoch_on_stderr_and_the_result_on_stdout(blobs: Blobs) 
         "parameters": str(12 * 16 + 16 + 16 * 3 + 3),
         "epochs": "2",
         "run": "runs/relu",
-        "next": "actcli train sigmoid",
+        "next": "actcli diagnose runs/relu",
     }
     assert "\x1b" not in result.output
     assert all(line == line.rstrip() for line in lines)

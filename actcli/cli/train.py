@@ -1,6 +1,7 @@
 """`actcli train`: a network from its configuration, with a live view of how it learns."""
 
 import re
+import shlex
 import sys
 import time
 from dataclasses import asdict
@@ -172,5 +173,4 @@ def conclude(run: "Run", as_json: bool) -> None:
 
     data = run.learner.dataset
     rows = {"train": len(data.train), "validation": len(data.validation), "test": len(data.test)}
-    other = "sigmoid" if "relu" in run.learner.network.activation_names else "relu"
-    stdout_console().print(summary(result, rows, f"actcli train {other}"))
+    stdout_console().print(summary(result, rows, f"actcli diagnose {shlex.quote(str(run.folder))}"))

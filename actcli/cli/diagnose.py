@@ -1,0 +1,201 @@
+"""`actcli diagnose`: what goes wrong inside a network, how that is known, and what to change."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from actcli.cli import ExitStatus
+from actcli.cli.downloads import downloads
+from actcli.cli.names import NamesType, TargetType, override, rule_names
+from actcli.cli.options import FolderType, KindType
+from actcli.errors import UsageError
+from actcli.training.kinds import Integer
+from actcli.training.threads import set_threads
+
+if TYPE_CHECKING:
+    from actcli.cli.targets import Target
+    from actcli.datasets.batches import Split
+    from actcli.diagnostics.evidence import Evidence
+    from actcli.diagnostics.findings import Finding
+
+PARTS = ("gradients", "units", "softmax", "verdict")
+SEVERITIES = ("note", "warning", "error")
+SPLITS = ("train", "validation", "test")
+SAMPLE_SEED = 20_150_107  # any number, but always the same
+
+
+@click.command(
+    epilog="""\b
+Exit codes: 0 done, 1 it could not be done, 2 wrong usage, 3 a finding that --fail-on asks for.
+
+\b
+Examples:
+  actcli train --epochs 1 -q && actcli diagnose
+  actcli diagnose deep-sigmoid --at-init --only gradients,units
+  actcli diagnose --explain dead-units
+""",
+)
+@click.argument("target", required=False, type=TargetType())
+@click.option(
+    "--runs-dir",
+    metavar="DIR",
+    type=FolderType(),
+    default="runs",
+    envvar="ACTCLI_RUNS_DIR",
+    help="Where runs are kept.  [runs]",
+)
+@override("activation", "model.activation", "Of the hidden layers, where the file lacks it.")
+@override("output", "model.output", "What is made of the scores, where the file lacks it.")
+@override("loss", "loss.name", "What the network was trained with, where the file lacks it.")
+@override("dataset", "data.name", "What to examine it on, where the file lacks it.")
+@override("normalize", "data.normalize", "How pixels become inputs, where the file lacks it.")
+@click.option(
+    "--at-init", is_flag=True, help="The network before any training; of a run or a CONFIG."
+)
+@click.option(
+    "--split",
+    type=NamesType("split", SPLITS),
+    metavar="|".join(SPLITS),
+    default="train",
+    help="The rows to examine it on.  [train]",
+)
+@click.option(
+    "--rows",
+    type=KindType(Integer(1)),
+    metavar="N",
+    help="Only N of them, drawn at random, always the same ones: units that are active on others "
+    "then look dead.  [all]",
+)
+@click.option(
+    "--only",
+    type=NamesType("part", PARTS, several=True),
+    metavar="PART,…",
+    help=f"Show only these parts: {', '.join(PARTS)}.",
+)
+@click.option("--history", is_flag=True, help="Show how it went over the epochs, too.")
+@click.option(
+    "--fail-on",
+    type=NamesType("severity or rule", (*SEVERITIES, *rule_names())),
+    metavar="SEVERITY|RULE",
+    help="Exit with 3 on a finding of this severity (note, warning, error) or a higher one, or of "
+    "this rule.",
+)
+@click.option(
+    "--explain",
+    type=NamesType("rule", rule_names()),
+    metavar="RULE",
+    help="Tell what a rule means and where its threshold comes from; examine nothing.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Write the result as one JSON object.")
+@click.option("-q", "--quiet", is_flag=True, help="Tell nothing of downloads.")
+@click.pass_context
+def diagnose(
+    ctx: click.Context,
+    /,
+    target: str | None,
+    runs_dir: Path,
+    at_init: bool,
+    split: str,
+    rows: int | None,
+    only: tuple[str, ...] | None,
+    history: bool,
+    fail_on: str | None,
+    explain: str | None,
+    as_json: bool,
+    quiet: bool,
+    **said: Any,
+) -> None:
+    """Find out what goes wrong inside a network, and what to do about it.
+
+    TARGET is a run, by its name or folder, or else a .safetensors or .npz file with the weights of
+    a multilayer perceptron. Without it, the newest run is examined. Every row of the split counts.
+    """
+    set_threads("auto", 0)
+    if explain:
+        explain_rule(explain, as_json)
+        return
+    from actcli.cli.targets import Overrides, find_target
+    from actcli.diagnostics.verdict import judge
+
+    with downloads(quiet) as progress:
+        found = find_target(target, runs_dir, Overrides(**said), at_init, progress)
+    evidence = examine(found, split, rows)
+    findings = judge(evidence)
+    parts = (*(only or PARTS), *(["history"] if history else []))
+    (write_json if as_json else write_tables)(evidence, findings, parts)
+    if fail_on and any(counts(finding, fail_on) for finding in findings):
+        ctx.exit(ExitStatus.FINDING)
+
+
+def examine(target: "Target", split: str, rows: int | None) -> "Evidence":
+    """Measure the target on a split, or on some of its rows.
+
+    Raises:
+        UsageError: the split is empty.
+    """
+    from actcli.diagnostics.evidence import Names, gather
+
+    examined: Split = getattr(target.dataset, split)
+    if not len(examined):
+        kept = " or ".join(name for name in SPLITS if len(getattr(target.dataset, name)))
+        raise UsageError(f"--split: {target.dataset.name} has no {split} rows", f"Allowed: {kept}")
+    names = Names(target.name, target.dataset.name, split, target.loss)
+    chosen = examined if rows is None else sample(examined, rows)
+    return gather(target.subject, chosen, names, target.initial, target.training)
+
+
+def sample(split: "Split", rows: int) -> "Split":
+    """So many rows of a split, or all if it has no more: at random, since files may be sorted."""
+    import numpy as np
+
+    from actcli.datasets.batches import Split
+
+    # NumPy promises that the raw stream of PCG64 never changes; it does not for `choice`.
+    order = np.random.PCG64(SAMPLE_SEED).random_raw(len(split)).argsort(kind="stable")
+    chosen = np.sort(order[:rows])
+    return Split(split.pixels, split.labels[chosen], split.rows[chosen])
+
+
+def counts(finding: "Finding", fail_on: str) -> bool:
+    """Whether a finding is what `--fail-on` asks for."""
+    if fail_on in SEVERITIES:
+        return SEVERITIES.index(str(finding.severity)) >= SEVERITIES.index(fail_on)
+    return finding.rule == fail_on
+
+
+def explain_rule(name: str, as_json: bool) -> None:
+    """Write the texts of a rule to stdout."""
+    from actcli.diagnostics.rules import RULES
+    from actcli.render.findings import RuleView, texts
+
+    if as_json:
+        from actcli.jsonlines import dumps
+
+        click.echo(dumps({"rule": name, **texts(RULES[name])}))
+        return
+    from actcli.cli.console import stdout_console
+
+    stdout_console().print(RuleView(name, RULES[name]))
+
+
+def write_tables(
+    evidence: "Evidence", findings: tuple["Finding", ...], parts: tuple[str, ...]
+) -> None:
+    """For people."""
+    from actcli.cli.console import stdout_console
+    from actcli.diagnostics.verdict import HEALTHY, healthy_because, verdict
+    from actcli.render.diagnosis import DiagnosisView
+
+    because = healthy_because(evidence) if verdict(findings) == HEALTHY else ""
+    stdout_console().print(DiagnosisView(evidence, findings, because, parts))
+
+
+def write_json(
+    evidence: "Evidence", findings: tuple["Finding", ...], parts: tuple[str, ...]
+) -> None:
+    """For programs."""
+    from actcli.cli.diagnosis_json import fields
+    from actcli.jsonlines import dumps
+
+    click.echo(dumps(fields(evidence, findings, parts)))

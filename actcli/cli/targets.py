@@ -1,0 +1,262 @@
+"""What a command examines: a run, a file of weights, or a network before its training.
+
+A run's folder says everything. A file of weights from elsewhere says its shapes; the rest comes
+from options, or is assumed to be as usual.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from actcli.datasets.dataset import Dataset, load
+from actcli.datasets.download import Progress
+from actcli.diagnostics.evidence import Epoch, Training
+from actcli.diagnostics.probe import Subject
+from actcli.errors import DataError, UsageError
+from actcli.nn.losses import LOSSES
+from actcli.nn.network import MLP
+from actcli.nn.optimizers import OPTIMIZERS
+from actcli.registry import nearest
+from actcli.training.build import load_dataset, resolve
+from actcli.training.config import Config
+from actcli.training.learner import Learner
+from actcli.training.run import MODEL
+from actcli.training.settings import assemble, find_config, lessons, read_toml
+from actcli.training.weights import Weights, read_weights
+
+
+@dataclass(frozen=True)
+class Overrides:
+    """What options say of a target; None where they say nothing."""
+
+    activation: tuple[str, ...] | None = None
+    output: str | None = None
+    loss: str | None = None
+    dataset: str | None = None
+    normalize: str | None = None
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is examined.
+
+    Args:
+        name: of the run or of the file.
+        loss: by name.
+        subject: the network and what belongs to it.
+        dataset: what it is examined on.
+        initial: the network before its training, if that can be known.
+        training: how it was trained, if that is known.
+    """
+
+    name: str
+    loss: str
+    subject: Subject
+    dataset: Dataset
+    initial: MLP | None
+    training: Training | None
+
+
+def find_target(
+    target: str | None, runs: Path, overrides: Overrides, at_init: bool, progress: Progress
+) -> Target:
+    """What a user means: a run by its name or folder, the newest if none is named; a file.
+
+    Args:
+        target: as typed.
+        runs: the folder of the runs.
+        overrides: what options say of it.
+        at_init: whether the network before any training is meant; the target may then be a
+            configuration, too.
+        progress: told of downloads.
+
+    Raises:
+        UsageError: there is no such thing; the message has the nearest name.
+        ActcliError: it cannot be read, or does not hold what it should.
+    """
+    if at_init and (target is None or target in lessons() or target.endswith(".toml")):
+        chosen = read_toml(find_config(target)) if target else []
+        return _initial(resolve(assemble(chosen)), target or "default", progress)
+    path = _newest(runs) if target is None else _path(target, runs)
+    if path.is_dir():
+        return _run(path, overrides, at_init, progress)
+    if at_init:
+        raise UsageError(f"{path} does not say how its network started", "Give a run or a config")
+    return _file(path, overrides, progress)
+
+
+def _newest(runs: Path) -> Path:
+    found = [path.parent for path in runs.glob(f"*/{MODEL}")]
+    if not found:
+        raise UsageError(f"there is no run in {runs}", "Make one: actcli train")
+    return max(found, key=lambda folder: ((folder / "config.toml").stat().st_mtime_ns, folder.name))
+
+
+def _path(target: str, runs: Path) -> Path:
+    named = runs / target
+    if (named / MODEL).is_file():
+        return named
+    path = Path(target)
+    if path.is_dir() and not (path / MODEL).is_file():
+        raise UsageError(f"{target} is no run: it has no {MODEL}")
+    if path.is_dir() or path.is_file():
+        return path
+    known = sorted(path.parent.name for path in runs.glob(f"*/{MODEL}"))
+    guess = nearest(target, known)
+    hint = f"Did you mean {guess!r}? " if guess else ""
+    raise UsageError(
+        f"there is no run or file {target!a}",
+        f"{hint}Runs in {runs}: {', '.join(known[:10]) or 'none'}",
+    )
+
+
+def _run(folder: Path, overrides: Overrides, at_init: bool, progress: Progress) -> Target:
+    config = _overridden(resolve(assemble(read_toml(folder / "config.toml"))), overrides)
+    config, dataset = load_dataset(config, progress)
+    learner = Learner(config, dataset)
+    weights = read_weights(folder / MODEL)
+    if weights.sizes != learner.network.sizes:
+        raise DataError(
+            f"{folder / MODEL} has layers of {weights.sizes}, but its config.toml and data set "
+            f"{dataset.name} make {learner.network.sizes}"
+        )
+    trained = learner.network if at_init else _network(weights, config.model.activation)
+    return Target(
+        name=folder.name,
+        loss=config.loss.name,
+        subject=Subject(trained, learner.loss, dataset.normalization, dataset.classes),
+        dataset=dataset,
+        initial=learner.network,
+        training=None if at_init else _training(folder, config),
+    )
+
+
+def _initial(config: Config, name: str, progress: Progress) -> Target:
+    config, dataset = load_dataset(config, progress)
+    learner = Learner(config, dataset)
+    return Target(
+        name=f"{name} at its start",
+        loss=config.loss.name,
+        subject=Subject(learner.network, learner.loss, dataset.normalization, dataset.classes),
+        dataset=dataset,
+        initial=learner.network,
+        training=None,
+    )
+
+
+def _file(path: Path, overrides: Overrides, progress: Progress) -> Target:
+    weights = read_weights(path)
+    said = weights.description
+    hidden = len(weights.layers) - 1
+    activation = overrides.activation or tuple(said.get("activations", ()))
+    if hidden and not activation:
+        raise UsageError(f"{path} does not say its activation", "Give it: --activation relu")
+    classes = tuple(said.get("classes", ()))
+    dataset = load(
+        overrides.dataset or said.get("dataset", "mnist"),
+        classes=classes,
+        normalize=overrides.normalize or said.get("normalization", {}).get("method", "unit"),
+        progress=progress,
+    )
+    inputs, scores = weights.sizes[0], weights.sizes[-1]
+    usual = "binary-cross-entropy" if scores == 1 else "cross-entropy"
+    name = overrides.loss or said.get("loss", usual)
+    loss = LOSSES[name](overrides.output or said.get("output", "auto"))
+    if (inputs, scores) != (dataset.inputs, loss.units(len(dataset.classes))):
+        raise DataError(
+            f"{path} has {inputs} inputs and {scores} scores, but the data set {dataset.name} has "
+            f"{dataset.inputs} pixels and {len(dataset.classes)} classes",
+            "Give its data set: --dataset",
+        )
+    network = _network(weights, activation)
+    subject = Subject(network, loss, dataset.normalization, dataset.classes)
+    return Target(path.name, name, subject, dataset, initial=None, training=None)
+
+
+def _network(weights: Weights, activation: tuple[str, ...]) -> MLP:
+    hidden = len(weights.layers) - 1
+    if len(activation) not in {1, hidden}:
+        raise UsageError(
+            f"{len(activation)} activations for {hidden} hidden layers",
+            "Give one for all, or one for each",
+        )
+    network = MLP(weights.sizes, activation * hidden if len(activation) == 1 else activation)
+    for layer, (w, b) in zip(network.layers, weights.layers, strict=True):
+        layer.weights[...] = w
+        layer.biases[...] = b
+    return network
+
+
+def _overridden(config: Config, overrides: Overrides) -> Config:
+    model, data, loss = config.model, config.data, config.loss
+    if overrides.activation:
+        model = replace(model, activation=overrides.activation)
+    if overrides.output:
+        model = replace(model, output=overrides.output)
+    if overrides.loss:
+        loss = replace(loss, name=overrides.loss)
+        model = replace(model, output=overrides.output or "auto")
+    if overrides.dataset:
+        data = replace(data, name=overrides.dataset)
+    if overrides.normalize:
+        data = replace(data, normalize=overrides.normalize)
+    return resolve(replace(config, model=model, data=data, loss=loss))
+
+
+def _training(folder: Path, config: Config) -> Training:
+    chosen, training = config.optimizer, config.training
+    history = tuple(_epochs(folder / "metrics.jsonl"))
+    judged = [
+        each.train_loss if each.validation_loss is None else each.validation_loss
+        for each in history
+    ]
+    best = judged.index(min(judged)) + 1 if judged else 0
+    return Training(
+        optimizer=chosen.name,
+        learning_rate=float(chosen.learning_rate),
+        usual_learning_rate=OPTIMIZERS[chosen.name].learning_rate,
+        momentum=chosen.momentum,
+        batch_size=training.batch_size,
+        epochs=training.epochs,
+        init=config.model.init,
+        history=history,
+        kept_epoch=best if training.patience else len(history),
+        diverged=_status(folder / "result.json") == "diverged",
+    )
+
+
+def _status(path: Path) -> str | None:
+    """How a run ended; None if it did not."""
+    try:
+        status: str = json.loads(path.read_text(encoding="utf-8"))["status"]
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{path} does not say how the run ended") from error
+    return status
+
+
+def _epochs(path: Path) -> Iterator[Epoch]:
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror}") from error
+    for number, line in enumerate(lines, 1):
+        try:
+            record = json.loads(line)
+            train, validation = record["train"], record["validation"] or {}
+            health = record.get("health") or {}
+            yield Epoch(
+                epoch=record["epoch"],
+                train_loss=train["loss"],
+                train_accuracy=train["accuracy"],
+                validation_loss=validation.get("loss"),
+                validation_accuracy=validation.get("accuracy"),
+                delta_norm=tuple(health.get("delta_norm", ())),
+                weight_grad_norm=tuple(health.get("weight_grad_norm", ())),
+                silent=tuple(health.get("silent", ())),
+                update_ratio=tuple(record.get("update_ratio", ())),
+            )
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise DataError(f"{path}, line {number}, is no record of an epoch") from error

@@ -1,0 +1,107 @@
+"""The verdict: what is wrong, how that is known, why it is so and what to change; and the rules."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.text import Text
+
+from actcli.diagnostics.findings import Finding, Rule, Severity
+from actcli.render.columns import paragraph, plain, titled
+
+STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "bold yellow", Severity.NOTE: "bold cyan"}
+LABEL = 10  # columns for the names of the parts
+
+
+@dataclass(frozen=True)
+class VerdictView:
+    """Whether the network is healthy, and the findings, the worst first.
+
+    Args:
+        findings: as they were judged.
+        because: why the network is healthy, if it is: there may be notes all the same.
+    """
+
+    findings: tuple[Finding, ...]
+    because: str
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        ascii_only, width = options.ascii_only, options.max_width
+        yield titled("Verdict", _counted(self.findings), width, ascii_only)
+        if self.because:
+            told = paragraph(self.because, width, ascii_only)
+            told.highlight_regex("^Healthy", "bold green")
+            yield told
+        for position, finding in enumerate(self.findings):
+            if position or self.because:
+                yield Text()
+            yield from _told(finding, width, ascii_only)
+
+
+def _counted(findings: Sequence[Finding]) -> str:
+    """How many findings there are of each severity: "1 error, 2 warnings"."""
+    parts = []
+    for severity in sorted(Severity, reverse=True):
+        count = sum(finding.severity == severity for finding in findings)
+        if count:
+            parts.append(f"{count} {severity}" + "s" * (count > 1))
+    return ", ".join(parts)
+
+
+def _told(finding: Finding, width: int, ascii_only: bool) -> list[Text]:
+    severity = f"{finding.severity.name:{LABEL}}"
+    head = Text.assemble((severity, STYLES[finding.severity]), (finding.rule, "bold"))
+    if finding.layers:
+        head.append(f"  {named(finding.layers)}")
+    parts = {
+        "evidence": "\n".join(finding.evidence),
+        "cause": finding.cause,
+        "remedy": finding.remedy,
+    }
+    found = [_part(name, text, width, ascii_only) for name, text in parts.items() if text]
+    return [head, *found, _part("source", finding.source, width, ascii_only, "dim")]
+
+
+def named(layers: Sequence[int]) -> str:
+    """Layers in words: "layer 2", "layers 1 to 4", "layers 1 and 3"."""
+    if len(layers) == 1:
+        return f"layer {layers[0]}"
+    if len(layers) > 2 and list(layers) == list(range(layers[0], layers[-1] + 1)):
+        return f"layers {layers[0]} to {layers[-1]}"
+    return f"layers {', '.join(map(str, layers[:-1]))} and {layers[-1]}"
+
+
+def _part(name: str, text: str, width: int, ascii_only: bool, style: str = "") -> Text:
+    part = paragraph(text, width, ascii_only, f"{name:{LABEL}}", style)
+    part.stylize("dim", 0, len(name))
+    return part
+
+
+@dataclass(frozen=True)
+class RuleView:
+    """What `--explain` prints of a rule.
+
+    Args:
+        name: of the rule.
+        rule: with its texts.
+    """
+
+    name: str
+    rule: type[Rule]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        ascii_only, width = options.ascii_only, options.max_width
+        yield Text(plain(self.name, ascii_only), style="bold")
+        for name, text in texts(self.rule).items():
+            yield _part(name, text, width, ascii_only)
+
+
+def texts(rule: type[Rule]) -> dict[str, str]:
+    """The texts of a rule, by what they tell."""
+    return {
+        "meaning": rule.meaning,
+        "harm": rule.harm,
+        "threshold": rule.threshold,
+        "limits": rule.limits,
+        "source": rule.source,
+    }

@@ -1,0 +1,141 @@
+"""Gradient flow as a table: how much of the error reaches each layer on its way back."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from rich.console import Console, ConsoleOptions, RenderResult
+
+from actcli.diagnostics.gradients import LayerGradient
+from actcli.render.bars import bar
+from actcli.render.columns import (
+    GAP,
+    Column,
+    fit,
+    lines,
+    needed,
+    numbers,
+    optional,
+    paragraph,
+    plain,
+    titled,
+)
+from actcli.render.numbers import fixed, grouped, percent, shortest, significant
+
+TINY = 1e-4  # a column that holds less is written with exponents
+WIDEST_BAR, NARROWEST_BAR = 24, 7
+BAR_RANK = 3  # columns of this rank and above are left out for the sake of the bar
+ABOUT = "δ = ∂loss/∂z, the error of a row at a layer; factor: over that of the next layer"
+DECADES = 2  # that the bar spans at least
+
+
+@dataclass(frozen=True)
+class GradientView:
+    """A row for each layer, the output at the bottom, and what reaches the first, in words."""
+
+    layers: tuple[LayerGradient, ...]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        ascii_only, width = options.ascii_only, options.max_width
+        yield titled("Gradient flow", ABOUT, width, ascii_only)
+        columns = fit(_columns(self.layers, ascii_only), width - GAP - NARROWEST_BAR, BAR_RANK)
+        room = min(WIDEST_BAR, width - needed(columns) - GAP)
+        if room >= NARROWEST_BAR:
+            columns.append(_bars(self.layers, room, ascii_only))
+        columns = fit(columns, width)
+        yield from lines(columns)
+        yield paragraph(reach(self.layers), width, ascii_only)
+
+
+def _columns(layers: Sequence[LayerGradient], ascii_only: bool) -> list[Column]:
+    def column(heading: str, texts: Iterable[str], rank: int = 0) -> Column:
+        return numbers(plain(heading, ascii_only), texts, rank)
+
+    def ratio(value: float) -> str:
+        return fixed(value, 3)
+
+    names = [*(str(layer.layer) for layer in layers[:-1]), "output"]
+    slopes = [optional(layer.derivative_mean, ratio, ascii_only) for layer in layers]
+    bounds = [optional(layer.derivative_bound, _bound, ascii_only) for layer in layers]
+    factors = [optional(layer.backprop_factor, ratio, ascii_only) for layer in layers]
+    updates = [layer.update_ratio for layer in layers]
+    columns = [
+        Column("layer", names, left=True),
+        column("units", [grouped(layer.units) for layer in layers], rank=4),
+        column("δ norm", measures([layer.delta_norm for layer in layers])),
+        column("factor", factors),
+        Column("compounded", _shares(layers)),
+        column("mean |f'|", slopes, rank=1),
+        column("bound", bounds, rank=2),
+        column("‖∂L/∂W‖", measures([layer.weight_grad_norm for layer in layers]), rank=5),
+        column("‖∂L/∂b‖", measures([layer.bias_grad_norm for layer in layers]), rank=6),
+    ]
+    if any(update is not None for update in updates):
+        ratios = [optional(update, _two_digits, ascii_only) for update in updates]
+        columns.append(column("ΔW/W", ratios, rank=3))
+    return columns
+
+
+def _bound(value: float) -> str:
+    return shortest(value, 3)  # 0.25, 1, 1.13
+
+
+def _two_digits(value: float) -> str:
+    return significant(value, 2)
+
+
+def measures(values: Sequence[float]) -> list[str]:
+    """Three digits of each; all with exponents where one of them needs it."""
+    if any(0 < abs(value) < TINY for value in values):
+        return [f"{value:.1e}" if value else "0" for value in values]
+    return [significant(value, 3) for value in values]
+
+
+def _shares(layers: Sequence[LayerGradient]) -> list[str]:
+    """Of the error at the output, with as many decimals as the smallest needs for two digits."""
+    known = [layer.compounded for layer in layers if 0 < layer.compounded < math.inf]
+    decimals = min(max(-math.floor(math.log10(min(known, default=1.0))) - 1, 1), 4)
+    return [share(layer.compounded, decimals) for layer in layers]
+
+
+def share(value: float, decimals: int) -> str:
+    """A share as a percentage, however large."""
+    return f"{100 * value:.1e} %" if 1e4 <= value < math.inf else percent(value, decimals)
+
+
+def _bars(layers: Sequence[LayerGradient], width: int, ascii_only: bool) -> Column:
+    """The compounded factor; the scale ends at powers of ten, which the heading names."""
+    known = [layer.compounded for layer in layers if 0 < layer.compounded < math.inf]
+    logs = [math.log10(value) for value in known] or [0.0]
+    high = max(math.ceil(max(logs)), 0)
+    low = min(math.floor(min(logs) - 0.1), high - DECADES)
+    cells = []
+    for layer in layers:
+        within = 0 < layer.compounded < math.inf
+        level = math.log10(layer.compounded) - low if within else math.nan
+        cells.append(bar(level / (high - low), width, ascii_only))
+    left, right = (f"1e{end}" if end else "1" for end in (low, high))
+    heading = left + right.rjust(width - len(left))
+    return Column(heading, cells, left=True, style="cyan")
+
+
+def reach(layers: Sequence[LayerGradient]) -> str:
+    """What reaches the first layer, in words."""
+    hidden, whole = len(layers) - 1, layers[0].compounded
+    if not hidden:
+        return "There is no hidden layer: the error acts where it arises."
+    if not layers[-1].delta_norm:
+        return "There is no error at the output: nothing is left to learn."
+    if not math.isfinite(whole):
+        return "The error is not finite."
+    if not whole:
+        return "Nothing of the error reaches layer 1."
+    factor = whole ** (1 / hidden)
+    told = f"{significant(100 * whole, 2 if whole < 1 else 3)} % of the error"
+    if whole >= 1e4:
+        told = f"{significant(whole, 2)} times the error"
+    if hidden == 1:
+        return f"{told} reaches layer 1."
+    verb = "passes on" if factor < 1 else "multiplies it by"
+    of_it = " of it" if factor < 1 else ""
+    return f"{told} reaches layer 1: each layer {verb} {significant(factor, 2)}{of_it} on average."

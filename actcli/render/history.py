@@ -1,0 +1,147 @@
+"""How it went over the epochs: a line each for training and validation, and one for every layer."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.text import Text
+
+from actcli.diagnostics.evidence import Epoch, Training
+from actcli.render.columns import Column, lines, needed, numbers, optional, paragraph, plain, titled
+from actcli.render.gradients import measures
+from actcli.render.numbers import grouped, percent, significant
+from actcli.render.sparklines import sparkline, thinned
+
+WIDEST, NARROWEST = 20, 4  # characters of a sparkline
+SPAN = 0.05  # of an accuracy that the height of a line stands for at least
+DECADES = 1  # that the height of a line for δ stands for at least; all layers have one scale
+
+Series = Sequence[float | None]
+
+
+@dataclass(frozen=True)
+class HistoryView:
+    """The epochs of a training.
+
+    Args:
+        training: None for weights from elsewhere.
+        units: of each hidden layer.
+    """
+
+    training: Training | None
+    units: tuple[int, ...]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        ascii_only, width = options.ascii_only, options.max_width
+        epochs = self.training.history if self.training else ()
+        if not epochs:
+            yield Text("History", style="bold")
+            told = "No epoch was trained." if self.training else "How it was trained is not known."
+            yield paragraph(told, width, ascii_only)
+            return
+        about = f"epoch {epochs[0].epoch} to {epochs[-1].epoch}: first, course, last"
+        yield titled("History", about, width, ascii_only)
+        yield from lines(_fitting(lambda most: _scores(epochs, most, ascii_only), width))
+        yield Text()
+        if all(epoch.delta_norm for epoch in epochs):
+            yield from lines(
+                _fitting(lambda most: _layers(epochs, self.units, most, ascii_only), width)
+            )
+        else:
+            told = "What went on in the layers was not recorded during the training."
+            yield paragraph(told, width, ascii_only)
+
+
+def _fitting(build: Callable[[int], list[Column]], width: int) -> list[Column]:
+    """Columns with sparklines as wide as there is room for."""
+    columns = build(WIDEST)
+    for most in range(WIDEST - 1, NARROWEST - 1, -1):
+        if needed(columns) <= width:
+            break
+        columns = build(most)
+    return columns
+
+
+def _scores(epochs: Sequence[Epoch], most: int, ascii_only: bool) -> list[Column]:
+    losses: list[Series] = [[epoch.train_loss for epoch in epochs]]
+    shares: list[Series] = [[epoch.train_accuracy for epoch in epochs]]
+    if any(epoch.validation_loss is not None for epoch in epochs):
+        losses.append([epoch.validation_loss for epoch in epochs])
+        shares.append([epoch.validation_accuracy for epoch in epochs])
+    top = _extent(losses)[1]
+    low, high = _extent(shares)
+    drawn = Drawing(most, ascii_only)
+    return [
+        Column("", ["training", "validation"][: len(losses)], left=True),
+        drawn.ends("loss", losses, 0, _three_digits),
+        drawn.course(losses, [(0, top)] * len(losses)),
+        drawn.ends("", losses, -1, _three_digits),
+        drawn.ends("accuracy", shares, 0, percent),
+        drawn.course(shares, [(min(low, high - SPAN), high)] * len(shares)),
+        drawn.ends("", shares, -1, percent),
+    ]
+
+
+def _layers(
+    epochs: Sequence[Epoch], units: Sequence[int], most: int, ascii_only: bool
+) -> list[Column]:
+    count = len(epochs[0].delta_norm)
+    norms = [[epoch.delta_norm[index] for epoch in epochs] for index in range(count)]
+    first, last = (measures([values[end] for values in norms]) for end in (0, -1))
+    logs: list[Series] = [[math.log10(v) if v > 0 else None for v in norm] for norm in norms]
+    low, high = _extent(logs)
+    silent: list[Series] = [
+        [epoch.silent[index] if index < len(epoch.silent) else None for epoch in epochs]
+        for index in range(count)
+    ]
+    drawn = Drawing(most, ascii_only)
+    return [
+        Column("layer", [*map(str, range(1, count)), "output"], left=True),
+        numbers(plain("δ norm", ascii_only), first),
+        drawn.course(logs, [(min(low, high - DECADES), high)] * count),
+        numbers("", last),
+        drawn.ends("silent units", silent, 0, _count),
+        drawn.course(silent, [(0, each) for each in (*units, 1)]),
+        drawn.ends("", silent, -1, _count),
+    ]
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """Columns of a table of courses.
+
+    Args:
+        most: characters of a sparkline.
+        ascii_only: whether the stream shows ASCII alone.
+    """
+
+    most: int
+    ascii_only: bool
+
+    def ends(
+        self, heading: str, series: Sequence[Series], end: int, write: Callable[[float], str]
+    ) -> Column:
+        """Where each series began (0) or ended (-1)."""
+        return numbers(heading, [optional(each[end], write, self.ascii_only) for each in series])
+
+    def course(self, series: Sequence[Series], extents: Sequence[tuple[float, float]]) -> Column:
+        """How each went in between, from what is lowest to what is highest."""
+        cells = [
+            sparkline(thinned(values, self.most), *extent, self.ascii_only)
+            for values, extent in zip(series, extents, strict=True)
+        ]
+        return Column("", cells, left=True, style="cyan")
+
+
+def _three_digits(value: float) -> str:
+    return significant(value, 3)
+
+
+def _count(value: float) -> str:
+    return grouped(int(value))
+
+
+def _extent(series: Sequence[Series]) -> tuple[float, float]:
+    known = [v for values in series for v in values if v is not None and math.isfinite(v)]
+    return min(known, default=0.0), max(known, default=1.0)

@@ -1,0 +1,70 @@
+"""Units as a table: which are dead, which never rest, and how they are spread in between."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.text import Text
+
+from actcli.diagnostics.units import LayerUnits
+from actcli.render.columns import Column, fit, lines, numbers, optional, paragraph, titled
+from actcli.render.numbers import grouped, percent
+from actcli.render.sparklines import strip
+
+ABOUT = "active on a row: f'(z) is not 0 there; on the right, units by their share of active rows"
+
+
+@dataclass(frozen=True)
+class UnitsView:
+    """A row for each hidden layer, and how many units are dead, in words."""
+
+    layers: tuple[LayerUnits, ...]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        ascii_only, width = options.ascii_only, options.max_width
+        yield titled("Units", ABOUT, width, ascii_only)
+        if not self.layers:
+            yield Text("There is no hidden layer.")
+            return
+        yield from lines(fit(_columns(self.layers, ascii_only), width))
+        yield paragraph(dead(self.layers), width, ascii_only)
+
+
+def _columns(layers: Sequence[LayerUnits], ascii_only: bool) -> list[Column]:
+    born = [optional(layer.born_dead, grouped, ascii_only) for layer in layers]
+    saturated = [optional(layer.saturated_fraction, percent, ascii_only) for layer in layers]
+    columns = [
+        Column("layer", [str(layer.layer) for layer in layers], left=True),
+        Column("activation", [layer.activation for layer in layers], rank=3, left=True),
+        numbers("units", [grouped(layer.units) for layer in layers]),
+        numbers("dead", [grouped(layer.dead) for layer in layers]),
+        numbers("born dead", born, rank=2),
+        numbers("nearly dead", [grouped(layer.nearly_dead) for layer in layers], rank=4),
+        numbers("always on", [grouped(layer.always_on) for layer in layers], rank=5),
+        Column("active", [percent(layer.active_fraction) for layer in layers]),
+        Column("saturated", saturated, rank=1),
+        Column(
+            "0 to 100 %",
+            [strip(layer.distribution, ascii_only) for layer in layers],
+            left=True,
+            style="cyan",
+        ),
+    ]
+    absent = {
+        "born dead": all(layer.born_dead is None for layer in layers),
+        "saturated": all(layer.saturated_fraction is None for layer in layers),
+    }
+    return [column for column in columns if not absent.get(column.heading)]
+
+
+def dead(layers: Sequence[LayerUnits]) -> str:
+    """How many units are dead, and how many were from the start."""
+    count = sum(layer.dead for layer in layers)
+    units = sum(layer.units for layer in layers)
+    if not count:
+        return f"None of the {grouped(units)} units is dead."
+    told = f"{grouped(count)} of {grouped(units)} units are dead ({percent(count / units)})"
+    known = [layer.born_dead for layer in layers if layer.born_dead is not None]
+    if len(known) < len(layers):
+        return f"{told}."
+    return f"{told}; at the start of the training {grouped(sum(known))} were."

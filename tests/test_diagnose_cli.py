@@ -1,0 +1,324 @@
+"""`actcli diagnose` from outside: its streams, exit codes, JSON, and that it fits a screen."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from rich.cells import cell_len
+
+from actcli.cli import main
+from actcli.diagnostics.rules import RULES
+from actcli.render.findings import texts
+
+Blobs = Callable[..., Path]
+PARTS = {"gradients": "Gradient flow", "units": "Units", "softmax": "Softmax", "verdict": "Verdict"}
+EXAMINED = ["model", "dataset", "split", "rows"]
+KEYS = {
+    "gradients": [
+        "layer", "units", "delta_norm", "backprop_factor", "derivative_mean", "derivative_bound",
+        "weight_grad_norm", "bias_grad_norm", "weight_norm", "update_ratio",
+    ],
+    "units": [
+        "layer", "activation", "units", "dead", "born_dead", "nearly_dead", "always_on",
+        "active_fraction", "saturated_fraction",
+    ],
+    "softmax": [
+        "accuracy", "nll", "confidence", "entropy", "ece", "mce", "temperature", "histogram",
+        "reliability", "classes",
+    ],
+    "classes": [
+        "label", "rows", "probability_of_true", "confidence", "entropy", "accuracy",
+        "confused_with",
+    ],
+    "reliability": ["low", "high", "count", "confidence", "accuracy"],
+    "findings": ["rule", "severity", "layers", "evidence", "cause", "remedy", "source"],
+}  # fmt: skip
+
+
+def call(*args: str, **env: str) -> Result:
+    return CliRunner().invoke(main, [*args], env={"COLUMNS": "100", **env})
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A folder with two runs on MNIST: one that learns and then, the newest, one that does not."""
+    folder = str(tmp_path_factory.mktemp("runs"))
+    for name, config in (("healthy", "default"), ("sick", "deep-sigmoid")):
+        done = call("train", config, "--epochs", "2", "--runs-dir", folder, "--name", name, "-q")
+        assert done.exit_code == 0, done.output
+    return folder
+
+
+def diagnose(runs: str, *args: str, **env: str) -> Result:
+    return call("diagnose", "--runs-dir", runs, *args, **env)
+
+
+def strict(text: str) -> Any:
+    assert text.count("\n") == 1
+    return json.loads(text, parse_constant=pytest.fail)
+
+
+# What is shown --------------------------------------------------------------------------------
+
+
+def test_the_newest_run_is_examined_on_all_rows_that_trained_it(runs: str) -> None:
+    done = diagnose(runs)
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert done.stdout.startswith("sick on 55,000 rows of mnist, train: cross-entropy 2.30")
+    for title in PARTS.values():
+        assert f"\n{title}" in done.stdout
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
+@pytest.mark.parametrize("target", ["healthy", "sick"])
+@pytest.mark.parametrize("columns", [100, 80, 60])
+def test_it_fits_the_screen(runs: str, target: str, columns: int, encoding: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "actcli", "diagnose", target, "--runs-dir", runs, "--rows", "2000"],
+        env={**os.environ, "COLUMNS": str(columns), "PYTHONIOENCODING": encoding},
+        capture_output=True,
+        check=True,
+    )
+    text = done.stdout.decode(encoding)
+    assert not done.stderr
+    assert "\x1b" not in text
+    assert "\\u" not in text
+    for line in text.splitlines():
+        assert cell_len(line) <= columns
+        assert line == line.rstrip()
+    assert len(text.splitlines()) <= (52 if columns == 100 else 75)
+
+
+def test_colour_where_it_is_wanted_and_none_in_a_pipe(runs: str) -> None:
+    command = [sys.executable, "-m", "actcli", "diagnose", "--runs-dir", runs, "--rows", "100"]
+    for env, coloured in (({}, False), ({"FORCE_COLOR": "1"}, True)):
+        plain = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
+        done = subprocess.run(command, env={**plain, **env}, capture_output=True, check=True)
+        assert (b"\x1b[" in done.stdout) == coloured
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_only_one_part(runs: str, part: str) -> None:
+    done = diagnose(runs, "healthy", "--rows", "500", "--only", part)
+    shown = [name for name, title in PARTS.items() if f"\n{title}" in done.stdout]
+    assert shown == [part]
+
+
+def test_history_is_shown_when_asked_for(runs: str) -> None:
+    arguments = ("healthy", "--rows", "500", "--only", "verdict")
+    assert "History" not in diagnose(runs, *arguments).stdout
+    text = diagnose(runs, *arguments, "--history").stdout
+    assert "\nHistory  epoch 1 to 2" in text
+    assert "silent units" in text
+    assert len(strict(diagnose(runs, *arguments, "--history", "--json").stdout)["history"]) == 2
+
+
+def test_a_network_at_its_start(runs: str) -> None:
+    done = diagnose(runs, "deep-sigmoid", "--at-init", "--only", "gradients", "--rows", "500")
+    assert done.exit_code == 0
+    assert done.stdout.startswith("deep-sigmoid at its start on 500 rows of mnist, train: ")
+    assert "of the error reaches layer 1: each layer passes on 0.2" in done.stdout
+
+
+def test_splits_and_rows(runs: str) -> None:
+    for split, rows in (("validation", 5000), ("test", 10_000)):
+        found = strict(diagnose(runs, "healthy", "--split", split, "--json").stdout)
+        assert (found["split"], found["rows"]) == (split, rows)
+    few = [diagnose(runs, "healthy", "--rows", "600", "--json").stdout for _ in range(2)]
+    assert few[0] == few[1]
+    assert strict(few[0])["rows"] == 600
+    more = diagnose(runs, "healthy", "--split", "validation", "--rows", "99999", "--json")
+    assert strict(more.stdout)["rows"] == 5000
+
+
+def test_rows_of_a_sorted_file_are_drawn_from_all_classes(blobs: Blobs, tmp_path: Path) -> None:
+    import numpy as np
+
+    data = str(blobs(y_train=np.sort(np.arange(300) % 3)))
+    runs = str(tmp_path / "runs")
+    trained = call("train", "--dataset", data, "--epochs", "1", "--runs-dir", runs, "-q")
+    assert trained.exit_code == 0
+    found = strict(diagnose(runs, "--rows", "30", "--json").stdout)
+    assert all(each["rows"] > 3 for each in found["softmax"]["classes"])
+
+
+# JSON -----------------------------------------------------------------------------------------
+
+
+def test_json_has_exactly_its_keys(runs: str) -> None:
+    done = diagnose(runs, "sick", "--json")
+    assert (done.exit_code, done.stderr) == (0, "")
+    found = strict(done.stdout)
+    assert list(found) == [*EXAMINED, "gradients", "units", "softmax", "findings", "verdict"]
+    for part in ("gradients", "units", "findings"):
+        assert found[part]
+        for row in found[part]:
+            assert list(row) == KEYS[part]
+    softmax = found["softmax"]
+    assert list(softmax) == KEYS["softmax"]
+    assert list(softmax["histogram"]) == ["edges", "counts"]
+    for part in ("classes", "reliability"):
+        assert all(list(row) == KEYS[part] for row in softmax[part])
+    assert [row["layer"] for row in found["gradients"]] == [1, 2, 3, 4, 5, 6]
+    assert found["verdict"] == found["findings"][0]["rule"] == "vanishing-gradient"
+    assert found["findings"][0]["severity"] in {"note", "warning", "error"}
+
+
+def test_json_adds_up(runs: str) -> None:
+    found = strict(diagnose(runs, "healthy", "--json").stdout)
+    softmax, histogram = found["softmax"], found["softmax"]["histogram"]
+    assert len(histogram["edges"]) == len(histogram["counts"]) + 1 == 16
+    assert sum(histogram["counts"]) == sum(each["rows"] for each in softmax["classes"]) == 55_000
+    gaps = [
+        each["count"] * abs(each["confidence"] - each["accuracy"])
+        for each in softmax["reliability"]
+        if each["count"]
+    ]
+    assert sum(gaps) / 55_000 == pytest.approx(softmax["ece"])
+    norms = [layer["delta_norm"] for layer in found["gradients"]]
+    assert found["gradients"][0]["backprop_factor"] == pytest.approx(norms[0] / norms[1])
+    assert found["verdict"] == "healthy"
+
+
+def test_json_of_some_parts(runs: str) -> None:
+    found = strict(
+        diagnose(runs, "healthy", "--rows", "500", "--only", "verdict,units", "--json").stdout
+    )
+    assert list(found) == [*EXAMINED, "units", "findings", "verdict"]
+
+
+def test_an_identity_output_has_no_softmax(blobs: Blobs, tmp_path: Path) -> None:
+    runs = str(tmp_path / "runs")
+    options = ("--dataset", str(blobs()), "--loss", "mse", "--output", "identity")
+    assert call("train", *options, "--epochs", "2", "--runs-dir", runs, "-q").exit_code == 0
+    assert strict(diagnose(runs, "--json").stdout)["softmax"] is None
+    assert "no probabilities" in diagnose(runs).stdout
+
+
+# Exit codes -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("target", "fail_on", "status"),
+    [
+        ("healthy", "warning", 0),
+        ("healthy", "error", 0),
+        ("sick", "note", 3),
+        ("sick", "warning", 3),
+        ("sick", "error", 3),
+        ("sick", "vanishing-gradient", 3),
+        ("sick", "non-finite-parameters", 0),
+    ],
+)
+def test_fail_on(runs: str, target: str, fail_on: str, status: int) -> None:
+    done = diagnose(runs, target, "--rows", "5000", "--fail-on", fail_on, "--only", "units")
+    assert done.exit_code == status
+    assert (done.stderr, "\nUnits" in done.stdout) == ("", True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--fail-on", "warnin"], "Did you mean 'warning'?"),
+        (["--fail-on", "vanishing-gradients"], "Did you mean 'vanishing-gradient'?"),
+        (["--only", "unit"], "Did you mean 'units'?"),
+        (["--only", "units,"], "--only: there is no part ''"),
+        (["--split", "tran"], "--split: there is no split 'tran'. Did you mean 'train'?"),
+        (["--explain", "dead-unit"], "Did you mean 'dead-units'?"),
+        (["--rows", "0"], "at least 1, not 0"),
+        (["--activation", "rellu"], "did you mean relu?"),
+        (["--output", "auto"], "one of softmax, sigmoid, identity; not 'auto'"),
+        (["healty"], "Did you mean 'healthy'?"),
+        (["--onyl", "units"], "--only"),
+    ],
+    ids=" ".join,
+)
+def test_mistakes_name_what_was_probably_meant(
+    runs: str, arguments: list[str], message: str
+) -> None:
+    done = diagnose(runs, *arguments)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_an_empty_split_is_refused(blobs: Blobs, tmp_path: Path) -> None:
+    runs = str(tmp_path / "runs")
+    options = ("--dataset", str(blobs()), "--validation", "0", "--epochs", "1")
+    assert call("train", *options, "--runs-dir", runs, "-q").exit_code == 0
+    done = diagnose(runs, "--split", "validation")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr == ("Error: --split: blobs has no validation rows. Allowed: train or test\n")
+
+
+def test_without_a_run_it_says_how_to_make_one(tmp_path: Path) -> None:
+    done = diagnose(str(tmp_path / "none"))
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "actcli train" in done.stderr
+
+
+# The rules ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_explain_prints_all_that_a_rule_says(rule: str) -> None:
+    done = call("diagnose", "--explain", rule)
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[0] == rule
+    words = " ".join(done.stdout.split())
+    for text in texts(RULES[rule]).values():
+        assert " ".join(text.split()) in words
+    as_json = strict(call("diagnose", "--explain", rule, "--json").stdout)
+    assert as_json == {"rule": rule, **texts(RULES[rule])}
+
+
+def test_help_lists_the_exit_codes_and_the_names(runs: str) -> None:
+    text = " ".join(diagnose(runs, "--help").stdout.split())
+    assert "3 a finding that --fail-on asks for" in text
+    assert "gradients, units, softmax, verdict" in text
+
+
+# Completion -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("actcli di", "diagnose"),
+        ("actcli diagnose --only units,so", "units,softmax"),
+        ("actcli diagnose --fail-on w", "warning"),
+        ("actcli diagnose --explain dead", "dead-units"),
+        ("actcli diagnose --split te", "test"),
+        ("actcli diagnose --activation re", "relu"),
+        ("actcli diagnose --at-init deep", "deep-sigmoid"),
+        ("actcli diagnose hea", "healthy"),
+    ],
+)
+def test_completion_needs_neither_numpy_nor_rich(runs: str, typed: str, offered: str) -> None:
+    script = (
+        "import sys; from actcli.cli import main\n"
+        "try: main(prog_name='actcli')\n"
+        "finally: print([name for name in ('numpy', 'rich') if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env={
+            **os.environ,
+            "_ACTCLI_COMPLETE": "bash_complete",
+            "COMP_WORDS": typed,
+            "COMP_CWORD": str(len(typed.split()) - 1),
+            "ACTCLI_RUNS_DIR": runs,
+        },
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    lines = done.stdout.splitlines()
+    assert f"plain,{offered}" in lines
+    assert lines[-1] == "[]"
