@@ -8,9 +8,12 @@ import errno
 import importlib
 import io
 import os
+import signal
 import sys
+import threading
 from collections.abc import Sequence
 from enum import IntEnum
+from types import FrameType
 from typing import Any
 
 import click
@@ -60,42 +63,55 @@ class Commands(click.Group):
         **extra: Any,
     ) -> Any:
         """Run, and turn each error of the user's into one or two lines and an exit code."""
-        run = super().main
         if not standalone_mode:
-            return run(args, prog_name, complete_var, standalone_mode=False, **extra)
+            return super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
         show_all_characters()
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, terminate)
         try:
-            status = run(args, prog_name, complete_var, standalone_mode=False, **extra)
+            status = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
             if sys.stdout is not None:
                 sys.stdout.flush()
-        except ActcliError as error:
-            complain(str(error))
-            status = ExitStatus.USAGE if isinstance(error, UsageError) else ExitStatus.FAILED
-        except click.exceptions.NoArgsIsHelpError as error:
-            error.show()
-            status = ExitStatus.USAGE
-        except click.ClickException as error:
-            complain(explain(error))
-            status = error.exit_code
-        except click.Abort:
-            complain("interrupted")
-            status = ExitStatus.INTERRUPTED
-        except BrokenPipeError:  # nobody reads on: Click sees it during the run, but not at the end
-            discard_stdout()
-            status = ExitStatus.FAILED
+        except (ActcliError, click.ClickException, click.Abort) as error:
+            status = tell(error)
         except OSError as error:
-            if error.filename is None and error.errno != errno.ENOSPC:
-                raise
-            discard_stdout()
-            complain(f"{error.filename or 'standard output'}: {error.strerror}")
-            status = ExitStatus.FAILED
+            status = tell_of_stdout(error)
         sys.exit(status if isinstance(status, int) else ExitStatus.OK)
+
+
+def tell(error: Exception) -> int:
+    """Tell what a user can mend, and give the exit status that it means."""
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        error.show()
+        return ExitStatus.USAGE
+    if isinstance(error, click.ClickException):
+        complain(explain(error))
+        return error.exit_code
+    if isinstance(error, click.Abort):
+        complain("interrupted")
+        return ExitStatus.INTERRUPTED
+    complain(str(error))
+    return ExitStatus.USAGE if isinstance(error, UsageError) else ExitStatus.FAILED
+
+
+def tell_of_stdout(error: OSError) -> int:
+    """Tell that the result could not be written; silently where nobody reads on.
+
+    Raises:
+        OSError: this one, if it is of something else: then it is a defect.
+    """
+    if error.filename is None and error.errno not in {errno.ENOSPC, errno.EPIPE}:
+        raise error
+    discard_stdout()
+    if error.errno != errno.EPIPE:  # Click sees a closed pipe during the run, but not at the end
+        complain(f"{error.filename or 'standard output'}: {error.strerror}")
+    return ExitStatus.FAILED
 
 
 def complain(message: str) -> None:
     """Tell a user's mistake on stderr."""
     label = "Error:"
-    if sys.stderr.isatty() and not os.environ.get("NO_COLOR"):
+    if sys.stderr is not None and sys.stderr.isatty() and not os.environ.get("NO_COLOR"):
         label = click.style(label, fg="red", bold=True)
     click.echo(f"{label} {message}", err=True)
 
@@ -106,6 +122,11 @@ def explain(error: click.ClickException) -> str:
     if isinstance(error, click.UsageError) and error.ctx is not None:
         return f"{message} See '{error.ctx.command_path} --help'."
     return message
+
+
+def terminate(_signal: int, _frame: FrameType | None) -> None:
+    """End as by an exception, so that what is open is closed and the cursor is shown again."""
+    raise SystemExit(ExitStatus.TERMINATED)
 
 
 def show_all_characters() -> None:

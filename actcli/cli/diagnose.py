@@ -111,7 +111,7 @@ def diagnose(
     TARGET is a run, by its name or folder, or else a .safetensors or .npz file with the weights of
     a multilayer perceptron. Without it, the newest run is examined. Every row of the split counts.
     """
-    set_threads("auto", 0)
+    set_threads("auto")
     if explain:
         explain_rule(explain, as_json)
         return

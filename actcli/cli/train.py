@@ -24,8 +24,8 @@ REFRESH = 0.1  # seconds between two looks at a step: drawing each would cost mo
 
 @click.command(
     epilog="""\b
-Each option has an environment variable: ACTCLI_LR for --lr. An option goes before it, it
-goes before CONFIG, and CONFIG before the default.
+Each option of the configuration has an environment variable: ACTCLI_LR for --lr. An option
+overrides the variable, the variable overrides CONFIG, and CONFIG overrides the default.
 
 \b
 Examples:
@@ -61,12 +61,12 @@ def train(
 ) -> None:
     """Train a multilayer perceptron and keep it in a folder of its own.
 
-    CONFIG is a TOML file or the name of a lesson; options go before it. Without any, a network with
+    CONFIG is a TOML file or the name of a lesson; options override it. Without any, a network with
     two hidden layers of ReLUs learns MNIST to 98 % in some seconds.
     """
     asked = settings(ctx, config)
     chosen = assemble(asked)
-    set_threads(chosen.training.threads, max(chosen.model.hidden, default=0))
+    set_threads(chosen.training.threads)
 
     from actcli.training.build import resolve
 
@@ -74,18 +74,33 @@ def train(
     if dry_run:
         show_settings(chosen, asked, as_json)
         return
+    if not quiet:
+        tell_unused(chosen, asked)
     run = start(chosen, runs_dir, default_name(config, chosen) if name is None else name, quiet)
     watch(run, quiet)
     conclude(run, as_json)
 
 
+# After CONFIG, so that --help lists what a network is made of before how a run is kept.
 train.params[1:1] = configuration_options()
 
 
 def default_name(config: str | None, chosen: Config) -> str:
     """Of a run: that of its configuration, as far as a run may have it, else of its activation."""
-    name = re.sub(r"[^\w.+-]+", "-", Path(config).stem if config else "").strip("-.")
-    return name or chosen.model.activation[0]
+    path = Path(config or "")
+    # The configuration of a run is called config.toml; its folder has the name.
+    stem = path.absolute().parent.name if path.name == "config.toml" else path.stem
+    return re.sub(r"[^\w.+-]+", "-", stem).strip("-.") or chosen.model.activation[0]
+
+
+def tell_unused(chosen: Config, asked: list[Setting]) -> None:
+    """Name what was asked for and has no effect beside the rest."""
+    from actcli.training.build import unused
+
+    reasons = unused(chosen)
+    for setting in asked:
+        if reason := reasons.get(str(setting.key)):
+            click.echo(f"{setting.origin}: {setting.key} has no effect: {reason}", err=True)
 
 
 def show_settings(chosen: Config, asked: list[Setting], as_json: bool) -> None:
@@ -139,7 +154,8 @@ def watch(run: "Run", quiet: bool) -> None:
         width=console.width,
         ascii_only=console.options.ascii_only,
     )
-    if quiet or not (table.epochs and sys.stderr.isatty()) or console.is_dumb_terminal:
+    watched = sys.stderr is not None and sys.stderr.isatty() and not console.is_dumb_terminal
+    if quiet or not (table.epochs and watched):
         for event in run.train():
             if isinstance(event, EpochDone) and not quiet:
                 console.print(table.sentence(event), soft_wrap=True)
@@ -147,7 +163,7 @@ def watch(run: "Run", quiet: bool) -> None:
     console.print(table.headings())
     rows = len(run.learner.dataset.train)
     drawn = start = time.perf_counter()
-    live = LiveProgress(console, rows * table.epochs)
+    live = LiveProgress(console, table.epochs, rows)
     with live.progress:
         for event in run.train():
             now = time.perf_counter()
@@ -156,7 +172,8 @@ def watch(run: "Run", quiet: bool) -> None:
             elif now - drawn > REFRESH:
                 drawn = now
                 seen = (event.epoch - 1) * rows + event.rows
-                live.update(event.epoch, seen, seen / (now - start))
+                speed = seen / (now - start)
+                live.update(event.epoch, event.rows, speed, (rows * table.epochs - seen) / speed)
     console.print()
 
 

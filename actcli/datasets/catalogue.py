@@ -26,7 +26,6 @@ from actcli.datasets import idx
 from actcli.errors import DataError
 from actcli.registry import Registry
 
-# The network's modules cost 40 ms and 8 MB, and most runs download nothing: imported where used.
 SHARED = Path("/usr/share/datasets")
 
 DIGITS = ("0", "1", "2", "3", "4", "5", "6", "7", "8", "9")

@@ -32,8 +32,7 @@ CHUNK = 1 << 20
 # Deflate packs at most 258 bytes into two bits: https://zlib.net/zlib_tech.html
 DEFLATE_RATIO = 1032
 
-# NumPy 1 holds no more.
-MAX_DIMENSIONS = 32
+MAX_DIMENSIONS = 32  # far more than images have; a header must not announce thousands
 
 # A data set's files, in the order train images, train labels, test images, test labels.
 NAMES = (

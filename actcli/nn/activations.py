@@ -61,7 +61,7 @@ class Identity(Activation):
     formula = "z"
     summary = "No activation: the layer stays linear, and so does a whole net of such layers."
     range = (-INFINITY, INFINITY)
-    source = "Goodfellow, Bengio, Courville, Deep Learning (2016), section 6.3.2"
+    source = "Goodfellow, Bengio, Courville, Deep Learning (2016), section 6.3.3"
 
     def value(self, z: Array, out: Array, work: Array) -> None:
         np.copyto(out, z)

@@ -26,8 +26,9 @@ class Loss(ABC):
 
     Args:
         output: the link, one of `outputs`, or "auto" for the first of them.
-        label_smoothing: ε in [0, 1): the share of a target that is spread evenly over the classes
-            (Szegedy et al., Rethinking the Inception Architecture (CVPR 2016), section 7).
+        label_smoothing: ε in [0, 1): the share of a target that is spread evenly over the classes,
+            or over yes and no for each unit of a binary cross-entropy (Szegedy et al., Rethinking
+            the Inception Architecture (CVPR 2016), section 7).
 
     Raises:
         UsageError: this loss has no such output, or label smoothing has no meaning for it.
@@ -155,7 +156,7 @@ class SumOfSquaredErrors(Loss):
 
     summary = "Squared distance to the one-hot target, summed over the classes."
     outputs = ("sigmoid", "softmax", "identity")
-    source = "Bishop, Neural Networks for Pattern Recognition (1995), equation 6.1"
+    source = "Bishop, Neural Networks for Pattern Recognition (1995), section 6.1"
 
     def __call__(self, scores: Array, targets: Array, gradient: Array, work: Array) -> Array:
         self.link.value(scores, work)

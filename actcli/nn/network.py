@@ -184,6 +184,7 @@ class MLP:
             at, before = trace.passes[index], trace.passes[index - 1]
             self._collect(gradient[index], before.sent, at.delta, trace.ones)
             f = self.activations[index - 1]
+            # `work` keeps f'(z) for whoever looks at the trace; δ is scratch until it is written.
             f.derivative(before.z, before.y, before.work, before.delta)
             np.matmul(at.delta, self.layers[index].weights, out=before.delta)
             np.multiply(before.delta, before.work, out=before.delta)

@@ -2,8 +2,8 @@
 
 All parameters of a network are one array, so a rule is a few lines on arrays of that length:
 parameters p, gradient g, and whatever it remembers, its slots. Definitions and defaults are those
-of PyTorch, so that a run here and a run there can be compared number by number; only plain
-SGD's learning rate is one that gets somewhere.
+of PyTorch, so that a run here and a run there can be compared number by number; only SGD's learning
+rate is one that gets somewhere.
 
 Weight decay pulls weights, not biases, to zero: it acts on the first `decayed` parameters. It adds
 to the gradient (an L2 penalty), except in AdamW.

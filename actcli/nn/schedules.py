@@ -65,7 +65,8 @@ def exponential(progress: float) -> float:
 def one_cycle(step: float, total: float, warmup: float) -> float:
     """Up from 1/25 over the first 30 %, down to 1/250,000, both as half a cosine.
 
-    Smith, Topin, Super-Convergence (2018); the numbers are those of PyTorch's `OneCycleLR`.
+    Smith, Topin, Super-Convergence (2018); the numbers are those of PyTorch's `OneCycleLR`,
+    which changes the momentum as well; here that stays.
     """
     low, final = 1 / 25, 1 / 25 / 1e4
     top = (warmup or 0.3 * total) - 1  # the step at which the rate peaks

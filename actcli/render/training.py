@@ -89,29 +89,35 @@ class EpochTable:
 
 
 class LiveProgress:
-    """A line that moves while the steps of all epochs go by, and is gone at the end.
+    """A line that moves while the steps of an epoch go by, and is gone at the end.
 
     Args:
         console: where it is drawn, whenever `update` is called and not in between.
-        rows: of all epochs together.
+        epochs: how many there will be.
+        rows: of one epoch.
     """
 
-    def __init__(self, console: Console, rows: int) -> None:
+    def __init__(self, console: Console, epochs: int, rows: int) -> None:
         columns = (
-            TextColumn("epoch {task.fields[epoch]}"),
+            TextColumn(f"epoch {{task.fields[epoch]}}/{epochs}"),
             BarColumn(bar_width=None, style="dim", complete_style="cyan"),
             TaskProgressColumn(),
             TextColumn("{task.fields[speed]} rows/s"),
-            TimeRemainingColumn(compact=True),
-            TextColumn("left"),
+            TextColumn("{task.fields[left]} left"),
         )
         self.progress = Progress(*columns, console=console, transient=True, auto_refresh=False)
-        self.task = self.progress.add_task("", total=rows, epoch=1, speed="-")
+        self.task = self.progress.add_task("", total=rows, epoch=1, speed="-", left="-:--")
 
-    def update(self, epoch: int, rows: int, speed: float) -> None:
-        """Draw it anew: the epoch, rows so far, rows per second."""
+    def update(self, epoch: int, rows: int, speed: float, seconds: float) -> None:
+        """Draw it anew: the epoch, its rows so far, rows per second, time left of all epochs."""
+        minutes, rest = divmod(round(seconds), 60)
         self.progress.update(
-            self.task, completed=rows, refresh=True, epoch=epoch, speed=grouped(round(speed))
+            self.task,
+            completed=rows,
+            refresh=True,
+            epoch=epoch,
+            speed=grouped(round(speed)),
+            left=f"{minutes}:{rest:02d}",
         )
 
 

@@ -116,7 +116,7 @@ class TrainingConfig:
     threads: int | str = setting(
         "auto",
         Auto(Integer(1)),
-        "of the matrix products; auto: 1, or one for each core where layers are wide",
+        "of the matrix products; auto: 1",
     )
 
 

@@ -35,9 +35,12 @@ def diverged(config: Config, when: str, passes: Sequence[Pass]) -> DivergedError
     layer, chosen = lost(passes), config.optimizer
     where = f"layer {layer} of {len(passes)}" if layer else "the loss, not in a layer"
     usual = OPTIMIZERS[chosen.name].learning_rate
-    advice = [f"--lr {min(float(chosen.learning_rate) / 10, usual):g}"]
-    if not chosen.clip_norm:
+    rate = float(chosen.learning_rate)
+    advice = [f"--lr {min(rate / 10, usual):g}"]
+    if not chosen.clip_norm and rate <= 10 * usual:  # above, clipped steps are too long as well
         advice.append("--clip-norm 1")
+    if float(chosen.weight_decay) * rate > 1:  # each step throws the weights beyond 0
+        advice.append("--weight-decay 0")
     if config.data.normalize == "none":
         advice.append("--normalize unit")
     return DivergedError(

@@ -2,7 +2,8 @@
 
 `config.toml` is the complete configuration, `environment.json` the machine and the versions,
 `metrics.jsonl` a line for each epoch, `model.safetensors` the network, `result.json` how it ended.
-Each is whole at any moment, and the network is there from before the first step.
+Each is whole at any moment, but for the last line of the metrics while it is written; the network
+is there from before the first step.
 """
 
 import contextlib

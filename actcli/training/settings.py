@@ -5,6 +5,7 @@ holds. What is wrong is told with where it stands, what is allowed and the neare
 mistakes of a file are told all at once.
 """
 
+import contextlib
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -138,6 +139,8 @@ def parse_assignment(text: str) -> Setting:
     try:
         return Setting(key, key.kind.parse(value), "--set")
     except ValueError as error:
+        with contextlib.suppress(ValueError):  # it may be written as in a file: [8, 8], "mse"
+            return Setting(key, key.kind.check(tomllib.loads(f"value = {value}")["value"]), "--set")
         raise UsageError(f"--set {key}: must be {error}") from None
 
 

@@ -17,10 +17,6 @@ VARIABLES = (
     "OMP_NUM_THREADS",
 )
 
-WIDE = (
-    512  # units: 784-800-800-10 takes 0.69 of the time with two threads, 784-256-128-10 takes 0.91
-)
-
 
 def cores() -> int:
     """How many processors this process may use."""
@@ -35,14 +31,13 @@ def threads() -> int:
     return next((int(text) for text in given if text.isdecimal() and int(text)), cores())
 
 
-def set_threads(count: int | str, widest: int) -> None:
+def set_threads(count: int | str) -> None:
     """Have the BLAS use that many threads.
 
     Args:
-        count: how many. "auto" leaves the choice to the environment and, where that has none, takes
-            one thread, or one for each core for a network with wide layers: in narrow ones a second
-            thread gains a tenth on an idle machine, and waits for its turn on a busy one.
-        widest: units of the widest layer.
+        count: how many. "auto" is what the environment says, or one: on the narrow layers of MNIST
+            a second thread gains a tenth on an idle machine, on a busy one each product waits until
+            both have had their turn, and results would depend on the number of cores.
 
     Raises:
         UsageError: NumPy is imported already, so that it is too late for another number.
@@ -50,7 +45,7 @@ def set_threads(count: int | str, widest: int) -> None:
     if count == "auto":
         if "numpy" in sys.modules or any(variable in os.environ for variable in VARIABLES):
             return
-        count = cores() if widest >= WIDE else 1
+        count = 1
     if "numpy" not in sys.modules:
         os.environ.update(dict.fromkeys(VARIABLES, str(count)))
     elif count != threads():

@@ -1,0 +1,162 @@
+"""Evidence: all the numbers that a verdict rests on, of one network on one split.
+
+What only a run knows, how it was trained and how its epochs went, is None for weights that came
+from elsewhere; a rule that needs it then stays silent.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from actcli.datasets.batches import Split
+from actcli.diagnostics.gradients import LayerGradient, gradient_flow
+from actcli.diagnostics.outputs import Outputs
+from actcli.diagnostics.probe import Subject, glance, probe
+from actcli.diagnostics.units import LayerUnits, unit_states
+from actcli.nn.network import MLP
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One epoch of a training: what `metrics.jsonl` has of it."""
+
+    epoch: int  # from 1
+    train_loss: float
+    train_accuracy: float
+    validation_loss: float | None
+    validation_accuracy: float | None
+    # Of each layer, on a fixed probe of training rows after the epoch; empty where not recorded.
+    delta_norm: tuple[float, ...] = ()
+    weight_grad_norm: tuple[float, ...] = ()
+    silent: tuple[int, ...] = ()  # hidden units that no row of the probe activates
+    update_ratio: tuple[float, ...] = ()  # RMS of the last update over RMS of the weights
+
+
+@dataclass(frozen=True)
+class Training:
+    """How a network was trained."""
+
+    optimizer: str
+    learning_rate: float  # the peak
+    usual_learning_rate: float  # the default of the optimizer
+    momentum: float
+    batch_size: int
+    epochs: int  # that were asked for
+    init: str
+    history: tuple[Epoch, ...]  # of the epochs that were trained
+    kept_epoch: int  # whose network is examined
+    diverged: bool  # the loss stopped being finite
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What was measured.
+
+    Args:
+        model, dataset, split: what was examined, by name. rows: how many rows of the split.
+        classes: K. loss, output: by name. loss_value: mean loss over the rows, as it was trained
+        (with its label smoothing). input_mean, input_size: mean and root mean square of the inputs
+        after normalisation. normalization: by name. gradients, units, outputs: the three tables; no
+        outputs for an identity output. accuracy: share of the rows that are answered right.
+        predicted: how often each class is answered. class_rows: rows of each class. non_finite:
+        layers, from 1, with a parameter that is inf or NaN. duplicates: for each layer, the share
+        of units whose incoming weights and bias equal those of
+            another unit of the layer.
+        initial_loss: mean loss of the initial network over the rows, if it is known.
+        training: None for weights from elsewhere.
+    """
+
+    model: str
+    dataset: str
+    split: str
+    rows: int
+    classes: int
+    loss: str
+    output: str
+    loss_value: float
+    input_mean: float
+    input_size: float
+    normalization: str
+    gradients: tuple[LayerGradient, ...]
+    units: tuple[LayerUnits, ...]
+    outputs: Outputs | None
+    accuracy: float
+    predicted: tuple[int, ...]
+    class_rows: tuple[int, ...]
+    non_finite: tuple[int, ...]
+    duplicates: tuple[float, ...]
+    initial_loss: float | None
+    training: Training | None
+
+
+@dataclass(frozen=True)
+class Names:
+    """What the examined things are called."""
+
+    model: str
+    dataset: str
+    split: str
+    loss: str
+
+
+def gather(
+    subject: Subject,
+    split: Split,
+    names: Names,
+    initial: MLP | None = None,
+    training: Training | None = None,
+) -> Evidence:
+    """Probe a network on all rows of a split, and put together what that shows.
+
+    Args:
+        subject: the network and what belongs to it.
+        split: what to examine it on.
+        names: for the report.
+        initial: the network as it was before training, if known.
+        training: how it was trained, if known.
+    """
+    network = subject.network
+    seen = probe(subject, split)
+    start = None if initial is None else glance(replace(subject, network=initial), split)
+    ratios = training.history[-1].update_ratio if training and training.history else None
+    confusion = seen.outputs.confusion
+    return Evidence(
+        model=names.model,
+        dataset=names.dataset,
+        split=names.split,
+        rows=seen.rows,
+        classes=len(subject.classes),
+        loss=names.loss,
+        output=subject.loss.output,
+        loss_value=seen.outputs.loss / seen.rows,
+        input_mean=seen.inputs.mean,
+        input_size=seen.inputs.root_mean_square,
+        normalization=subject.normalization.method,
+        gradients=gradient_flow(network, seen, ratios or None),
+        units=unit_states(network, seen, start.active if start else None),
+        outputs=seen.outputs.outputs(subject.classes),
+        accuracy=seen.outputs.accuracy,
+        predicted=tuple(confusion.sum(axis=0).tolist()),
+        class_rows=tuple(confusion.sum(axis=1).tolist()),
+        non_finite=_non_finite(network),
+        duplicates=tuple(_duplicates(network)),
+        initial_loss=start.loss if start else None,
+        training=training,
+    )
+
+
+def _non_finite(network: MLP) -> tuple[int, ...]:
+    return tuple(
+        number
+        for number, layer in enumerate(network.layers, 1)
+        if not (np.isfinite(layer.weights).all() and np.isfinite(layer.biases).all())
+    )
+
+
+def _duplicates(network: MLP) -> list[float]:
+    shares = []
+    for layer in network.layers:
+        rows = np.hstack([layer.weights, layer.biases[:, np.newaxis]])
+        _, counts = np.unique(rows, axis=0, return_counts=True)
+        shares.append(float(counts[counts > 1].sum() / len(rows)))
+    return shares

@@ -1,0 +1,345 @@
+"""Set-ups with a known verdict: networks that are healthy, and networks with one planted fault.
+
+Each is a configuration as `actcli train` takes it, on all of MNIST or on its first few thousand
+training rows, and, for faults that no configuration can make, a change of the parameters. A set-up
+with R training rows is that of `actcli train --validation N` with N = 60000 - R, except that no
+more than 2,000 rows of the validation split are looked at.
+
+`verdicts.py` runs all of them; the tests run some.
+"""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from actcli.datasets.batches import Split
+from actcli.datasets.dataset import Dataset
+from actcli.diagnostics.evidence import Epoch, Evidence, Names, Training, gather
+from actcli.diagnostics.probe import Subject
+from actcli.errors import DivergedError
+from actcli.nn.network import MLP
+from actcli.nn.optimizers import OPTIMIZERS
+from actcli.training import build
+from actcli.training.config import Config, DataConfig
+from actcli.training.learner import Learner
+from actcli.training.loop import EpochDone, fit
+from actcli.training.settings import assemble, find_config, parse_assignment, read_toml
+
+ROWS = 60_000  # training rows of MNIST
+VALIDATION_ROWS = 2_000
+
+Change = Callable[[MLP, np.random.Generator], None]
+Pick = Callable[[Split], Split]
+
+
+@dataclass(frozen=True)
+class Setup:
+    """A training whose verdict is known.
+
+    Args:
+        expected: the rule of the first finding, or "healthy".
+        settings: `table.key=value`, separated by spaces.
+        config: a lesson, or a file, that the settings change.
+        rows: training rows; None for the usual 55,000.
+        pick: chooses among the training rows.
+        before, after: change the parameters before or after the training.
+    """
+
+    expected: str
+    settings: str = ""
+    config: str | None = None
+    rows: int | None = None
+    pick: Pick | None = None
+    before: Change | None = None
+    after: Change | None = None
+
+    def __str__(self) -> str:
+        changes = (self.pick, self.before, self.after)
+        told = [
+            "" if self.config is None else f"configs/{self.config}.toml",
+            self.settings,
+            "" if self.rows is None else f"{self.rows} rows",
+            *(change.__name__.strip("_").replace("_", " ") for change in changes if change),
+        ]
+        return ", ".join(part for part in told if part)
+
+    @property
+    def resolved(self) -> Config:
+        """The configuration, complete."""
+        settings = read_toml(find_config(self.config)) if self.config else []
+        settings += [parse_assignment(text) for text in self.settings.split()]
+        if self.rows is not None:
+            settings.append(parse_assignment(f"data.validation={ROWS - self.rows}"))
+        return build.resolve(assemble(settings))
+
+
+def examine(setup: Setup) -> Evidence:
+    """Train as the set-up says, and measure what comes of it on the training rows."""
+    config, dataset = _data(setup.resolved, setup.pick)
+    learner = Learner(config, dataset)
+    rng = np.random.default_rng(config.training.seed)
+    if setup.before:
+        setup.before(learner.network, rng)
+    network = learner.network
+    initial = MLP(network.sizes, network.activation_names)
+    initial.parameters[:] = network.parameters
+    epochs, diverged = _train(learner)
+    if setup.after:
+        setup.after(network, rng)
+    subject = Subject(network, learner.loss, dataset.normalization, dataset.classes)
+    names = Names(str(setup), "mnist", "train", config.loss.name)
+    return gather(subject, dataset.train, names, initial, training_of(config, epochs, diverged))
+
+
+def _data(config: Config, pick: Pick | None) -> tuple[Config, Dataset]:
+    """The data set of a configuration, with few rows to validate on."""
+    known, dataset = _load(config.data)
+    train = pick(dataset.train) if pick else dataset.train
+    validation = _first(dataset.validation, VALIDATION_ROWS)
+    return replace(config, data=known), replace(dataset, train=train, validation=validation)
+
+
+@functools.cache
+def _load(data: DataConfig) -> tuple[DataConfig, Dataset]:
+    config, dataset = build.load_dataset(Config(data=data), lambda *_: None)
+    return config.data, dataset
+
+
+def _first(split: Split, rows: int) -> Split:
+    return Split(split.pixels, split.labels[:rows], split.rows[:rows])
+
+
+def mostly_zeros(split: Split) -> Split:
+    """Of the digits 1 to 9 so few rows that 95 % are zeros."""
+    zero = split.labels == 0
+    others = np.flatnonzero(~zero)[: int(zero.sum() / 19)]
+    kept = np.sort(np.concatenate([np.flatnonzero(zero), others]))
+    return Split(split.pixels, split.labels[kept], split.rows[kept])
+
+
+def shuffled_labels(split: Split) -> Split:
+    """Labels that do not belong to their rows."""
+    labels = np.random.default_rng(0).permutation(split.labels)
+    return Split(split.pixels, labels, split.rows)
+
+
+def standard_normal_weights(network: MLP, rng: np.random.Generator) -> None:
+    """N(0, 1), as `randn(units, inputs)` gives them: nothing is divided by √inputs."""
+    for layer in network.layers:
+        layer.weights[...] = rng.normal(size=layer.weights.shape)
+
+
+def equal_weights(network: MLP, _rng: np.random.Generator) -> None:
+    """All weights of a layer start alike."""
+    for layer in network.layers:
+        layer.weights[...] = 1 / layer.weights.shape[1]
+
+
+def one_nan(network: MLP, _rng: np.random.Generator) -> None:
+    """A weight of the last layer is NaN."""
+    network.layers[-1].weights[0, 0] = np.nan
+
+
+def one_infinity(network: MLP, _rng: np.random.Generator) -> None:
+    """A bias of the first layer is infinite."""
+    network.layers[0].biases[0] = np.inf
+
+
+def sharpened_scores(network: MLP, _rng: np.random.Generator) -> None:
+    """Scores ten times as large: the same answers, given with much more confidence."""
+    network.layers[-1].weights[...] *= 10
+    network.layers[-1].biases[...] *= 10
+
+
+def one_large_bias(network: MLP, _rng: np.random.Generator) -> None:
+    """The score of one class is above all others."""
+    network.layers[-1].biases[3] = 1000
+
+
+def _train(learner: Learner) -> tuple[list[EpochDone], bool]:
+    """Train to the end or until the loss is not finite; the last good network stays."""
+    epochs: list[EpochDone] = []
+    kept = learner.network.parameters.copy()
+    try:
+        for event in fit(learner):
+            if isinstance(event, EpochDone):
+                epochs.append(event)
+                np.copyto(kept, learner.network.parameters)
+    except DivergedError:
+        np.copyto(learner.network.parameters, kept)
+        return epochs, True
+    return epochs, False
+
+
+def training_of(config: Config, epochs: list[EpochDone], diverged: bool) -> Training:
+    """How a network was trained, as the rules want it.
+
+    Args:
+        config: resolved.
+        epochs: those that came to their end.
+        diverged: whether the loss stopped being finite.
+    """
+    chosen = config.optimizer
+    return Training(
+        optimizer=chosen.name,
+        learning_rate=float(chosen.learning_rate),
+        usual_learning_rate=OPTIMIZERS[chosen.name].learning_rate,
+        momentum=chosen.momentum if chosen.name == "sgd" else 0.0,
+        batch_size=config.training.batch_size,
+        epochs=config.training.epochs,
+        init=config.model.init,
+        history=tuple(
+            Epoch(
+                epoch=event.epoch,
+                train_loss=event.train.loss,
+                train_accuracy=event.train.accuracy,
+                validation_loss=event.validation.loss if event.validation else None,
+                validation_accuracy=event.validation.accuracy if event.validation else None,
+            )
+            for event in epochs
+        ),
+        kept_epoch=len(epochs),
+        diverged=diverged,
+    )
+
+
+def healthy() -> list[Setup]:
+    """Set-ups that learn MNIST to 97 % or more: nothing is wrong with them."""
+    seeds = range(5)
+    deep = [
+        Setup(
+            "healthy",
+            f"model.activation={activation} model.hidden={','.join(['100'] * depth)} "
+            f"training.epochs=4 training.seed={seed}",
+        )
+        for activation in ("relu", "tanh", "gelu", "elu")
+        for depth in (1, 2, 3, 4)
+        for seed in seeds
+    ]
+    return [Setup("healthy", f"training.seed={seed}", "default") for seed in seeds] + deep
+
+
+FEW = 5000  # training rows of most faulty set-ups: a third of a second each
+CONSTANT = "optimizer.schedule=constant"
+
+
+def faulty() -> list[Setup]:
+    """Set-ups with one fault each, and the rule that should tell it first."""
+    return [
+        replace(setup, settings=f"{setup.settings} training.seed={seed}".strip())
+        for setup in (*_of_parameters(), *_of_flow(), *_of_steps(), *_of_outputs())
+        for seed in (0, 1)
+    ]
+
+
+def _few(expected: str, settings: str, **more: Any) -> Setup:
+    return Setup(expected, f"{settings} training.epochs={more.pop('epochs', 3)}", rows=FEW, **more)
+
+
+def _of_parameters() -> list[Setup]:
+    """Faults that are in the parameters, or were before the first step."""
+    normal = {"before": standard_normal_weights}
+    return [
+        _few("non-finite-parameters", "model.hidden=50", after=one_nan),
+        _few("non-finite-parameters", "model.activation=tanh", after=one_infinity),
+        _few("symmetric-units", "model.init=zeros"),
+        _few("symmetric-units", "model.init=zeros model.activation=sigmoid"),
+        _few("symmetric-units", "model.activation=tanh model.hidden=64", before=equal_weights),
+        _few("unscaled-input", "data.normalize=none"),
+        _few("unscaled-input", "data.normalize=none model.activation=tanh optimizer.name=adam"),
+        _few("unscaled-input", "data.normalize=none model.activation=sigmoid"),
+        _few("born-dead", "model.hidden=2,2,2,2,2,2,2,2,2,2"),
+        _few("born-dead", "model.hidden=3,3,3,3,3,3,3,3,3,3,3,3,3,3,3 model.bias_init=normal"),
+        _few("born-dead", "model.hidden=4,4,4,4,4,4,4,4,4,4,4,4,4,4,4,4,4,4,4,4"),
+        _few("poor-initial-loss", "model.hidden=100", **normal),
+        _few("poor-initial-loss", "model.hidden=50 optimizer.name=adam", **normal),
+        _few("saturation", "model.hidden=100,100 model.activation=tanh", **normal),
+        _few(
+            "saturation",
+            "model.hidden=100 model.activation=sigmoid data.normalize=standard",
+            **normal,
+        ),
+    ]
+
+
+def _of_flow() -> list[Setup]:
+    """Faults of the error on its way back."""
+    normal = {"before": standard_normal_weights}
+    sigmoid = "model.activation=sigmoid"
+    return [
+        Setup("vanishing-gradient", config="deep-sigmoid"),
+        _few("vanishing-gradient", f"model.hidden=50,50,50,50 {sigmoid}", epochs=4),
+        _few("vanishing-gradient", f"model.hidden=30,30,30,30,30,30 {sigmoid} optimizer.name=adam"),
+        _few("exploding-gradient", "model.hidden=100,100,100,100", **normal),
+        _few(
+            "exploding-gradient",
+            "model.hidden=100,100,100,100 model.activation=gelu optimizer.name=adam",
+            **normal,
+        ),
+        _few(
+            "exploding-gradient",
+            "model.hidden=100,100,100,100 model.activation=tanh optimizer.name=adam",
+            **normal,
+        ),
+        Setup("dead-units", config="dying-relu"),
+        _few(
+            "dead-units",
+            f"model.hidden=100,100 optimizer.name=adam {CONSTANT} optimizer.learning_rate=0.03",
+            epochs=4,
+        ),
+        _few(
+            "dead-units",
+            f"model.hidden=128,128,128 model.activation=relu6 optimizer.name=adam {CONSTANT} "
+            "optimizer.learning_rate=0.02",
+            epochs=4,
+        ),
+    ]
+
+
+def _of_steps() -> list[Setup]:
+    """Faults of the learning rate and of how long it went on."""
+    adam = f"optimizer.name=adam model.hidden=100,100 {CONSTANT}"
+    return [
+        _few("learning-rate-too-high", f"optimizer.learning_rate=1 {CONSTANT}"),
+        _few("learning-rate-too-high", f"{adam} optimizer.learning_rate=1 model.activation=tanh"),
+        _few("learning-rate-too-high", f"{adam} optimizer.learning_rate=1 model.activation=gelu"),
+        _few(
+            "learning-rate-too-high",
+            f"model.hidden=100,100 model.activation=sigmoid {CONSTANT} optimizer.learning_rate=5",
+        ),
+        _few("learning-rate-too-low", "optimizer.learning_rate=1e-5"),
+        _few("learning-rate-too-low", "optimizer.learning_rate=0.001 model.activation=elu"),
+        _few("learning-rate-too-low", f"{adam} optimizer.learning_rate=1e-6 model.activation=tanh"),
+        _few("underfitting-too-short", f"optimizer.learning_rate=0.01 {CONSTANT}", epochs=1),
+        _few(
+            "underfitting-too-short",
+            f"optimizer.learning_rate=0.015 optimizer.momentum=0 {CONSTANT} model.activation=tanh",
+        ),
+        _few(
+            "underfitting-too-short",
+            f"optimizer.momentum=0 model.activation=sigmoid {CONSTANT} model.hidden=100",
+            epochs=4,
+        ),
+        Setup("overfitting", "training.epochs=40 optimizer.name=adam", rows=500),
+        Setup("overfitting", "training.epochs=50 model.activation=tanh", rows=300),
+    ]
+
+
+def _of_outputs() -> list[Setup]:
+    """Faults of the loss, the data and the answers."""
+    return [
+        Setup("loss-output-mismatch", config="quadratic-cost"),
+        _few("loss-output-mismatch", "loss.name=mse model.output=sigmoid model.hidden=100"),
+        _few("loss-output-mismatch", "loss.name=mse model.output=softmax model.activation=tanh"),
+        Setup("class-imbalance", "training.epochs=3 model.hidden=100", pick=mostly_zeros),
+        Setup("class-imbalance", "training.epochs=3 model.activation=sigmoid", pick=mostly_zeros),
+        _few("not-learning", "model.hidden=100", pick=shuffled_labels),
+        _few("not-learning", "model.activation=tanh optimizer.name=adam", pick=shuffled_labels),
+        _few("collapsed-output", "model.hidden=64 optimizer.name=adam", after=one_large_bias),
+        _few("collapsed-output", "model.activation=tanh", after=one_large_bias),
+        _few("overconfident", "model.hidden=100", epochs=1, after=sharpened_scores),
+        _few("overconfident", "model.hidden=none", epochs=1, after=sharpened_scores),
+    ]

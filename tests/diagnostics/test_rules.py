@@ -1,0 +1,384 @@
+"""The rules: their texts, their thresholds on made-up evidence, their page.
+
+Whether they are right about real networks is for test_verdict.py and benchmarks/verdicts.py.
+"""
+
+import importlib.util
+import math
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from actcli.diagnostics.evidence import Epoch, Evidence, Training
+from actcli.diagnostics.findings import EVERYTHING
+from actcli.diagnostics.gradients import LayerGradient
+from actcli.diagnostics.outputs import ClassOutputs, Outputs
+from actcli.diagnostics.rules import RULES, Finding, Severity
+from actcli.diagnostics.symptoms import skill
+from actcli.diagnostics.units import LayerUnits
+from actcli.training.settings import from_tables
+
+DOCS = Path(__file__).parents[2] / "docs"
+EVERY_RULE = pytest.mark.parametrize("name", RULES)
+ILL = {"accuracy": 0.5}  # of ten classes of one size: a skill of 0.44
+
+
+# A healthy network, and what to change of it -------------------------------------------------
+
+
+def gradients(*norms: float) -> tuple[LayerGradient, ...]:
+    """A table of these δ norms, for layers of 100 units."""
+    last = len(norms)
+    return tuple(
+        LayerGradient(
+            layer=layer,
+            units=10 if layer == last else 100,
+            delta_norm=norm,
+            backprop_factor=None if layer == last else norm / norms[layer],
+            compounded=norm / norms[-1],
+            derivative_mean=None if layer == last else 0.4,
+            derivative_bound=None if layer == last else 1.0,
+            weight_grad_norm=0.01,
+            bias_grad_norm=0.01,
+            weight_norm=10.0,
+            update_ratio=0.001,
+        )
+        for layer, norm in enumerate(norms, 1)
+    )
+
+
+def units(
+    dead: tuple[int, int] = (0, 0),
+    born: tuple[int, int] = (0, 0),
+    saturated: float | None = None,
+) -> tuple[LayerUnits, ...]:
+    """Two layers of 100 units: ReLUs, or tanh units if a share of them is saturated."""
+    return tuple(
+        LayerUnits(
+            layer=layer,
+            activation="relu" if saturated is None else "tanh",
+            units=100,
+            dead=dead[layer - 1],
+            born_dead=born[layer - 1],
+            nearly_dead=0,
+            always_on=0,
+            active_fraction=0.2,
+            saturated_fraction=saturated,
+            distribution=(0,) * 10,
+        )
+        for layer in (1, 2)
+    )
+
+
+def outputs(accuracy: float = 0.98, of_classes: tuple[float, ...] = (), **changed: Any) -> Outputs:
+    classes = tuple(
+        ClassOutputs(str(label), 100, 0.9, 0.9, 0.1, right, None)
+        for label, right in enumerate(of_classes or (accuracy,) * 10)
+    )
+    return replace(
+        Outputs(accuracy, 0.06, accuracy, 0.1, 0.01, 0.02, 0.9, (), classes, (100,) * 10), **changed
+    )
+
+
+def epochs(*losses: float, validation_accuracy: float = 0.98) -> tuple[Epoch, ...]:
+    return tuple(
+        Epoch(number, loss, 0.97, 0.1, validation_accuracy) for number, loss in enumerate(losses, 1)
+    )
+
+
+def training(**changed: Any) -> Training:
+    history = changed.get("history", epochs(0.5, 0.2, 0.15))
+    return replace(
+        Training("sgd", 0.1, 0.1, 0.9, 128, 3, "auto", history, len(history), False), **changed
+    )
+
+
+def evidence(**changed: Any) -> Evidence:
+    """Of a healthy network, with some fields replaced."""
+    healthy = Evidence(
+        model="m",
+        dataset="mnist",
+        split="train",
+        rows=1000,
+        classes=10,
+        loss="cross-entropy",
+        output="softmax",
+        loss_value=0.06,
+        input_mean=0.13,
+        input_size=0.33,
+        normalization="unit",
+        gradients=gradients(0.06, 0.04, 0.03),
+        units=units(),
+        outputs=outputs(),
+        accuracy=0.98,
+        predicted=(100,) * 10,
+        class_rows=(100,) * 10,
+        non_finite=(),
+        duplicates=(0.0, 0.0, 0.0),
+        initial_loss=2.4,
+        training=training(),
+    )
+    return replace(healthy, **changed)
+
+
+def with_one_class(rows: int) -> dict[str, Any]:
+    others = (1000 - rows) // 9
+    return {
+        "class_rows": (1000 - 9 * others, *(others,) * 9),
+        "accuracy": 0.95,
+        "outputs": outputs(0.95, (1.0, *(0.5,) * 9)),
+    }
+
+
+def with_confidence(excess: float) -> dict[str, Any]:
+    return {"outputs": outputs(0.8, confidence=0.8 + excess, ece=excess), "accuracy": 0.95}
+
+
+JUMPING = epochs(0.5, 0.4, 0.6)
+LOG_10 = math.log(10)
+# Of each rule: evidence at its threshold, that must give a warning, and just short of it.
+CASES: dict[str, list[tuple[dict[str, Any], dict[str, Any]]]] = {
+    "non-finite-parameters": [({"non_finite": (2,)}, {}), ({"loss_value": math.nan}, {})],
+    "symmetric-units": [({"duplicates": (0.5, 0, 0)}, {"duplicates": (0.49, 0, 1)})],
+    "unscaled-input": [
+        ({"input_size": 5.01, **ILL}, {"input_size": 5.0, **ILL}),
+        ({"input_size": 0.019, **ILL}, {"input_size": 0.02, **ILL}),
+        ({"input_size": 85.0, "loss_value": 2.31}, {"input_size": 85.0, "loss_value": 2.3}),
+    ],
+    "learning-rate-too-high": [
+        (
+            {"training": training(learning_rate=0.2, history=JUMPING), **ILL},
+            {"training": training(learning_rate=0.19, history=JUMPING), **ILL},
+        ),
+        (
+            {"training": training(learning_rate=0.2, history=epochs(0.5, 2.41, 0.3)), **ILL},
+            {"training": training(learning_rate=0.2, history=epochs(0.5, 2.4, 0.3)), **ILL},
+        ),
+        ({"training": training(diverged=True)}, {}),
+    ],
+    "exploding-gradient": [
+        ({"gradients": gradients(10, 3, 1), **ILL}, {"gradients": gradients(9.9, 3, 1), **ILL}),
+    ],
+    "born-dead": [
+        (
+            {"units": units(dead=(30, 0), born=(30, 0))},
+            {"units": units(dead=(29, 0), born=(30, 0))},
+        ),
+    ],
+    "class-imbalance": [(with_one_class(802), with_one_class(793))],
+    "vanishing-gradient": [
+        (
+            {"gradients": gradients(0.05, 0.2, 1), **ILL},
+            {"gradients": gradients(0.051, 0.2, 1), **ILL},
+        ),
+        (
+            {"gradients": gradients(0.01, 0.1, 1), **ILL, "training": training(history=())},
+            {"gradients": gradients(0.011, 0.1, 1), **ILL, "training": training(history=())},
+        ),
+    ],
+    "loss-output-mismatch": [
+        (
+            {"loss": "mse", "output": "sigmoid", "accuracy": 0.909},
+            {"loss": "mse", "output": "sigmoid", "accuracy": 0.911},
+        ),
+        ({"loss": "sse", "output": "softmax", **ILL}, {"loss": "sse", "output": "identity", **ILL}),
+    ],
+    "saturation": [
+        ({"units": units(saturated=0.7), **ILL}, {"units": units(saturated=0.69), **ILL}),
+    ],
+    "poor-initial-loss": [
+        ({"initial_loss": 3.01 * LOG_10, **ILL}, {"initial_loss": 2.99 * LOG_10, **ILL}),
+    ],
+    "dead-units": [
+        ({"units": units(dead=(20, 20))}, {"units": units(dead=(20, 19))}),
+        ({"units": units(dead=(39, 1))}, {"units": units(dead=(39, 0))}),
+        (
+            {"units": units(dead=(90, 0), born=(20, 0))},
+            {"units": units(dead=(59, 0), born=(20, 0))},
+        ),
+    ],
+    "learning-rate-too-low": [
+        (
+            {"training": training(learning_rate=0.005), "loss_value": 1.2, **ILL},
+            {"training": training(learning_rate=0.0051), "loss_value": 1.2, **ILL},
+        ),
+        (
+            {"training": training(learning_rate=0.005), "loss_value": 1.2, **ILL},
+            {"training": training(learning_rate=0.005), "loss_value": 1.19, **ILL},
+        ),
+    ],
+    "collapsed-output": [
+        ({"predicted": (900, *(0,) * 8, 100)}, {"predicted": (899, *(0,) * 8, 101)}),
+    ],
+    "not-learning": [({"accuracy": 0.459}, {"accuracy": 0.461})],
+    "overfitting": [
+        (
+            {"training": training(history=epochs(0.5, validation_accuracy=0.879))},
+            {"training": training(history=epochs(0.5, validation_accuracy=0.881))},
+        ),
+    ],
+    "underfitting-too-short": [
+        (
+            {"training": training(history=epochs(1.0, 0.89)), **ILL},
+            {"training": training(history=epochs(1.0, 0.91)), **ILL},
+        ),
+        (
+            {"training": training(history=epochs(1.0)), "loss_value": 0.89, **ILL},
+            {"training": training(history=epochs(1.0)), "loss_value": 0.91, **ILL},
+        ),
+    ],
+    "overconfident": [(with_confidence(0.101), with_confidence(0.099))],
+}
+THRESHOLDS = [
+    pytest.param(name, *case, id=f"{name}-{number}")
+    for name, cases in CASES.items()
+    for number, case in enumerate(cases)
+]
+
+
+def check(name: str, **changed: Any) -> Finding | None:
+    return RULES[name](name).check(evidence(**changed))
+
+
+# What they find --------------------------------------------------------------------------------
+
+
+def test_every_rule_has_a_case() -> None:
+    assert set(CASES) == set(RULES)
+
+
+@EVERY_RULE
+def test_silent_on_a_healthy_network(name: str) -> None:
+    assert check(name) is None
+
+
+@EVERY_RULE
+def test_silent_on_healthy_weights_from_elsewhere(name: str) -> None:
+    assert check(name, training=None, initial_loss=None, outputs=None) is None
+
+
+@EVERY_RULE
+def test_an_initial_network_is_not_blamed_for_knowing_nothing(name: str) -> None:
+    untrained = training(history=())
+    knows_nothing = outputs(0.1, confidence=0.3, ece=0.2)
+    assert (
+        check(name, training=untrained, accuracy=0.1, loss_value=2.4, outputs=knows_nothing) is None
+    )
+
+
+@pytest.mark.parametrize(("name", "at", "short"), THRESHOLDS)
+def test_warns_from_its_threshold_on_and_not_before(
+    name: str, at: dict[str, Any], short: dict[str, Any]
+) -> None:
+    found = check(name, **at)
+    assert found is not None
+    assert found.severity >= Severity.WARNING
+    before = check(name, **short)
+    assert before is None or before.severity == Severity.NOTE
+
+
+@pytest.mark.parametrize(("name", "at", "_short"), THRESHOLDS)
+def test_a_finding_is_complete(name: str, at: dict[str, Any], _short: dict[str, Any]) -> None:
+    found = check(name, **at)
+    assert found is not None
+    assert found.rule == name
+    assert found.source == RULES[name].source
+    assert all(1 <= layer <= 3 for layer in found.layers)
+    for sentence in (*found.evidence, found.cause):
+        assert sentence[0].isupper()
+        assert sentence.endswith(".")
+    assert any(character.isdigit() for character in "".join(found.evidence))
+    assert found.cause.count(". ") == 0
+
+
+@pytest.mark.parametrize(("name", "at", "_short"), THRESHOLDS)
+def test_a_remedy_is_a_configuration(name: str, at: dict[str, Any], _short: dict[str, Any]) -> None:
+    found = check(name, **at)
+    assert found is not None
+    assert from_tables(tomllib.loads(found.remedy), "remedy") or found.remedy.startswith("#")
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "severity"),
+    [(0.11, Severity.ERROR), (0.5, Severity.WARNING), (0.95, Severity.NOTE)],
+)
+def test_how_bad_a_fault_is_follows_from_what_it_has_done(
+    accuracy: float, severity: Severity
+) -> None:
+    found = check("unscaled-input", input_size=85.0, accuracy=accuracy)
+    assert found is not None
+    assert found.severity == severity
+
+
+def test_skill_counts_from_the_constant_answer() -> None:
+    assert skill(evidence(accuracy=0.1)) == 0
+    assert skill(evidence(accuracy=0.55)) == pytest.approx(0.5)
+    assert skill(evidence(accuracy=1.0)) == 1
+    assert skill(evidence(accuracy=0.95, class_rows=(950, *(0,) * 8, 50))) == 0
+
+
+# What is no fault ------------------------------------------------------------------------------
+
+
+def test_sparse_is_not_dead() -> None:
+    silent = tuple(replace(layer, active_fraction=0.02, nearly_dead=90) for layer in units())
+    assert check("dead-units", units=silent) is None
+
+
+@pytest.mark.parametrize("norms", [(1e-9, 1e-5, 1e-3), (1e3, 30.0, 1.0)])
+def test_a_network_that_learns_is_not_ill_whatever_its_gradients(norms: tuple[float, ...]) -> None:
+    for name in ("vanishing-gradient", "exploding-gradient"):
+        assert check(name, gradients=gradients(*norms)) is None
+
+
+def test_no_absolute_size_of_a_gradient_counts() -> None:
+    for scale in (1e-12, 1e12):
+        small = gradients(*(scale * norm for norm in (0.9, 0.95, 1.0)))
+        assert check("vanishing-gradient", gradients=small, **ILL) is None
+        assert check("exploding-gradient", gradients=small, **ILL) is None
+
+
+def test_saturated_units_that_learn_are_no_fault() -> None:
+    assert check("saturation", units=units(saturated=0.95)) is None
+
+
+def test_a_bad_start_is_not_blamed_on_the_learning_rate() -> None:
+    found = check("learning-rate-too-high", training=training(diverged=True), initial_loss=100.0)
+    assert found is None
+
+
+# Their texts -----------------------------------------------------------------------------------
+
+
+@EVERY_RULE
+def test_texts_are_complete(name: str) -> None:
+    rule = RULES[name]
+    for text in (rule.meaning, rule.harm, rule.limits, rule.threshold):
+        assert text[0].isupper() or text[0].isdigit() or text.startswith("|")
+        assert text.endswith(".")
+        assert "  " not in text
+    assert (
+        any(character.isdigit() for character in rule.threshold) or name == "non-finite-parameters"
+    )
+    assert any(character.isdigit() for character in rule.source)
+    assert not rule.source.endswith(".")
+
+
+@EVERY_RULE
+def test_a_rule_explains_only_what_stands_below_it(name: str) -> None:
+    below = list(RULES)[list(RULES).index(name) + 1 :]
+    assert set(RULES[name].explains) <= {*below, EVERYTHING}
+
+
+def test_the_page_is_up_to_date() -> None:
+    spec = importlib.util.spec_from_file_location("make_rules", DOCS / "make_rules.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    text = (DOCS / "rules.md").read_text(encoding="utf-8")
+    assert text == module.page()
+    assert [line[3:] for line in text.splitlines() if line.startswith("## ")] == list(RULES)

@@ -1,0 +1,167 @@
+"""The verdict: how findings become stories, and whether it is right about trained networks.
+
+The set-ups are those of benchmarks/setups.py; `python benchmarks/verdicts.py` runs all of them.
+"""
+
+import importlib.util
+import sys
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from actcli.diagnostics.evidence import Evidence
+from actcli.diagnostics.findings import Finding
+from actcli.diagnostics.rules import RULES, Severity
+from actcli.diagnostics.verdict import HEALTHY, healthy_because, judge, tell, verdict
+
+NOTE, WARNING, ERROR = Severity.NOTE, Severity.WARNING, Severity.ERROR
+
+
+def load(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module  # where dataclasses look themselves up
+    spec.loader.exec_module(module)
+    return module
+
+
+SETUPS = load(Path(__file__).parents[2] / "benchmarks" / "setups.py")
+
+
+# Stories ---------------------------------------------------------------------------------------
+
+
+def finding(rule: str, severity: Severity = ERROR) -> Finding:
+    return Finding(rule, severity, (), (f"Sign of {rule}.",), "Cause.", "", "Source")
+
+
+def rules(findings: tuple[Finding, ...]) -> list[str]:
+    return [each.rule for each in findings]
+
+
+def story(*names: str) -> tuple[Finding, ...]:
+    return tell([finding(name) for name in RULES if name in names])
+
+
+def test_findings_that_share_a_cause_are_one() -> None:
+    effects = ("exploding-gradient", "dead-units", "collapsed-output", "not-learning")
+    (found,) = story("learning-rate-too-high", *effects)
+    assert found.rule == "learning-rate-too-high"
+    assert found.evidence[0] == "Sign of learning-rate-too-high."
+    for name in effects:
+        assert f"Hence {name}: Sign of {name}." in found.evidence
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (("vanishing-gradient", "saturation", "not-learning", "collapsed-output"), 0),
+        (("unscaled-input", "learning-rate-too-high", "saturation", "poor-initial-loss"), 0),
+        (("symmetric-units", "vanishing-gradient", "not-learning"), 0),
+        (("born-dead", "dead-units", "collapsed-output"), 0),
+        (("class-imbalance", "overfitting", "overconfident"), 0),
+        (tuple(RULES), 0),
+    ],
+)
+def test_the_cause_is_told_and_its_effects_are_not(names: tuple[str, ...], told: int) -> None:
+    assert rules(story(*names)) == [names[told]]
+
+
+def test_findings_of_different_causes_stay_apart() -> None:
+    assert rules(story("class-imbalance", "dead-units")) == ["class-imbalance", "dead-units"]
+
+
+def test_what_is_lesser_explains_nothing_that_is_worse() -> None:
+    findings = [finding("born-dead", NOTE), finding("dead-units", WARNING)]
+    assert rules(tell(findings)) == ["dead-units", "born-dead"]
+
+
+def test_the_worst_is_first_and_causes_go_before_effects() -> None:
+    findings = [
+        finding("class-imbalance", WARNING),
+        finding("saturation", NOTE),
+        finding("dead-units", ERROR),
+        finding("overfitting", NOTE),
+    ]
+    told = rules(tell(findings))
+    assert told == ["dead-units", "class-imbalance", "saturation"]
+
+
+@pytest.mark.parametrize(
+    ("severities", "expected"),
+    [((), HEALTHY), ((NOTE,), HEALTHY), ((WARNING, NOTE), "dead-units"), ((ERROR,), "dead-units")],
+)
+def test_a_note_is_healthy(severities: tuple[Severity, ...], expected: str) -> None:
+    assert verdict([finding("dead-units", severity) for severity in severities]) == expected
+
+
+# Networks that were trained --------------------------------------------------------------------
+
+
+def first_of_each_rule() -> list[Any]:
+    """A set-up of each rule that trains on few rows, and so in less than a second."""
+    chosen: dict[str, Any] = {}
+    for setup in SETUPS.faulty():
+        if setup.rows is not None or setup.pick is not None:
+            chosen.setdefault(setup.expected, setup)
+    return list(chosen.values())
+
+
+def lesson(name: str) -> Evidence:
+    evidence: Evidence = SETUPS.examine(SETUPS.Setup("", config=name))
+    return evidence
+
+
+def test_the_table_has_every_rule_and_many_architectures() -> None:
+    faulty = SETUPS.faulty()
+    assert {setup.expected for setup in faulty} == set(RULES)
+    assert len({setup.resolved for setup in faulty}) >= 24
+    assert len({setup.resolved.model.activation for setup in faulty}) >= 6
+    assert {setup.resolved.training.seed for setup in faulty} == {0, 1}
+    healthy = SETUPS.healthy()
+    assert {setup.resolved.training.seed for setup in healthy} == {0, 1, 2, 3, 4}
+
+
+@pytest.mark.parametrize("setup", first_of_each_rule(), ids=lambda setup: setup.expected)
+def test_each_fault_is_found_first(setup: Any) -> None:
+    assert rules(judge(SETUPS.examine(setup)))[0] == setup.expected
+
+
+def test_the_dying_relus_of_the_lesson_are_told_though_it_learns() -> None:
+    evidence = lesson("dying-relu")
+    first, *_ = judge(evidence)
+    assert evidence.accuracy > 0.9
+    assert first.rule == "dead-units"
+    assert first.severity == WARNING
+    dead, units = (sum(getattr(layer, of) for layer in evidence.units) for of in ("dead", "units"))
+    assert 0.3 < dead / units < 0.5
+    assert "0.02" in first.cause
+    assert first.remedy == "[optimizer]\nlearning_rate = 0.001"
+
+
+def test_the_gradient_of_the_deep_sigmoid_lesson_has_vanished() -> None:
+    evidence = lesson("deep-sigmoid")
+    first, *_ = judge(evidence)
+    assert evidence.accuracy < 0.12
+    assert first.rule == "vanishing-gradient"
+    assert first.severity == ERROR
+    assert verdict(judge(evidence)) == "vanishing-gradient"
+
+
+def test_the_default_is_healthy() -> None:
+    evidence = lesson("default")
+    assert verdict(judge(evidence)) == HEALTHY
+    told = healthy_because(evidence)
+    assert told.startswith("Healthy: 99.")
+    assert "55,000" in told
+
+
+def test_what_learns_badly_without_a_known_fault_is_not_called_healthy() -> None:
+    evidence = SETUPS.examine(SETUPS.Setup("", "model.hidden=32 training.epochs=0", rows=1000))
+    assert healthy_because(evidence).startswith("No fault found")
+    assert healthy_because(replace(evidence, accuracy=0.99)).startswith("Healthy")
