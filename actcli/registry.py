@@ -65,12 +65,18 @@ def declared_names(module: str, table: str) -> tuple[str, ...]:
     """The names that a module enters in one of its tables, read from its text without importing it.
 
     Help and shell completion list names; importing the module would import NumPy, which takes
-    longer than all the rest. A test holds this to be what the registries say.
+    longer than all the rest. A test holds this to be what the registries say. Of a package, the
+    modules are read that its `__init__` imports from it (`from package import one, two`), in order.
     """
     spec = importlib.util.find_spec(module)
     if spec is None or spec.origin is None:
         raise ModuleNotFoundError(module)
-    source = Path(spec.origin).read_text(encoding="utf-8")
+    path = Path(spec.origin)
+    source = path.read_text(encoding="utf-8")
+    if spec.submodule_search_locations:
+        lines = re.findall(rf"^from {re.escape(module)} import (.+)$", source, re.MULTILINE)
+        parts = [path.with_name(f"{part}.py") for line in lines for part in line.split(", ")]
+        source = "\n".join(part.read_text(encoding="utf-8") for part in parts)
     return tuple(re.findall(rf'^@{table}\.register\("([^"]+)"\)', source, re.MULTILINE))
 
 

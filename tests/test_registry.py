@@ -16,16 +16,26 @@ from actcli.registry import Registry, declared_names, nearest, unknown_name
 ROOT = Path(actcli.__file__).parent
 
 
+def home(path, table):
+    """The module that has a table made in a file: its package, where this hands the table on."""
+    module = ".".join(["actcli", *path.relative_to(ROOT).with_suffix("").parts])
+    package = ast.parse((path.parent / "__init__.py").read_text(encoding="utf-8"))
+    handed_on = (node for node in package.body if isinstance(node, ast.ImportFrom))
+    if any(node.module == module and table in {a.name for a in node.names} for node in handed_on):
+        return module.rpartition(".")[0]
+    return module
+
+
 def tables():
     """Every (module, name) at whose top a registry is made."""
     found = []
     for path in sorted(ROOT.rglob("*.py")):
-        module = ".".join(["actcli", *path.relative_to(ROOT).with_suffix("").parts])
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
             value = getattr(node, "value", None)
             if isinstance(value, ast.Call) and ast.unparse(value.func) == "Registry":
                 target = node.target if isinstance(node, ast.AnnAssign) else node.targets[0]
-                found.append((module, ast.unparse(target)))
+                table = ast.unparse(target)
+                found.append((home(path, table), table))
     return found
 
 
@@ -42,6 +52,10 @@ def test_the_tables_of_the_mathematics_are_found():
         ("actcli.nn.optimizers", "OPTIMIZERS"),
         ("actcli.nn.schedules", "SCHEDULES"),
     }
+
+
+def test_a_table_of_a_package_is_found_there():
+    assert ("actcli.diagnostics.rules", "RULES") in TABLES
 
 
 @pytest.mark.parametrize(("module", "table"), TABLES)

@@ -8,7 +8,7 @@ import click
 from actcli.cli import ExitStatus
 from actcli.cli.downloads import downloads
 from actcli.cli.names import NamesType, TargetType, override, rule_names
-from actcli.cli.options import FolderType, KindType
+from actcli.cli.options import KindType, runs_dir_option
 from actcli.errors import UsageError
 from actcli.training.kinds import Integer
 from actcli.training.threads import set_threads
@@ -37,14 +37,7 @@ Examples:
 """,
 )
 @click.argument("target", required=False, type=TargetType())
-@click.option(
-    "--runs-dir",
-    metavar="DIR",
-    type=FolderType(),
-    default="runs",
-    envvar="ACTCLI_RUNS_DIR",
-    help="Where runs are kept.  [runs]",
-)
+@runs_dir_option
 @override("activation", "model.activation", "Of the hidden layers, where the file lacks it.")
 @override("output", "model.output", "What is made of the scores, where the file lacks it.")
 @override("loss", "loss.name", "What the network was trained with, where the file lacks it.")

@@ -60,6 +60,16 @@ class FolderType(click.Path):
         return [CompletionItem(incomplete, type="dir")]
 
 
+runs_dir_option = click.option(
+    "--runs-dir",
+    metavar="DIR",
+    type=FolderType(),
+    default="runs",
+    envvar="ACTCLI_RUNS_DIR",
+    help="Where runs are kept.  [runs]",
+)
+
+
 class KeyOption(click.Option):
     """The option of a key: `--lr`, or what `ACTCLI_LR` says, for optimizer.learning_rate."""
 

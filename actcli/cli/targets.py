@@ -68,14 +68,14 @@ def find_target(
         runs: the folder of the runs.
         overrides: what options say of it.
         at_init: whether the network before any training is meant; the target may then be a
-            configuration, too.
+            configuration or a lesson, too, and without any run the default is meant.
         progress: told of downloads.
 
     Raises:
         UsageError: there is no such thing; the message has the nearest name.
         ActcliError: it cannot be read, or does not hold what it should.
     """
-    if at_init and (target is None or target in lessons() or target.endswith(".toml")):
+    if at_init and not _is_run(target, runs) and (target is None or _is_config(target)):
         chosen = read_toml(find_config(target)) if target else []
         return _initial(resolve(assemble(chosen)), target or "default", progress)
     path = _newest(runs) if target is None else _path(target, runs)
@@ -84,6 +84,16 @@ def find_target(
     if at_init:
         raise UsageError(f"{path} does not say how its network started", "Give a run or a config")
     return _file(path, overrides, progress)
+
+
+def _is_run(target: str | None, runs: Path) -> bool:
+    if target is None:
+        return any(runs.glob(f"*/{MODEL}"))
+    return (runs / target / MODEL).is_file() or (Path(target) / MODEL).is_file()
+
+
+def _is_config(target: str) -> bool:
+    return target in lessons() or target.endswith(".toml")
 
 
 def _newest(runs: Path) -> Path:
@@ -128,7 +138,7 @@ def _run(folder: Path, overrides: Overrides, at_init: bool, progress: Progress) 
         subject=Subject(trained, learner.loss, dataset.normalization, dataset.classes),
         dataset=dataset,
         initial=learner.network,
-        training=None if at_init else _training(folder, config),
+        training=_training(config, None if at_init else folder),
     )
 
 
@@ -141,7 +151,7 @@ def _initial(config: Config, name: str, progress: Progress) -> Target:
         subject=Subject(learner.network, learner.loss, dataset.normalization, dataset.classes),
         dataset=dataset,
         initial=learner.network,
-        training=None,
+        training=_training(config, None),
     )
 
 
@@ -204,9 +214,10 @@ def _overridden(config: Config, overrides: Overrides) -> Config:
     return resolve(replace(config, model=model, data=data, loss=loss))
 
 
-def _training(folder: Path, config: Config) -> Training:
+def _training(config: Config, folder: Path | None) -> Training:
+    """What a run's folder tells of its training; without one, it is still to come."""
     chosen, training = config.optimizer, config.training
-    history = tuple(_epochs(folder / "metrics.jsonl"))
+    history = tuple(_epochs(folder / "metrics.jsonl")) if folder else ()
     judged = [
         each.train_loss if each.validation_loss is None else each.validation_loss
         for each in history
@@ -222,7 +233,7 @@ def _training(folder: Path, config: Config) -> Training:
         init=config.model.init,
         history=history,
         kept_epoch=best if training.patience else len(history),
-        diverged=_status(folder / "result.json") == "diverged",
+        diverged=folder is not None and _status(folder / "result.json") == "diverged",
     )
 
 

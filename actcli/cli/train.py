@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from actcli.cli.downloads import downloads
-from actcli.cli.options import ConfigType, FolderType, configuration_options, settings
+from actcli.cli.options import ConfigType, configuration_options, runs_dir_option, settings
 from actcli.training.config import Config
 from actcli.training.settings import Setting, assemble
 from actcli.training.threads import set_threads
@@ -36,14 +36,7 @@ Examples:
 )
 @click.argument("config", required=False, type=ConfigType())
 @click.option("--name", metavar="NAME", help="Of the run's folder.  [as CONFIG, or the activation]")
-@click.option(
-    "--runs-dir",
-    metavar="DIR",
-    type=FolderType(),
-    default="runs",
-    envvar="ACTCLI_RUNS_DIR",
-    help="Where runs are kept.  [runs]",
-)
+@runs_dir_option
 @click.option("--dry-run", is_flag=True, help="Show each value and its origin; train nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Write the result as one JSON object.")
 @click.option("-q", "--quiet", is_flag=True, help="Show no progress.")

@@ -10,6 +10,7 @@ import struct
 import tokenize
 import zipfile
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -82,6 +83,23 @@ def read(path: Path) -> tuple[Examples, Examples]:
         for part in ("train", "test")
     )
     return train, test
+
+
+def read_arrays(path: Path) -> Iterator[tuple[str, NDArray[Any]]]:
+    """Each array of an `.npz`, whatever it holds, with its name.
+
+    Raises:
+        DataError: the file cannot be read or is damaged.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for info in archive.infolist():
+                name = info.filename.removesuffix(".npy")
+                yield name, _load(archive, info, f"{path}: {name!a}")
+    except DAMAGE as error:
+        raise DataError(f"{path} is not an .npz file, or is damaged: {error}") from error
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror or error}") from error
 
 
 def _load(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> NDArray[Any]:

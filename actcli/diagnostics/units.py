@@ -6,12 +6,14 @@ Karniadakis, Dying ReLU and Initialization, 2019, section 1). Sparse is not dead
 ReLUs is silent on most rows.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from actcli.diagnostics.probe import Counts, Probe
+from actcli.nn.activations import Activation
 from actcli.nn.network import MLP
 
 NEARLY = 0.001  # share of the rows on which a nearly dead unit is active, at most
@@ -60,8 +62,15 @@ def unit_states(
                 nearly_dead=int(np.count_nonzero((active > 0) & (active < NEARLY * seen.rows))),
                 always_on=int(np.count_nonzero(active == seen.rows)) if f.can_die else 0,
                 active_fraction=float(active.sum() / (units * seen.rows)),
-                saturated_fraction=(None if f.can_die else layer.saturated / (units * seen.rows)),
+                saturated_fraction=(
+                    layer.saturated / (units * seen.rows) if _saturates(f) else None
+                ),
                 distribution=tuple(np.histogram(active / seen.rows, STRIP, (0, 1))[0].tolist()),
             )
         )
     return tuple(rows)
+
+
+def _saturates(f: Activation) -> bool:
+    """Whether f' fades away on a side where f levels off, without being exactly 0 there."""
+    return not f.can_die and any(math.isfinite(end) for end in f.range)

@@ -62,7 +62,7 @@ def verdict(findings: Sequence[Finding]) -> str:
 def healthy_because(evidence: Evidence) -> str:
     """Why there is nothing to warn of, in one line."""
     parts = [f"{percent(evidence.accuracy)} of {evidence.rows:,} rows are right"]
-    if evidence.initial_loss:
+    if evidence.initial_loss and evidence.initial_loss != evidence.loss_value:
         parts.append(f"the loss went from {evidence.initial_loss:.3g} to {evidence.loss_value:.3g}")
     if evidence.units:
         factor, dead = reaches_first(evidence), sum(layer.dead for layer in evidence.units)

@@ -9,7 +9,6 @@ order of the numbers in their names. Nothing is ever unpickled.
 import json
 import math
 import re
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, deserialize
 
+from actcli.datasets import npz
 from actcli.errors import DataError
 from actcli.nn.arrays import Array
 
@@ -80,29 +80,65 @@ def _read_safetensors(path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
         tensors[name] = _float32(values).reshape(tensor["shape"])
     # The header's length is its first eight bytes; `deserialize` has checked both.
     header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
-    return tensors, _description(path, header.get("__metadata__", {}))
+    return tensors, _description(path, header.get("__metadata__") or {})
 
 
 def _description(path: Path, metadata: dict[str, str]) -> dict[str, Any]:
     try:
         description = json.loads(metadata.get(METADATA, "{}"))
-    except ValueError:
+    except (ValueError, RecursionError):
         description = None
     if not isinstance(description, dict):
         raise DataError(f"{path}: the description {METADATA!r} in its header is no JSON object")
+    for key, known in DESCRIBED.items():
+        if key in description and not known(description[key]):
+            raise DataError(
+                f"{path}: {key!r} in the description {METADATA!r} in its header is "
+                f"{json.dumps(description[key])[:60]}"
+            )
     return description
+
+
+def _is_name(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_names(value: Any) -> bool:
+    return isinstance(value, list) and all(map(_is_name, value))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and math.isfinite(value)
+
+
+def _is_normalization(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and value.keys() == {"method", "shift", "scale"}
+        and _is_name(value["method"])
+        and _is_number(value["shift"])
+        and _is_number(value["scale"])
+    )
+
+
+# What of the description is used, and what it must be.
+DESCRIBED = {
+    "activations": _is_names,
+    "output": _is_name,
+    "loss": _is_name,
+    "label_smoothing": lambda value: _is_number(value) and 0 <= value < 1,
+    "dataset": _is_name,
+    "classes": _is_names,
+    "normalization": _is_normalization,
+}
 
 
 def _read_npz(path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
     tensors = {}
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            for name in arrays.files:
-                if arrays[name].dtype.kind not in "fiu":
-                    raise DataError(f"{path}: array {name!a} holds no numbers", EXPECTED)
-                tensors[name] = _float32(arrays[name])
-    except (ValueError, zipfile.BadZipFile, EOFError, NotImplementedError) as error:
-        raise DataError(f"{path} is not an .npz file of plain arrays: {error}") from None
+    for name, array in npz.read_arrays(path):
+        if array.dtype.kind not in "fiu":
+            raise DataError(f"{path}: array {name!a} holds {array.dtype}", EXPECTED)
+        tensors[name] = _float32(array)
     return tensors, {}
 
 
