@@ -10,6 +10,7 @@ import struct
 import subprocess
 import sys
 import termios
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from actcli.training.config import KEYS, Key
 from actcli.training.kinds import Switch
 from actcli.training.settings import lessons
 from actcli.training.threads import threads
+from actcli.training.weights import read_weights
 
 Blobs = Callable[..., Path]
 ROOT = Path(__file__).parent.parent
@@ -258,6 +260,62 @@ def test_a_dry_run_shows_each_value_and_its_origin() -> None:
     assert rows["training.patience"] == ["0", "default"]
     assert "(not used" in result.stdout
     assert list(Path().iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("assignment", "name", "value"),
+    [
+        ("model.hidden=[8, 8]", "model.hidden", [8, 8]),
+        ("model.hidden=8,8", "model.hidden", [8, 8]),
+        ("model.hidden=[]", "model.hidden", []),
+        ('loss.name="mse"', "loss.name", "mse"),
+        ("loss.name='mse'", "loss.name", "mse"),
+        ('model.activation=["tanh", "relu"]', "model.activation", ["tanh", "relu"]),
+        ("optimizer.nesterov=true", "optimizer.nesterov", True),
+        ("training.batch_size=1_000", "training.batch_size", 1000),
+    ],
+)
+def test_an_assignment_may_be_spelt_as_in_a_file(assignment: str, name: str, value: Any) -> None:
+    assert origin(name, "--set", assignment) == (value, "--set")
+
+
+def test_a_network_from_assignments_spelt_as_in_a_file(blobs: Blobs) -> None:
+    chosen = "--set", "model.hidden=[8, 8]", "--set", 'loss.name="mse"', "--epochs", "1", "-q"
+    result = run(*chosen, "--dataset", str(blobs()), "--json")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert strict(result.stdout)["parameters"] == 12 * 8 + 8 + 8 * 8 + 8 + 8 * 3 + 3
+    text = Path("runs/relu/config.toml").read_text()
+    assert "hidden = [8, 8]\n" in text
+    assert 'name = "mse"\n' in text
+
+
+def test_what_has_no_effect_is_told_unless_it_is_to_be_quiet(blobs: Blobs) -> None:
+    Path("net.toml").write_text("[optimizer]\nbetas = [0.8, 0.9]\n")
+    data = "--dataset", str(blobs()), "--epochs", "0"
+    told = "{} has no effect: not used by {}\n"
+    nesterov = told.format("--nesterov: optimizer.nesterov", "adam")
+    betas = told.format("net.toml: optimizer.betas", "sgd")
+    momentum = told.format("ACTCLI_MOMENTUM: optimizer.momentum", "adam")
+    for chosen, env, stderr in (
+        (("--optimizer", "adam", "--nesterov"), {}, nesterov),
+        (("--optimizer", "sgd", "--nesterov"), {}, ""),
+        (("net.toml",), {}, betas),
+        (("--optimizer", "adam"), {"ACTCLI_MOMENTUM": "0.5"}, momentum),
+    ):
+        result = run(*chosen, *data, **env)
+        assert (result.exit_code, result.stderr) == (0, stderr)
+        for quiet in ("-q", "--quiet"):
+            result = run(*chosen, *data, quiet, **env)
+            assert (result.exit_code, result.stderr) == (0, "")
+
+
+def test_the_configuration_of_a_run_gives_the_name_of_its_folder(blobs: Blobs) -> None:
+    data = "--dataset", str(blobs()), "--epochs", "0", "--json", "-q"
+    Path("e").mkdir()
+    Path("e/config.toml").write_text("[model]\nhidden = [3]\n")
+    assert strict(run("e/config.toml", *data).stdout)["run"] == "runs/e"
+    # Those that actcli writes, too.
+    assert strict(run("runs/e/config.toml", *data).stdout)["run"] == "runs/e-2"
 
 
 # Mistakes -------------------------------------------------------------------------------------
@@ -555,7 +613,8 @@ def test_the_live_view_fits_the_terminal(columns: int) -> None:
     rows = [line for line in lines if re.match(r" +[12]/2 ", line)]
     assert [len(row) for row in rows] == [len(headings)] * 2
     assert ("rows/s" in headings) == ("rate" in headings) == (columns == 100)
-    moving = [line for line in lines if re.fullmatch(r"epoch [12]/2 .*\d+% .* rows/s .* left", line)]
+    progress = re.compile(r"epoch [12]/2 .*\d+% .* rows/s .* left")
+    moving = [line for line in lines if progress.fullmatch(line)]
     assert len(moving) >= 2
     assert len(set(moving)) >= 2
     assert "\x1b" not in result
@@ -646,3 +705,28 @@ def test_an_interrupted_run_is_whole(blobs: Blobs) -> None:
     assert "Traceback" not in stderr
     names = {path.name for path in Path("runs/relu").iterdir()}
     assert names == {"config.toml", "environment.json", "metrics.jsonl", "model.safetensors"}
+
+
+def test_a_terminated_run_is_whole(blobs: Blobs) -> None:
+    chosen = "--dataset", str(blobs()), "--hidden", "64", "--epochs", "1000"
+    with subprocess.Popen(
+        [sys.executable, "-m", "actcli", "train", *chosen],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as started:
+        assert started.stderr is not None
+        for _ in range(3):
+            assert re.match(r"epoch \d/1000 ", started.stderr.readline())
+        sent = time.monotonic()
+        started.terminate()
+        stdout, stderr = started.communicate(timeout=30)
+    assert time.monotonic() - sent < 5
+    assert (started.returncode, stdout) == (143, "")
+    assert "Traceback" not in stderr
+    assert all(line.startswith("epoch ") for line in stderr.splitlines())
+    names = {path.name for path in Path("runs/relu").iterdir()}
+    assert names == {"config.toml", "environment.json", "metrics.jsonl", "model.safetensors"}
+    assert read_weights(Path("runs/relu/model.safetensors")).sizes == (12, 64, 3)
+    assert len(Path("runs/relu/metrics.jsonl").read_text().splitlines()) >= 3

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from actcli.datasets.batches import Normalization
 from actcli.datasets.dataset import Dataset, load
 from actcli.datasets.download import Progress
 from actcli.diagnostics.evidence import Epoch, Training
@@ -77,7 +78,8 @@ def find_target(
     """
     if at_init and not _is_run(target, runs) and (target is None or _is_config(target)):
         chosen = read_toml(find_config(target)) if target else []
-        return _initial(resolve(assemble(chosen)), target or "default", progress)
+        config = _overridden(resolve(assemble(chosen)), overrides)
+        return _initial(config, target or "default", progress)
     path = _newest(runs) if target is None else _path(target, runs)
     if path.is_dir():
         return _run(path, overrides, at_init, progress)
@@ -89,7 +91,16 @@ def find_target(
 def _is_run(target: str | None, runs: Path) -> bool:
     if target is None:
         return any(runs.glob(f"*/{MODEL}"))
-    return (runs / target / MODEL).is_file() or (Path(target) / MODEL).is_file()
+    return _is_name(target, runs) or _has_model(Path(target))
+
+
+def _is_name(target: str, runs: Path) -> bool:
+    """Whether it names a run; a path such as ./relu does not, even if there is a run `relu`."""
+    return target not in {"", ".."} and Path(target).name == target and _has_model(runs / target)
+
+
+def _has_model(folder: Path) -> bool:
+    return (folder / MODEL).is_file()
 
 
 def _is_config(target: str) -> bool:
@@ -97,18 +108,17 @@ def _is_config(target: str) -> bool:
 
 
 def _newest(runs: Path) -> Path:
-    found = [path.parent for path in runs.glob(f"*/{MODEL}")]
+    found = [path.parent for path in runs.glob("*/config.toml") if _has_model(path.parent)]
     if not found:
         raise UsageError(f"there is no run in {runs}", "Make one: actcli train")
     return max(found, key=lambda folder: ((folder / "config.toml").stat().st_mtime_ns, folder.name))
 
 
 def _path(target: str, runs: Path) -> Path:
-    named = runs / target
-    if (named / MODEL).is_file():
-        return named
+    if _is_name(target, runs):
+        return runs / target
     path = Path(target)
-    if path.is_dir() and not (path / MODEL).is_file():
+    if path.is_dir() and not _has_model(path):
         raise UsageError(f"{target} is no run: it has no {MODEL}")
     if path.is_dir() or path.is_file():
         return path
@@ -172,7 +182,9 @@ def _file(path: Path, overrides: Overrides, progress: Progress) -> Target:
     inputs, scores = weights.sizes[0], weights.sizes[-1]
     usual = "binary-cross-entropy" if scores == 1 else "cross-entropy"
     name = overrides.loss or said.get("loss", usual)
-    loss = LOSSES[name](overrides.output or said.get("output", "auto"))
+    as_trained = {} if overrides.loss else said
+    output = overrides.output or as_trained.get("output", "auto")
+    loss = LOSSES[name](output, as_trained.get("label_smoothing", 0.0))
     if (inputs, scores) != (dataset.inputs, loss.units(len(dataset.classes))):
         raise DataError(
             f"{path} has {inputs} inputs and {scores} scores, but the data set {dataset.name} has "
@@ -180,7 +192,10 @@ def _file(path: Path, overrides: Overrides, progress: Progress) -> Target:
             "Give its data set: --dataset",
         )
     network = _network(weights, activation)
-    subject = Subject(network, loss, dataset.normalization, dataset.classes)
+    # Its own numbers: those of the data set depend on which rows were held out.
+    known = None if overrides.normalize else said.get("normalization")
+    normalization = Normalization(**known) if known else dataset.normalization
+    subject = Subject(network, loss, normalization, dataset.classes)
     return Target(path.name, name, subject, dataset, initial=None, training=None)
 
 
@@ -208,7 +223,7 @@ def _overridden(config: Config, overrides: Overrides) -> Config:
         loss = replace(loss, name=overrides.loss)
         model = replace(model, output=overrides.output or "auto")
     if overrides.dataset:
-        data = replace(data, name=overrides.dataset)
+        data = replace(data, name=overrides.dataset, validation="auto")
     if overrides.normalize:
         data = replace(data, normalize=overrides.normalize)
     return resolve(replace(config, model=model, data=data, loss=loss))
@@ -250,7 +265,7 @@ def _status(path: Path) -> str | None:
 
 def _epochs(path: Path) -> Iterator[Epoch]:
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_bytes().splitlines()
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror}") from error
     for number, line in enumerate(lines, 1):
@@ -260,14 +275,14 @@ def _epochs(path: Path) -> Iterator[Epoch]:
             health = record.get("health") or {}
             yield Epoch(
                 epoch=record["epoch"],
-                train_loss=train["loss"],
-                train_accuracy=train["accuracy"],
-                validation_loss=validation.get("loss"),
-                validation_accuracy=validation.get("accuracy"),
+                train_loss=float(train["loss"]),
+                train_accuracy=float(train["accuracy"]),
+                validation_loss=float(validation["loss"]) if validation else None,
+                validation_accuracy=float(validation["accuracy"]) if validation else None,
                 delta_norm=tuple(health.get("delta_norm", ())),
                 weight_grad_norm=tuple(health.get("weight_grad_norm", ())),
                 silent=tuple(health.get("silent", ())),
                 update_ratio=tuple(record.get("update_ratio", ())),
             )
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise DataError(f"{path}, line {number}, is no record of an epoch") from error

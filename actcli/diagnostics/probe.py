@@ -50,7 +50,7 @@ class InputSums:
         """Take in inputs (n, D)."""
         flat = inputs.reshape(-1)
         self.count += flat.size
-        self.total += float(flat.sum(dtype=np.float64))
+        self.total += float(flat.sum())  # in pairs, and so right to rounding
         self.squares += float(flat @ flat)
 
     @property
@@ -87,7 +87,7 @@ class LayerSums:
             return
         scratch = at.y  # of no more use after the backward pass
         np.abs(at.work, out=scratch)
-        self.slope += float(scratch.sum(dtype=np.float64))
+        self.slope += float((trace.ones @ scratch).sum(dtype=np.float64))
         self.saturated += int(np.count_nonzero(scratch < SATURATED * self.bound))
         np.not_equal(at.work, 0, out=scratch)
         self.active += (trace.ones @ scratch).astype(np.int64)
