@@ -5,7 +5,6 @@ holds. What is wrong is told with where it stands, what is allowed and the neare
 mistakes of a file are told all at once.
 """
 
-import contextlib
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from actcli import files
 from actcli.errors import UsageError
 from actcli.registry import nearest, unknown_name
 from actcli.training.config import KEYS, TABLES, Config, Key
+from actcli.training.kinds import shown
 
 
 @dataclass(frozen=True)
@@ -137,10 +137,12 @@ def parse_assignment(text: str) -> Setting:
         raise UsageError(f"--set {text}: expected table.key=value", "Example: model.dropout=0.2")
     key = find_key(table, name)
     try:
-        return Setting(key, key.kind.parse(value), "--set")
-    except ValueError as error:
-        with contextlib.suppress(ValueError):  # it may be written as in a file: [8, 8], "mse"
+        if value.strip()[:1] in {"[", '"', "'"}:  # written as in a file: [8, 8], "mse"
             return Setting(key, key.kind.check(tomllib.loads(f"value = {value}")["value"]), "--set")
+        return Setting(key, key.kind.parse(value), "--set")
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise UsageError(f"--set {key}: {shown(value)} is not TOML: {error}") from None
+    except ValueError as error:
         raise UsageError(f"--set {key}: must be {error}") from None
 
 

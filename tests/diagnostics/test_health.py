@@ -1,0 +1,109 @@
+"""Health while training: which rows are watched, and that it is the probe that watches them."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from actcli.cli import main
+from actcli.datasets.batches import Split
+from actcli.datasets.dataset import load
+from actcli.diagnostics.gradients import gradient_flow
+from actcli.diagnostics.health import examine, few
+from actcli.diagnostics.probe import Subject, probe
+from actcli.diagnostics.units import unit_states
+from actcli.nn.losses import LOSSES
+from actcli.nn.network import MLP
+from actcli.training.weights import read_weights
+
+Blobs = Callable[..., Path]
+
+
+def rows_from(count: int) -> Split:
+    """A split of every third row of an array."""
+    return Split(
+        np.zeros((3 * count, 1), np.uint8),
+        np.arange(count) % 7,
+        3 * np.arange(count, dtype=np.intp),
+    )
+
+
+@pytest.mark.parametrize(
+    ("rows", "picked"),
+    [(1, 1), (2, 1), (99, 1), (199, 1), (200, 2), (1000, 10), (49_999, 499), (50_000, 500),
+     (55_000, 500), (1_000_000, 500)],
+)  # fmt: skip
+def test_a_few_rows_at_equal_distances(rows: int, picked: int) -> None:
+    split = rows_from(rows)
+    chosen = few(split)
+    assert len(chosen) == len(chosen.labels) == picked
+    assert chosen.pixels is split.pixels
+    places = chosen.rows // 3
+    np.testing.assert_array_equal(chosen.labels, split.labels[places])
+    assert places[0] == 0
+    if picked > 1:
+        assert places[-1] == rows - 1
+        assert np.ptp(np.diff(places)) <= 1
+        assert np.diff(places).min() >= 99
+    np.testing.assert_array_equal(chosen.rows, few(split).rows)
+
+
+@pytest.mark.parametrize("activation", ["relu", "sigmoid"])
+def test_it_is_what_the_probe_says_of_these_rows(blobs: Blobs, activation: str) -> None:
+    dataset = load(str(blobs(rows=3000)))
+    network = MLP((dataset.inputs, 20, 15, 3), [activation] * 2)
+    network.initialize(np.random.default_rng(1))
+    network.layers[1].biases[[2, 3]] = -1e3
+    subject = Subject(network, LOSSES["cross-entropy"](), dataset.normalization, dataset.classes)
+    before = network.parameters.copy()
+    chosen = few(dataset.train)
+    health = examine(subject, chosen)
+    seen = probe(subject, chosen)
+    flow = gradient_flow(network, seen)
+    assert health.delta_norm == tuple(row.delta_norm for row in flow)
+    assert health.weight_grad_norm == tuple(row.weight_grad_norm for row in flow)
+    assert health.silent == tuple(
+        int((layer.active == 0).sum()) for layer in seen.layers[: len(network.sizes) - 2]
+    )
+    if activation == "relu":
+        assert health.silent[1] >= 2
+        dead = [layer.dead for layer in unit_states(network, probe(subject, dataset.train))]
+        assert all(few >= all_rows for few, all_rows in zip(health.silent, dead, strict=True))
+    np.testing.assert_array_equal(network.parameters, before)
+
+
+def test_every_epoch_of_a_run_is_watched(
+    blobs: Blobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    data = str(blobs(rows=1200))
+    chosen = ["--hidden", "8,6", "--epochs", "3", "--dataset", data, "-q"]
+    done = CliRunner().invoke(main, ["train", *chosen])
+    assert done.exit_code == 0, done.output
+    records = [
+        json.loads(line) for line in Path("runs/relu/metrics.jsonl").read_text().splitlines()
+    ]
+    assert [record["epoch"] for record in records] == [1, 2, 3]
+    for record in records:
+        assert {name: len(each) for name, each in record["health"].items()} == {
+            "delta_norm": 3,
+            "weight_grad_norm": 3,
+            "silent": 2,
+        }
+    # The last epoch's is that of the network that was saved.
+    dataset = load(data)
+    network = MLP((12, 8, 6, 3), ["relu"] * 2)
+    weights = read_weights(Path("runs/relu/model.safetensors"))
+    for layer, (w, b) in zip(network.layers, weights.layers, strict=True):
+        layer.weights[...], layer.biases[...] = w, b
+    normalization = load(data, normalize=weights.description["normalization"]["method"])
+    subject = Subject(
+        network, LOSSES["cross-entropy"](), normalization.normalization, dataset.classes
+    )
+    last = examine(subject, few(dataset.train))
+    assert records[-1]["health"]["delta_norm"] == list(last.delta_norm)
+    assert records[-1]["health"]["weight_grad_norm"] == list(last.weight_grad_norm)
+    assert records[-1]["health"]["silent"] == list(last.silent)
