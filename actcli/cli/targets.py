@@ -4,20 +4,18 @@ A run's folder says everything. A file of weights from elsewhere says its shapes
 from options, or is assumed to be as usual.
 """
 
-import json
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from actcli.cli.records import read_training
 from actcli.datasets.batches import Normalization
 from actcli.datasets.dataset import Dataset, load
 from actcli.datasets.download import Progress
-from actcli.diagnostics.evidence import Epoch, Training
+from actcli.diagnostics.evidence import Training
 from actcli.diagnostics.probe import Subject
 from actcli.errors import DataError, UsageError
 from actcli.nn.losses import LOSSES
 from actcli.nn.network import MLP
-from actcli.nn.optimizers import OPTIMIZERS
 from actcli.registry import nearest
 from actcli.training.build import load_dataset, resolve
 from actcli.training.config import Config
@@ -148,7 +146,7 @@ def _run(folder: Path, overrides: Overrides, at_init: bool, progress: Progress) 
         subject=Subject(trained, learner.loss, dataset.normalization, dataset.classes),
         dataset=dataset,
         initial=learner.network,
-        training=_training(config, None if at_init else folder),
+        training=read_training(config, None if at_init else folder),
     )
 
 
@@ -161,7 +159,7 @@ def _initial(config: Config, name: str, progress: Progress) -> Target:
         subject=Subject(learner.network, learner.loss, dataset.normalization, dataset.classes),
         dataset=dataset,
         initial=learner.network,
-        training=_training(config, None),
+        training=read_training(config, None),
     )
 
 
@@ -227,62 +225,3 @@ def _overridden(config: Config, overrides: Overrides) -> Config:
     if overrides.normalize:
         data = replace(data, normalize=overrides.normalize)
     return resolve(replace(config, model=model, data=data, loss=loss))
-
-
-def _training(config: Config, folder: Path | None) -> Training:
-    """What a run's folder tells of its training; without one, it is still to come."""
-    chosen, training = config.optimizer, config.training
-    history = tuple(_epochs(folder / "metrics.jsonl")) if folder else ()
-    judged = [
-        each.train_loss if each.validation_loss is None else each.validation_loss
-        for each in history
-    ]
-    best = judged.index(min(judged)) + 1 if judged else 0
-    return Training(
-        optimizer=chosen.name,
-        learning_rate=float(chosen.learning_rate),
-        usual_learning_rate=OPTIMIZERS[chosen.name].learning_rate,
-        momentum=chosen.momentum,
-        batch_size=training.batch_size,
-        epochs=training.epochs,
-        init=config.model.init,
-        history=history,
-        kept_epoch=best if training.patience else len(history),
-        diverged=folder is not None and _status(folder / "result.json") == "diverged",
-    )
-
-
-def _status(path: Path) -> str | None:
-    """How a run ended; None if it did not."""
-    try:
-        status: str = json.loads(path.read_text(encoding="utf-8"))["status"]
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{path} does not say how the run ended") from error
-    return status
-
-
-def _epochs(path: Path) -> Iterator[Epoch]:
-    try:
-        lines = path.read_bytes().splitlines()
-    except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror}") from error
-    for number, line in enumerate(lines, 1):
-        try:
-            record = json.loads(line)
-            train, validation = record["train"], record["validation"] or {}
-            health = record.get("health") or {}
-            yield Epoch(
-                epoch=record["epoch"],
-                train_loss=float(train["loss"]),
-                train_accuracy=float(train["accuracy"]),
-                validation_loss=float(validation["loss"]) if validation else None,
-                validation_accuracy=float(validation["accuracy"]) if validation else None,
-                delta_norm=tuple(health.get("delta_norm", ())),
-                weight_grad_norm=tuple(health.get("weight_grad_norm", ())),
-                silent=tuple(health.get("silent", ())),
-                update_ratio=tuple(record.get("update_ratio", ())),
-            )
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise DataError(f"{path}, line {number}, is no record of an epoch") from error
