@@ -15,7 +15,7 @@ from actcli import files
 from actcli.errors import UsageError
 from actcli.registry import nearest, unknown_name
 from actcli.training.config import KEYS, TABLES, Config, Key
-from actcli.training.kinds import shown
+from actcli.training.kinds import Kind
 
 
 @dataclass(frozen=True)
@@ -137,13 +137,17 @@ def parse_assignment(text: str) -> Setting:
         raise UsageError(f"--set {text}: expected table.key=value", "Example: model.dropout=0.2")
     key = find_key(table, name)
     try:
-        if value.strip()[:1] in {"[", '"', "'"}:  # written as in a file: [8, 8], "mse"
-            return Setting(key, key.kind.check(tomllib.loads(f"value = {value}")["value"]), "--set")
-        return Setting(key, key.kind.parse(value), "--set")
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise UsageError(f"--set {key}: {shown(value)} is not TOML: {error}") from None
+        return Setting(key, _value(key.kind, value), "--set")
     except ValueError as error:
         raise UsageError(f"--set {key}: must be {error}") from None
+
+
+def _value(kind: Kind, text: str) -> Any:
+    """As a file writes it, [8, 8] or "mse", or else as an option takes it, 8,8 or mse."""
+    try:
+        return kind.check(tomllib.loads(f"value = {text}")["value"])
+    except (ValueError, RecursionError):
+        return kind.parse(text)
 
 
 def assemble(settings: Sequence[Setting]) -> Config:
