@@ -99,7 +99,7 @@ def diagnose(
     quiet: bool,
     **said: Any,
 ) -> None:
-    """Find out what goes wrong inside a network, and what to do about it.
+    """Tell what is wrong inside a network, and why.
 
     TARGET is a run, by its name or folder, or else a .safetensors or .npz file with the weights of
     a multilayer perceptron. Without it, the newest run is examined. Every row of the split counts.

@@ -52,10 +52,10 @@ def train(
     quiet: bool,
     **_keys: object,
 ) -> None:
-    """Train a multilayer perceptron and keep it in a folder of its own.
+    """Train a multilayer perceptron as a run.
 
-    CONFIG is a TOML file or the name of a lesson; options override it. Without any, a network with
-    two hidden layers of ReLUs learns MNIST to 98 % in some seconds.
+    A run has a folder of its own. CONFIG is a TOML file or the name of a lesson; options override
+    it. Without any, a network with two hidden layers of ReLUs learns MNIST to 98 % in some seconds.
     """
     asked = settings(ctx, config)
     chosen = assemble(asked)
