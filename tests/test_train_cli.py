@@ -337,7 +337,10 @@ def test_the_configuration_of_a_run_gives_the_name_of_its_folder(blobs: Blobs) -
             "--hidden 1,x",
             "Invalid value for --hidden: must be a whole number of at least 1, not 'x'",
         ),
-        ("--hidden 9999999", "Invalid value for --hidden: must be at most 1000000, not 9999999."),
+        (
+            "--hidden 9999999999999999999",
+            "Invalid value for --hidden: must be at most 9223372036854775807, not 99999999999999",
+        ),
         ("--batch-size 0", "Invalid value for --batch-size: must be at least 1, not 0. See"),
         (
             "--epochs 1.5",
