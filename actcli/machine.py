@@ -40,7 +40,7 @@ def amount(count: int) -> str:
         power += 1
     value = count / 1000**power
     digits = 0 if power == 0 or value >= 99.95 else 1 if value >= 9.995 else 2
-    return f"{value:,.{digits}f} {UNITS[power]}"
+    return f"{value:.{digits}f} {UNITS[power]}" if value < 1000 else f"{value:.2e} {UNITS[power]}"
 
 
 def cgroup_limits(membership: Path, root: Path) -> Iterator[int]:

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import pytest
@@ -65,13 +65,16 @@ def refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., st
     return run
 
 
-def in_little_memory(*args: str, most: int) -> subprocess.CompletedProcess[str]:
+def in_little_memory(
+    *args: str, most: int, stdin: IO[bytes] | None = None
+) -> subprocess.CompletedProcess[str]:
     """A command in a process of its own that may use that many bytes of address space."""
     script = "import sys; from actcli.cli import main; main(sys.argv[1:])"
     return subprocess.run(
         [sys.executable, "-W", "error", "-c", script, *args],
         env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (most, most)),
+        stdin=stdin,
         capture_output=True,
         check=False,
         text=True,

@@ -286,7 +286,7 @@ def test_a_data_set_that_is_shown_cannot_drive_the_terminal(tmp_path: Path) -> N
     source = folder(tmp_path / "\x1b[31mred", {})
     copy = shutil.copy(npz(tmp_path / "set.npz"), tmp_path / "\x9b31mred.npz")
     for data in (source, copy):
-        runs = ("--runs-dir", str(tmp_path / "runs"))
+        runs = ("--runs-dir", str(tmp_path / "\x1b[31mruns"))
         chosen = ("--dataset", str(data), "--hidden", "3", "--epochs", "1", *runs)
         for args in (("train", *chosen, "-q"), ("diagnose", *runs), ("diagnose", *runs, "--json")):
             result = CliRunner().invoke(main, args)

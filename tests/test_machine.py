@@ -20,7 +20,7 @@ from actcli.machine import amount, cgroup_limits, require_memory
         (25_200_000_000, "25.2 GB"),
         (1_570_000_000_000, "1.57 TB"),
         (9_999_000_000_000, "10.0 TB"),
-        (10**21, "1,000 EB"),
+        (10**21, "1.00e+03 EB"),
     ],
 )
 def test_bytes_in_words(count: int, words: str) -> None:
