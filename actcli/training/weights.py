@@ -51,20 +51,24 @@ def read_weights(path: Path) -> Weights:
     Raises:
         DataError: it cannot be read, or is no multilayer perceptron: which tensor, which shape.
     """
-    read = _read_npz if path.suffix == ".npz" else _read_safetensors
-    try:
-        tensors, description = read(path)
-    except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror or error}") from error
+    tensors, description = _read_npz(path) if path.suffix == ".npz" else read_tensors(path)
+    _check(path, description)
     if not tensors:
         raise DataError(f"{path} holds no tensor", EXPECTED)
     return Weights(tuple(_layers(path, tensors)), description)
 
 
-def _read_safetensors(path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
-    content = path.read_bytes()
+def read_tensors(path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
+    """The tensors of a safetensors file in float32, by name, and what actcli wrote beside them.
+
+    Raises:
+        DataError: it cannot be read, or a tensor does not hold floats.
+    """
     try:
+        content = path.read_bytes()
         found = deserialize(content)
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror or error}") from error
     except SafetensorError as error:
         raise DataError(f"{path} is not a safetensors file: {error}") from None
     tensors = {}
@@ -90,13 +94,16 @@ def _description(path: Path, metadata: dict[str, str]) -> dict[str, Any]:
         description = None
     if not isinstance(description, dict):
         raise DataError(f"{path}: the description {METADATA!r} in its header is no JSON object")
+    return description
+
+
+def _check(path: Path, description: dict[str, Any]) -> None:
     for key, known in DESCRIBED.items():
         if key in description and not known(description[key]):
             raise DataError(
                 f"{path}: {key!r} in the description {METADATA!r} in its header is "
                 f"{json.dumps(description[key])[:60]}"
             )
-    return description
 
 
 def _is_name(value: Any) -> bool:

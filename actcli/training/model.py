@@ -1,0 +1,65 @@
+"""A network as a file that PyTorch reads too.
+
+`model.safetensors` has the names and shapes of `nn.Sequential(Linear, activation, Linear, …)`:
+`0.weight` (units, inputs), `0.bias`, `2.weight`, …. What else is needed to use the network, from
+the activations to the normalisation, is one JSON text in the header.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors.numpy import save
+
+from actcli import files
+from actcli.nn.arrays import Array
+from actcli.nn.network import Layer
+from actcli.training.learner import Learner
+from actcli.training.weights import METADATA
+
+
+def save_model(path: Path, learner: Learner, parameters: Array) -> None:
+    """Write a network with all that is needed to use it, atomically.
+
+    Args:
+        path: of the file.
+        learner: whose network it is.
+        parameters: of the network, as they are now or were before.
+
+    Raises:
+        ActcliError: it could not be written.
+    """
+    metadata = {METADATA: json.dumps(describe(learner))}
+    files.write(path, save(tensors(learner.network.views(parameters)), metadata))
+
+
+def tensors(layers: Sequence[Layer]) -> dict[str, np.ndarray[Any, Any]]:
+    """The parameters under PyTorch's names; the activations between layers take a number too."""
+    named: dict[str, np.ndarray[Any, Any]] = {}
+    for index, layer in enumerate(layers):
+        # safetensors writes a transposed or strided array with wrong values.
+        named[f"{2 * index}.weight"] = np.ascontiguousarray(layer.weights)
+        named[f"{2 * index}.bias"] = np.ascontiguousarray(layer.biases)
+    return named
+
+
+def describe(learner: Learner) -> dict[str, Any]:
+    """What the tensors do not say."""
+    data, normalization = learner.dataset, learner.dataset.normalization
+    return {
+        "format": 1,
+        "activations": learner.network.activation_names,
+        "output": learner.loss.output,
+        "loss": learner.config.loss.name,
+        "label_smoothing": learner.loss.label_smoothing,
+        "dataset": data.name,
+        "shape": data.shape,
+        "classes": data.classes,
+        "normalization": {
+            "method": normalization.method,
+            "shift": normalization.shift,
+            "scale": normalization.scale,
+        },
+    }
