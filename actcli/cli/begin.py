@@ -140,7 +140,7 @@ def tell_finished(
 def tell_changes(path: Path, checkpoint: "Checkpoint", config: Config) -> None:
     """Say what makes the result another than that of an uninterrupted run, or may do so."""
     schedule, epochs = config.optimizer.schedule, config.training.epochs
-    before = checkpoint.record["config"][EPOCHS]
+    before = checkpoint.record["config"].get(EPOCHS)
     if schedule != "constant" and epochs != before:
         click.echo(f"the {schedule} schedule now spans {epochs} epochs, not {before}", err=True)
     told, now = read_environment(path / ENVIRONMENT), environment()

@@ -101,6 +101,7 @@ def _run(folder: Path, overrides: Overrides, at_init: bool, progress: Progress) 
             f"{folder / MODEL} has layers of {weights.sizes}, but its config.toml and data set "
             f"{dataset.name} make {learner.network.sizes}"
         )
+    kept = weights.description.get("epoch", 0)
     trained = learner.network if at_init else _network(weights, config.model.activation)
     return Target(
         name=folder.name,
@@ -108,7 +109,7 @@ def _run(folder: Path, overrides: Overrides, at_init: bool, progress: Progress) 
         subject=Subject(trained, learner.loss, dataset.normalization, dataset.classes),
         dataset=dataset,
         initial=learner.network,
-        training=read_training(config, None if at_init else folder),
+        training=read_training(config, None if at_init else folder, kept),
     )
 
 

@@ -20,18 +20,19 @@ from actcli.training.learner import Learner
 from actcli.training.weights import METADATA
 
 
-def save_model(path: Path, learner: Learner, parameters: Array) -> None:
+def save_model(path: Path, learner: Learner, parameters: Array, epoch: int) -> None:
     """Write a network with all that is needed to use it, atomically.
 
     Args:
         path: of the file.
         learner: whose network it is.
         parameters: of the network, as they are now or were before.
+        epoch: after which they were so; 0: the initial ones.
 
     Raises:
         ActcliError: it could not be written.
     """
-    metadata = {METADATA: json.dumps(describe(learner))}
+    metadata = {METADATA: json.dumps(describe(learner, epoch))}
     files.write(path, save(tensors(learner.network.views(parameters)), metadata))
 
 
@@ -45,11 +46,12 @@ def tensors(layers: Sequence[Layer]) -> dict[str, np.ndarray[Any, Any]]:
     return named
 
 
-def describe(learner: Learner) -> dict[str, Any]:
+def describe(learner: Learner, epoch: int) -> dict[str, Any]:
     """What the tensors do not say."""
     data, normalization = learner.dataset, learner.dataset.normalization
     return {
         "format": 1,
+        "epoch": epoch,
         "activations": learner.network.activation_names,
         "output": learner.loss.output,
         "loss": learner.config.loss.name,

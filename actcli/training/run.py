@@ -127,7 +127,7 @@ class Run:
         Raises:
             ActcliError: they cannot be written.
         """
-        save_model(self.folder / MODEL, self.learner, self._kept)
+        save_model(self.folder / MODEL, self.learner, self._kept, self.kept_epoch)
         files.sync(self.folder / METRICS)
         path = self.folder / CHECKPOINT
         save_checkpoint(path, self.learner, self.position, self._kept, self.kept_epoch)
@@ -137,7 +137,7 @@ class Run:
         try:
             yield from fit(self.learner, self.position)
         except DivergedError as error:
-            save_model(self.folder / MODEL, self.learner, self._kept)
+            save_model(self.folder / MODEL, self.learner, self._kept, self.kept_epoch)
             kept = f"after epoch {self.kept_epoch}" if self.kept_epoch else "before the first step"
             kept = f"{self.folder / MODEL} is the network {kept}"
             self._conclude("diverged", message=error.message)

@@ -118,6 +118,10 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and math.isfinite(value)
 
 
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and value >= 0
+
+
 def _is_normalization(value: Any) -> bool:
     return (
         isinstance(value, dict)
@@ -135,6 +139,7 @@ DESCRIBED = {
     "loss": _is_name,
     "label_smoothing": lambda value: _is_number(value) and 0 <= value < 1,
     "dataset": _is_name,
+    "epoch": _is_count,
     "classes": _is_names,
     "normalization": _is_normalization,
 }
