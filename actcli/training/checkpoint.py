@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors.numpy import save
 
-from actcli import __version__, files, jsonlines
+from actcli import __version__
 from actcli.errors import ActcliError, DataError
 from actcli.nn.arrays import Array
 from actcli.training.config import Config, values
 from actcli.training.learner import Learner
 from actcli.training.loop import Position, Tally
-from actcli.training.weights import METADATA, read_tensors
+from actcli.training.tensors import write_tensors
+from actcli.training.weights import read_tensors
 
 MAY_CHANGE = {"training.epochs", "data.name"}  # more of the same; the same data, elsewhere
 # What states of generators that were tampered with raise.
@@ -132,7 +132,7 @@ def save_checkpoint(
         "kept_epoch": kept_epoch,
         "position": asdict(position),
     }
-    files.write(path, save(tensors, {METADATA: jsonlines.dumps(record)}))
+    write_tensors(path, tensors, record)
 
 
 def read_checkpoint(path: Path) -> Checkpoint:

@@ -5,19 +5,14 @@
 the activations to the normalisation, is one JSON text in the header.
 """
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from safetensors.numpy import save
-
-from actcli import files
 from actcli.nn.arrays import Array
 from actcli.nn.network import Layer
 from actcli.training.learner import Learner
-from actcli.training.weights import METADATA
+from actcli.training.tensors import write_tensors
 
 
 def save_model(path: Path, learner: Learner, parameters: Array, epoch: int) -> None:
@@ -32,17 +27,15 @@ def save_model(path: Path, learner: Learner, parameters: Array, epoch: int) -> N
     Raises:
         ActcliError: it could not be written.
     """
-    metadata = {METADATA: json.dumps(describe(learner, epoch))}
-    files.write(path, save(tensors(learner.network.views(parameters)), metadata))
+    write_tensors(path, tensors(learner.network.views(parameters)), describe(learner, epoch))
 
 
-def tensors(layers: Sequence[Layer]) -> dict[str, np.ndarray[Any, Any]]:
+def tensors(layers: Sequence[Layer]) -> dict[str, Array]:
     """The parameters under PyTorch's names; the activations between layers take a number too."""
-    named: dict[str, np.ndarray[Any, Any]] = {}
+    named: dict[str, Array] = {}
     for index, layer in enumerate(layers):
-        # safetensors writes a transposed or strided array with wrong values.
-        named[f"{2 * index}.weight"] = np.ascontiguousarray(layer.weights)
-        named[f"{2 * index}.bias"] = np.ascontiguousarray(layer.biases)
+        named[f"{2 * index}.weight"] = layer.weights
+        named[f"{2 * index}.bias"] = layer.biases
     return named
 
 

@@ -20,8 +20,7 @@ from safetensors import SafetensorError, deserialize
 from actcli.datasets import npz
 from actcli.errors import DataError
 from actcli.nn.arrays import Array
-
-METADATA = "actcli"  # one key alone: the order of several would differ from run to run
+from actcli.training.tensors import METADATA
 
 DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}
 EXPECTED = "Expected a multilayer perceptron: weights (units, inputs) and biases (units,) by turns"

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from safetensors import safe_open
-from safetensors.numpy import load_file, save
+from safetensors.numpy import load_file
 
 from actcli import __version__, files
 from actcli.errors import ActcliError, DivergedError, UsageError
@@ -27,6 +27,7 @@ from actcli.training.loop import EpochDone
 from actcli.training.model import save_model, tensors
 from actcli.training.run import Result, Run, create
 from actcli.training.settings import assemble, parse_assignment, read_toml
+from actcli.training.tensors import write_tensors
 
 Blobs = Callable[..., Path]
 ROOT = Path(__file__).parents[2]
@@ -177,12 +178,31 @@ def test_names_count_up(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["", ".hidden", ".", "..", "...", "a/b", "/a", "a\\b", "a b", "a\n", "\x1b[2J", "a:b", "~", "a\0"]
+    "name",
+    [
+        "",
+        ".hidden",
+        ".",
+        "..",
+        "...",
+        "a/b",
+        "/a",
+        "a\\b",
+        "a b",
+        "a\n",
+        "\x1b[2J",
+        "a:b",
+        "~",
+        "a\0",
+    ],
 )
 def test_a_name_that_is_no_folder_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(UsageError) as caught:
         folder(tmp_path / "runs", name)
-    assert str(caught.value) == f"a run cannot be named {name!a}. Letters, digits and . + - _, and no . first"
+    assert (
+        str(caught.value)
+        == f"a run cannot be named {name!a}. Letters, digits and . + - _, and no . first"
+    )
     assert list(tmp_path.iterdir()) == []
 
 
@@ -366,7 +386,7 @@ def test_a_transposed_matrix_is_written_as_it_is(tmp_path: Path) -> None:
     object.__setattr__(network.layers[0], "weights", wide.T)
     object.__setattr__(network.layers[1], "weights", np.arange(12, dtype=np.float32)[::2])
     path = tmp_path / "model.safetensors"
-    path.write_bytes(save(tensors(network.layers)))
+    write_tensors(path, tensors(network.layers), {})
     arrays = load_file(path)
     np.testing.assert_array_equal(arrays["0.weight"], [[0, 3], [1, 4], [2, 5]])
     np.testing.assert_array_equal(arrays["2.weight"], [0, 2, 4, 6, 8, 10])

@@ -20,8 +20,8 @@ from safetensors.numpy import save_file
 from actcli.datasets.dataset import load
 from actcli.errors import DataError
 from actcli.training.build import load_dataset, resolve
-from actcli.training.model import describe, save_model
 from actcli.training.learner import Learner
+from actcli.training.model import describe, save_model
 from actcli.training.settings import assemble, parse_assignment
 from actcli.training.weights import Weights, read_weights
 
