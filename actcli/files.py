@@ -1,6 +1,7 @@
 """Writing files so that nobody ever sees half of one, whatever happens in between."""
 
 import contextlib
+import errno
 import io
 import os
 import secrets
@@ -41,6 +42,38 @@ def write(path: Path, content: bytes) -> None:
     """
     with replacing(path) as file:
         file.write(content)
+
+
+def append(path: Path, line: bytes) -> None:
+    """Add a line to the end of a file, whole or not at all.
+
+    Raises:
+        ActcliError: the file is not there, or cannot be written.
+    """
+    try:
+        with path.open("r+b", buffering=0) as file:
+            end = file.seek(0, os.SEEK_END)
+            try:
+                if file.write(line) != len(line):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            except OSError:
+                file.truncate(end)
+                raise
+    except OSError as error:
+        raise ActcliError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def sync(path: Path) -> None:
+    """Have the system write to the disk what it has not yet written of a file.
+
+    Raises:
+        ActcliError: the file is not there, or cannot be written.
+    """
+    try:
+        with path.open("r+b") as file:
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise ActcliError(f"cannot write {path}: {error.strerror or error}") from error
 
 
 def shipped(name: str) -> Path:

@@ -491,7 +491,7 @@ def test_help_documents_every_option() -> None:
     assert command is not None
     options = [option for option in command.params if isinstance(option, click.Option)]
     assert all(option.help and option.opts[0] in text for option in options)
-    assert len(options) == len(KEYS) + 6
+    assert len(options) == len(KEYS) + 7
 
 
 @pytest.mark.parametrize("key", KEYS, ids=NAMES)
@@ -690,6 +690,12 @@ def test_the_number_of_threads_is_set_and_recorded(blobs: Blobs, count: int) -> 
     assert f"threads = {count}\n" in (folder / "config.toml").read_text()
 
 
+UNFINISHED = {
+    *("checkpoint.safetensors", "config.toml", "environment.json", "metrics.jsonl"),
+    "model.safetensors",
+}
+
+
 def test_an_interrupted_run_is_whole(blobs: Blobs) -> None:
     chosen = *SMALL, "--dataset", str(blobs()), "--epochs", "1000000"
     with subprocess.Popen(
@@ -704,10 +710,12 @@ def test_an_interrupted_run_is_whole(blobs: Blobs) -> None:
         started.send_signal(signal.SIGINT)
         stdout, stderr = started.communicate(timeout=30)
     assert (started.returncode, stdout) == (130, "")
-    assert stderr.splitlines()[-1] == "Error: interrupted"
+    told = r"interrupted after .* of epoch \d+/1000000, all is saved\. "
+    told += r"To go on: actcli train --resume runs/relu"
+    assert re.fullmatch(told, stderr.splitlines()[-1])
     assert "Traceback" not in stderr
     names = {path.name for path in Path("runs/relu").iterdir()}
-    assert names == {"config.toml", "environment.json", "metrics.jsonl", "model.safetensors"}
+    assert names == UNFINISHED
 
 
 def test_a_terminated_run_is_whole(blobs: Blobs) -> None:
@@ -728,8 +736,10 @@ def test_a_terminated_run_is_whole(blobs: Blobs) -> None:
     assert time.monotonic() - sent < 5
     assert (started.returncode, stdout) == (143, "")
     assert "Traceback" not in stderr
-    assert all(line.startswith("epoch ") for line in stderr.splitlines())
+    *epochs, told = stderr.splitlines()
+    assert all(line.startswith("epoch ") for line in epochs)
+    assert re.match(r"terminated after .*, all is saved\. To go on: ", told)
     names = {path.name for path in Path("runs/relu").iterdir()}
-    assert names == {"config.toml", "environment.json", "metrics.jsonl", "model.safetensors"}
+    assert names == UNFINISHED
     assert read_weights(Path("runs/relu/model.safetensors")).sizes == (12, 64, 3)
     assert len(Path("runs/relu/metrics.jsonl").read_text().splitlines()) >= 3

@@ -72,7 +72,7 @@ class Commands(click.Group):
             status = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
             if sys.stdout is not None:
                 sys.stdout.flush()
-        except (ActcliError, click.ClickException, click.Abort) as error:
+        except (ActcliError, click.ClickException, click.Abort, MemoryError) as error:
             status = tell(error)
         except OSError as error:
             status = tell_of_stdout(error)
@@ -90,6 +90,9 @@ def tell(error: Exception) -> int:
     if isinstance(error, click.Abort):
         complain("interrupted")
         return ExitStatus.INTERRUPTED
+    if isinstance(error, MemoryError):
+        complain(f"not enough memory: {error}".removesuffix(": "))
+        return ExitStatus.FAILED
     complain(str(error))
     return ExitStatus.USAGE if isinstance(error, UsageError) else ExitStatus.FAILED
 

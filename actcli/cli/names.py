@@ -8,6 +8,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from actcli.cli.options import KindType
+from actcli.cli.runs import all_runs
 from actcli.errors import UsageError
 from actcli.registry import declared_names, unknown_name
 from actcli.training.config import KEYS
@@ -15,6 +16,24 @@ from actcli.training.kinds import Auto, Kind
 from actcli.training.settings import lessons
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+class RunType(click.ParamType[str]):
+    """A run, by its name or its folder."""
+
+    name = "RUN"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        names = run_names(ctx)
+        found = [CompletionItem(name) for name in names if name.startswith(incomplete)]
+        return [*found, CompletionItem(incomplete, type="dir")]
+
+
+def run_names(ctx: click.Context) -> list[str]:
+    """The names of all runs."""
+    return [folder.name for folder in all_runs(Path(ctx.params.get("runs_dir") or "runs"))]
 
 
 class TargetType(click.ParamType[str]):
@@ -25,9 +44,7 @@ class TargetType(click.ParamType[str]):
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
-        runs = Path(ctx.params.get("runs_dir") or "runs").glob("*/model.safetensors")
-        names = sorted(path.parent.name for path in runs)
-        names += lessons() if ctx.params.get("at_init") else ()
+        names = [*run_names(ctx), *(lessons() if ctx.params.get("at_init") else ())]
         found = [CompletionItem(name) for name in names if name.startswith(incomplete)]
         return [*found, CompletionItem(incomplete, type="file")]
 

@@ -8,25 +8,22 @@ from actcli.diagnostics.evidence import Epoch, Training
 from actcli.errors import DataError
 from actcli.nn.optimizers import OPTIMIZERS
 from actcli.training.config import Config
+from actcli.training.folder import METRICS, RESULT
 
 
-def read_training(config: Config, folder: Path | None) -> Training:
+def read_training(config: Config, folder: Path | None, kept_epoch: int = 0) -> Training:
     """How a network was trained.
 
     Args:
         config: resolved.
         folder: of the run; None where the training is still to come.
+        kept_epoch: after which epoch the network was what is examined.
 
     Raises:
         DataError: a record in the folder is damaged.
     """
     chosen, training = config.optimizer, config.training
-    history = tuple(_epochs(folder / "metrics.jsonl")) if folder else ()
-    judged = [
-        each.train_loss if each.validation_loss is None else each.validation_loss
-        for each in history
-    ]
-    best = judged.index(min(judged)) + 1 if judged else 0
+    history = tuple(_epochs(folder / METRICS)) if folder else ()
     return Training(
         optimizer=chosen.name,
         learning_rate=float(chosen.learning_rate),
@@ -36,8 +33,8 @@ def read_training(config: Config, folder: Path | None) -> Training:
         epochs=training.epochs,
         init=config.model.init,
         history=history,
-        kept_epoch=best if training.patience else len(history),
-        diverged=folder is not None and _status(folder / "result.json") == "diverged",
+        kept_epoch=kept_epoch,
+        diverged=folder is not None and _status(folder / RESULT) == "diverged",
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from actcli.cli.records import read_training
+from actcli.cli.runs import all_runs, find_run, is_run, newest
 from actcli.datasets.batches import Normalization
 from actcli.datasets.dataset import Dataset, load
 from actcli.datasets.download import Progress
@@ -16,11 +17,10 @@ from actcli.diagnostics.probe import Subject
 from actcli.errors import DataError, UsageError
 from actcli.nn.losses import LOSSES
 from actcli.nn.network import MLP
-from actcli.registry import nearest
 from actcli.training.build import load_dataset, resolve
 from actcli.training.config import Config
+from actcli.training.folder import CONFIG, MODEL
 from actcli.training.learner import Learner
-from actcli.training.run import MODEL
 from actcli.training.settings import assemble, find_config, lessons, read_toml
 from actcli.training.weights import Weights, read_weights
 
@@ -74,11 +74,12 @@ def find_target(
         UsageError: there is no such thing; the message has the nearest name.
         ActcliError: it cannot be read, or does not hold what it should.
     """
-    if at_init and not _is_run(target, runs) and (target is None or _is_config(target)):
+    known = bool(all_runs(runs)) if target is None else is_run(target, runs)
+    if at_init and not known and (target is None or _is_config(target)):
         chosen = read_toml(find_config(target)) if target else []
         config = _overridden(resolve(assemble(chosen)), overrides)
         return _initial(config, target or "default", progress)
-    path = _newest(runs) if target is None else _path(target, runs)
+    path = newest(runs) if target is None else find_run(target, runs, or_file=True)
     if path.is_dir():
         return _run(path, overrides, at_init, progress)
     if at_init:
@@ -86,51 +87,12 @@ def find_target(
     return _file(path, overrides, progress)
 
 
-def _is_run(target: str | None, runs: Path) -> bool:
-    if target is None:
-        return any(runs.glob(f"*/{MODEL}"))
-    return _is_name(target, runs) or _has_model(Path(target))
-
-
-def _is_name(target: str, runs: Path) -> bool:
-    """Whether it names a run; a path such as ./relu does not, even if there is a run `relu`."""
-    return target not in {"", ".."} and Path(target).name == target and _has_model(runs / target)
-
-
-def _has_model(folder: Path) -> bool:
-    return (folder / MODEL).is_file()
-
-
 def _is_config(target: str) -> bool:
     return target in lessons() or target.endswith(".toml")
 
 
-def _newest(runs: Path) -> Path:
-    found = [path.parent for path in runs.glob("*/config.toml") if _has_model(path.parent)]
-    if not found:
-        raise UsageError(f"there is no run in {runs}", "Make one: actcli train")
-    return max(found, key=lambda folder: ((folder / "config.toml").stat().st_mtime_ns, folder.name))
-
-
-def _path(target: str, runs: Path) -> Path:
-    if _is_name(target, runs):
-        return runs / target
-    path = Path(target)
-    if path.is_dir() and not _has_model(path):
-        raise UsageError(f"{target} is no run: it has no {MODEL}")
-    if path.is_dir() or path.is_file():
-        return path
-    known = sorted(path.parent.name for path in runs.glob(f"*/{MODEL}"))
-    guess = nearest(target, known)
-    hint = f"Did you mean {guess!r}? " if guess else ""
-    raise UsageError(
-        f"there is no run or file {target!a}",
-        f"{hint}Runs in {runs}: {', '.join(known[:10]) or 'none'}",
-    )
-
-
 def _run(folder: Path, overrides: Overrides, at_init: bool, progress: Progress) -> Target:
-    config = _overridden(resolve(assemble(read_toml(folder / "config.toml"))), overrides)
+    config = _overridden(resolve(assemble(read_toml(folder / CONFIG))), overrides)
     config, dataset = load_dataset(config, progress)
     learner = Learner(config, dataset)
     weights = read_weights(folder / MODEL)
@@ -139,6 +101,7 @@ def _run(folder: Path, overrides: Overrides, at_init: bool, progress: Progress) 
             f"{folder / MODEL} has layers of {weights.sizes}, but its config.toml and data set "
             f"{dataset.name} make {learner.network.sizes}"
         )
+    kept = weights.description.get("epoch", 0)
     trained = learner.network if at_init else _network(weights, config.model.activation)
     return Target(
         name=folder.name,
@@ -146,7 +109,7 @@ def _run(folder: Path, overrides: Overrides, at_init: bool, progress: Progress) 
         subject=Subject(trained, learner.loss, dataset.normalization, dataset.classes),
         dataset=dataset,
         initial=learner.network,
-        training=read_training(config, None if at_init else folder),
+        training=read_training(config, None if at_init else folder, kept),
     )
 
 

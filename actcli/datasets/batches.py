@@ -57,9 +57,9 @@ class Normalization:
 class Batches:
     """The batches of a split, in buffers that are allocated once.
 
-    Call it for one pass over the split: in order, or shuffled if given a random generator. Each
-    batch is x (n, D) and labels (n,), where n is the batch size, or less for the last. x is a view
-    of the buffer, good until the next batch.
+    Call it for one pass over the split: in order, or shuffled if given a random generator; without
+    the first batches, if they have been seen. Each batch is x (n, D) and labels (n,), where n is
+    the batch size, or less for the last. x is a view of the buffer, good until the next batch.
     """
 
     def __init__(
@@ -81,12 +81,14 @@ class Batches:
     def __len__(self) -> int:
         return math.ceil(len(self.split) / self.batch_size)
 
-    def __call__(self, rng: np.random.Generator | None = None) -> Iterator[tuple[Array, Labels]]:
+    def __call__(
+        self, rng: np.random.Generator | None = None, seen: int = 0
+    ) -> Iterator[tuple[Array, Labels]]:
         rows, labels = self.split.rows, self.split.labels
         if rng is not None:
             order = rng.permutation(len(rows))
             rows, labels = rows[order], labels[order]
-        for start in range(0, len(rows), self.batch_size):
+        for start in range(seen * self.batch_size, len(rows), self.batch_size):
             batch = slice(start, start + self.batch_size)
             count = len(rows[batch])
             pixels, inputs = self._pixels[:count], self._inputs[:count]

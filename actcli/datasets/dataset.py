@@ -4,6 +4,8 @@ Which rows are held out for validation and which classes are kept is decided her
 stay as they came from their file.
 """
 
+import functools
+import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -50,6 +52,21 @@ class Dataset:
     def inputs(self) -> int:
         """D, the number of pixels of an image."""
         return math.prod(self.shape)
+
+    @functools.cached_property
+    def fingerprint(self) -> str:
+        """A SHA-256 of all that a training depends on: pixels, labels, which rows are in a split.
+
+        It is the same for the same data, wherever and however they are stored.
+        """
+        told = (self.classes, self.shape, self.normalization, str(self.train.pixels.dtype))
+        digest = hashlib.sha256(repr(told).encode())
+        for pixels in (self.train.pixels, self.test.pixels):  # validation shares those of training
+            digest.update(pixels.data)
+        for split in (self.train, self.validation, self.test):
+            for indices in (split.rows, split.labels):
+                digest.update(indices.astype("<i8").data)
+        return digest.hexdigest()
 
 
 def _silent(_name: str, _count: int, _total: int | None) -> None:

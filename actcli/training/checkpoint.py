@@ -1,58 +1,187 @@
-"""A network as a file that PyTorch reads too.
+"""A checkpoint: all that the rest of a training depends on, in one file.
 
-`model.safetensors` has the names and shapes of `nn.Sequential(Linear, activation, Linear, …)`:
-`0.weight` (units, inputs), `0.bias`, `2.weight`, …. What else is needed to use the network, from
-the activations to the normalisation, is one JSON text in the header.
+Parameters, the optimizer's slots and count of steps, the states of the random generators and the
+position. A training that goes on from it comes to the same bits as one that was never stopped. Of
+the data there is a fingerprint, of the configuration a copy: neither may have changed in between.
 """
 
 import json
+import math
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors.numpy import save
 
-from actcli import files
-from actcli.nn.network import MLP
+from actcli import __version__
+from actcli.errors import ActcliError, DataError
+from actcli.nn.arrays import Array
+from actcli.training.config import Config, values
 from actcli.training.learner import Learner
-from actcli.training.weights import METADATA
+from actcli.training.loop import Position, Tally
+from actcli.training.tensors import read_tensors, write_tensors
+
+MAY_CHANGE = {"training.epochs", "data.name"}  # more of the same; the same data, elsewhere
+# What states of generators that were tampered with raise.
+DAMAGE = (TypeError, ValueError, KeyError, AttributeError, OverflowError)
 
 
-def save_model(path: Path, learner: Learner) -> None:
-    """Write the network with all that is needed to use it, atomically.
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """A training that stands still.
+
+    Args:
+        path: of the file, for messages.
+        tensors: "parameters", "kept" if another network is kept, and the slots of the optimizer.
+        record: the rest, as the file has it: see `save_checkpoint`.
+        position: where it stands.
+        kept_epoch: after which epoch the network was what is kept.
+    """
+
+    path: Path
+    tensors: dict[str, Array]
+    record: dict[str, Any]
+    position: Position
+    kept_epoch: int
+
+    def check(self, learner: Learner) -> None:
+        """See that a learner is the one that the checkpoint was made of.
+
+        Raises:
+            ActcliError: version, configuration or data are others.
+        """
+        version, config = self.record["actcli"], self.record["config"]
+        if version != __version__:
+            raise ActcliError(
+                f"{self.path} is of actcli {version!a}, but this is {__version__}",
+                "Only the same version goes on to the same result",
+            )
+        changed = [
+            f"{name} = {json.dumps(value)}, was {json.dumps(config.get(name))}"
+            for name, value in _settings(learner.config).items()
+            if name not in MAY_CHANGE and value != config.get(name)
+        ]
+        if changed:
+            raise ActcliError(
+                f"the configuration is no longer that of {self.path}: {'; '.join(changed)}",
+                "Only the number of epochs may change",
+            )
+        if self.record["fingerprint"] != learner.dataset.fingerprint:
+            raise ActcliError(
+                f"the data set {learner.dataset.name} is no longer that of {self.path}",
+                "Its pixels or labels have changed",
+            )
+
+    def restore(self, learner: Learner) -> Array:
+        """Put the learner where it was, and give the parameters of the network that is kept.
+
+        Raises:
+            DataError: the arrays are not those of this network and optimizer, or a generator's
+                state is none.
+        """
+        parameters, slots = learner.network.parameters, learner.state.slots
+        arrays = {"parameters": parameters, **slots}
+        kept = self.tensors.get("kept", self.tensors.get("parameters"))
+        if {*arrays} != self.tensors.keys() - {"kept"} or kept is None:
+            raise self._damaged(f"it has {', '.join(self.tensors)}, not {', '.join(arrays)}")
+        for name, tensor in self.tensors.items():
+            if tensor.shape != parameters.shape:
+                raise self._damaged(f"{name!a} has the shape {tensor.shape}")
+        for name, array in arrays.items():
+            np.copyto(array, self.tensors[name])
+        learner.state.step = self.record["optimizer_step"]
+        try:
+            learner.shuffling.bit_generator.state = self.position.shuffling
+            if learner.dropout:
+                learner.dropout.rng.bit_generator.state = self.record["dropping"]
+        except DAMAGE as error:
+            raise self._damaged(f"it has no state of a random generator: {error}") from None
+        return kept
+
+    def _damaged(self, fault: str) -> DataError:
+        return DataError(f"{self.path} is damaged: {fault}")
+
+
+def save_checkpoint(
+    path: Path, learner: Learner, position: Position, kept: Array, kept_epoch: int
+) -> None:
+    """Write a checkpoint, atomically.
+
+    Args:
+        path: of the file.
+        learner: what learns.
+        position: where it stands.
+        kept: the parameters of the network that is kept.
+        kept_epoch: after which epoch they were these.
 
     Raises:
-        ActcliError: it could not be written.
+        ActcliError: it cannot be written.
     """
-    metadata = {METADATA: json.dumps(describe(learner))}
-    files.write(path, save(tensors(learner.network), metadata))
-
-
-def tensors(network: MLP) -> dict[str, np.ndarray[Any, Any]]:
-    """The parameters under PyTorch's names; the activations between layers take a number too."""
-    named: dict[str, np.ndarray[Any, Any]] = {}
-    for index, layer in enumerate(network.layers):
-        # safetensors writes a transposed or strided array with wrong values.
-        named[f"{2 * index}.weight"] = np.ascontiguousarray(layer.weights)
-        named[f"{2 * index}.bias"] = np.ascontiguousarray(layer.biases)
-    return named
-
-
-def describe(learner: Learner) -> dict[str, Any]:
-    """What the tensors do not say."""
-    data, normalization = learner.dataset, learner.dataset.normalization
-    return {
+    parameters = learner.network.parameters
+    tensors = {"parameters": parameters, **learner.state.slots}
+    if not np.array_equal(kept, parameters):
+        tensors["kept"] = kept
+    record = {
         "format": 1,
-        "activations": learner.network.activation_names,
-        "output": learner.loss.output,
-        "loss": learner.config.loss.name,
-        "label_smoothing": learner.loss.label_smoothing,
-        "dataset": data.name,
-        "shape": data.shape,
-        "classes": data.classes,
-        "normalization": {
-            "method": normalization.method,
-            "shift": normalization.shift,
-            "scale": normalization.scale,
-        },
+        "actcli": __version__,
+        "fingerprint": learner.dataset.fingerprint,
+        "config": _settings(learner.config),
+        "optimizer_step": learner.state.step,
+        "dropping": learner.dropout and learner.dropout.rng.bit_generator.state,
+        "kept_epoch": kept_epoch,
+        "position": asdict(position),
     }
+    write_tensors(path, tensors, record)
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint.
+
+    Raises:
+        DataError: it cannot be read, or is none.
+    """
+    tensors, record = read_tensors(path)
+    known = {"actcli": str, "fingerprint": str, "config": dict}
+    counts = ("optimizer_step", "kept_epoch")
+    if (
+        record.get("format") != 1
+        or not all(isinstance(record.get(name), kind) for name, kind in known.items())
+        or not all(_is_count(record.get(name)) for name in counts)
+    ):
+        raise DataError(f"{path} is no checkpoint")
+    try:
+        position = _position(record["position"])
+    except DAMAGE as error:
+        raise DataError(f"{path} does not say where the training stands: {error}") from None
+    return Checkpoint(path, tensors, record, position, record["kept_epoch"])
+
+
+def _position(record: dict[str, Any]) -> Position:
+    tally = record["tally"]
+    position = Position(
+        epoch=record["epoch"],
+        step=record["step"],
+        tally=Tally(**{**tally, "update_ratio": tuple(map(float, tally["update_ratio"]))}),
+        shuffling=record["shuffling"],
+        lowest=math.inf if record["lowest"] is None else float(record["lowest"]),
+        best_epoch=record["best_epoch"],
+        seconds=float(record["seconds"]),
+    )
+    tally = position.tally
+    if not all(map(_is_count, (position.epoch, position.step, position.best_epoch, tally.right))):
+        raise ValueError("a count is no whole number")
+    if not all(isinstance(number, float) for number in (tally.loss, tally.rates, tally.seconds)):
+        raise ValueError("a sum is no number")
+    return position
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and value >= 0
+
+
+def _settings(config: Config) -> dict[str, Any]:
+    """Each key with its value, as JSON has it."""
+    plain: dict[str, Any] = json.loads(
+        json.dumps({str(key): value for key, value in values(config)})
+    )
+    return plain

@@ -1,17 +1,20 @@
 """The training loop: a generator of events, which prints nothing and writes nothing.
 
 Whoever iterates decides what becomes of the events: a live view, lines of a file, nothing. Between
-two events the training stands still, so that it can be stopped after any step.
+two events the training stands still: it can be stopped there, and its position, with the learner,
+is all that it takes to go on as if it had not been.
 """
 
 import math
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from actcli.datasets.batches import Batches
+from actcli.training.config import TrainingConfig
 from actcli.training.divergence import diverged, first_lost
 from actcli.training.learner import Learner, Score, score
 from actcli.training.step import Step
@@ -43,43 +46,8 @@ class EpochDone:
 Event = StepDone | EpochDone
 
 
-def fit(learner: Learner) -> Iterator[Event]:
-    """Train for the epochs of the configuration, or until patience runs out.
-
-    Raises:
-        DivergedError: the loss or a parameter is not finite any more: epoch, step and layer.
-    """
-    training, data = learner.config.training, learner.dataset
-    batches = Batches(data.train, data.normalization, training.batch_size)
-    step = Step(learner, min(training.batch_size, len(data.train)), len(batches))
-    lowest, best_epoch = math.inf, 0
-    for epoch in range(1, training.epochs + 1):
-        tally = _Tally()
-        yield from _steps(step, batches, epoch, tally)
-        train = Score(tally.loss / len(data.train), tally.right / len(data.train))
-        validation = score(learner, data.validation) if len(data.validation) else None
-        judged = (validation or train).loss
-        if not (math.isfinite(judged) and np.isfinite(learner.network.parameters).all()):
-            passes = first_lost(learner, data.validation if validation else data.train)
-            raise diverged(learner.config, f"after step {len(batches)} of epoch {epoch}", passes)
-        if judged < lowest:
-            lowest, best_epoch = judged, epoch
-        yield EpochDone(
-            epoch=epoch,
-            learning_rate=tally.rates / len(batches),
-            train=train,
-            validation=validation,
-            seconds=tally.seconds,
-            examples_per_second=len(data.train) / tally.seconds,
-            update_ratio=tally.update_ratio,
-            best=epoch == best_epoch,
-        )
-        if training.patience and epoch - best_epoch >= training.patience:
-            return
-
-
 @dataclass
-class _Tally:
+class Tally:
     """What the steps of an epoch add up to."""
 
     loss: float = 0.0
@@ -89,10 +57,83 @@ class _Tally:
     update_ratio: tuple[float, ...] = ()
 
 
-def _steps(step: Step, batches: Batches, epoch: int, tally: _Tally) -> Iterator[StepDone]:
-    learner, rows = step.learner, 0
+@dataclass
+class Position:
+    """How far a training has come."""
+
+    epoch: int = 0  # that many are complete
+    step: int = 0  # that many are done of the one that is not
+    tally: Tally = field(default_factory=Tally)  # of these steps
+    shuffling: Mapping[str, Any] = field(default_factory=dict)  # the generator's state before them
+    lowest: float = math.inf  # the loss that decides which epoch is the best
+    best_epoch: int = 0  # 0: the initial network
+    seconds: float = 0.0  # of the steps of all complete epochs
+
+    def is_last(self, training: TrainingConfig) -> bool:
+        """Whether the epochs of the configuration are trained, or patience has run out."""
+        waited = self.epoch - self.best_epoch
+        return self.epoch >= training.epochs or 0 < training.patience <= waited
+
+    def told(self, epochs: int) -> str:
+        """For messages: where it is, of so many epochs."""
+        if self.step:
+            return f"after step {self.step} of epoch {self.epoch + 1}/{epochs}"
+        return f"after epoch {self.epoch}/{epochs}"
+
+
+def fit(learner: Learner, position: Position | None = None) -> Iterator[Event]:
+    """Train for the epochs of the configuration, or until patience runs out.
+
+    Args:
+        learner: what learns.
+        position: where it stands, and what is kept up to date; None: at the start.
+
+    Raises:
+        DivergedError: the loss or a parameter is not finite any more: epoch, step and layer.
+    """
+    training, data = learner.config.training, learner.dataset
+    batches = Batches(data.train, data.normalization, training.batch_size)
+    step = Step(learner, min(training.batch_size, len(data.train)), len(batches))
+    position = position or Position()
+    while not position.is_last(training):
+        yield from _steps(step, batches, position)
+        yield _end_epoch(learner, len(batches), position)
+
+
+def _end_epoch(learner: Learner, steps: int, position: Position) -> EpochDone:
+    """Judge the network, and move on to the start of the next epoch."""
+    data, tally, epoch = learner.dataset, position.tally, position.epoch + 1
+    train = Score(tally.loss / len(data.train), tally.right / len(data.train))
+    validation = score(learner, data.validation) if len(data.validation) else None
+    judged = (validation or train).loss
+    if not (math.isfinite(judged) and np.isfinite(learner.network.parameters).all()):
+        passes = first_lost(learner, data.validation if validation else data.train)
+        raise diverged(learner.config, f"after step {steps} of epoch {epoch}", passes)
+    best = judged < position.lowest
+    if best:
+        position.lowest, position.best_epoch = judged, epoch
+    position.epoch, position.step, position.tally = epoch, 0, Tally()
+    position.shuffling = learner.shuffling.bit_generator.state
+    position.seconds += tally.seconds
+    return EpochDone(
+        epoch=epoch,
+        learning_rate=tally.rates / steps,
+        train=train,
+        validation=validation,
+        seconds=tally.seconds,
+        examples_per_second=len(data.train) / tally.seconds,
+        update_ratio=tally.update_ratio,
+        best=best,
+    )
+
+
+def _steps(step: Step, batches: Batches, position: Position) -> Iterator[StepDone]:
+    """The steps of an epoch that are still to be done."""
+    learner, tally, epoch = step.learner, position.tally, position.epoch + 1
+    position.shuffling = learner.shuffling.bit_generator.state
     start = time.perf_counter()
-    for number, (inputs, labels) in enumerate(batches(learner.shuffling), start=1):
+    remaining = batches(learner.shuffling, position.step)
+    for number, (inputs, labels) in enumerate(remaining, start=position.step + 1):
         if number == len(batches):
             step.remember()
         rate = step.learning_rate()
@@ -100,12 +141,12 @@ def _steps(step: Step, batches: Batches, epoch: int, tally: _Tally) -> Iterator[
         if not math.isfinite(loss):
             when = f"in epoch {epoch}, step {number} of {len(batches)}"
             raise diverged(learner.config, when, step.trace.passes)
-        rows += len(labels)
         tally.loss, tally.right = tally.loss + loss, tally.right + right
         tally.rates += rate
         if number == len(batches):
             tally.update_ratio = step.update_ratios()
+        position.step = number
         # What is done with an event is not training, and takes none of its time.
         tally.seconds += time.perf_counter() - start
-        yield StepDone(epoch, number, rows)
+        yield StepDone(epoch, number, min(number * batches.batch_size, len(batches.split)))
         start = time.perf_counter()

@@ -49,7 +49,6 @@ def training_memory(config: Config, inputs: int, classes: int, rows: int) -> int
         # The probe's gradient and its mean, and the weights of a layer, all in float64. Its batch,
         # one of a hundred rows, is gone by then.
         4 * parameters + 2 * largest,
-        2 * parameters,  # save_model: the tensors and the file
     )
     afterwards = _buffers(sizes, min(EVALUATION_ROWS, rows))
     return NUMBER * (lasting + max(steps + between, afterwards))

@@ -1,35 +1,47 @@
 """A run: a training and the folder that keeps it.
 
 `config.toml` is the complete configuration, `environment.json` the machine and the versions,
-`metrics.jsonl` a line for each epoch, `model.safetensors` the network, `result.json` how it ended.
-Each is whole at any moment, but for the last line of the metrics while it is written; the network
-is there from before the first step.
+`metrics.jsonl` a line for each epoch, `model.safetensors` the network, `checkpoint.safetensors` all
+that it takes to go on, `result.json` how it ended. Each is whole at any moment. Metrics are written
+after each epoch; the network and the checkpoint once a second at most, and whenever a training ends
+or is told to stop. Where the metrics are ahead, going on from the checkpoint writes them again.
 """
 
-import contextlib
-import itertools
 import json
-import os
-import platform
-import re
+import math
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from actcli import __version__, files, jsonlines
-from actcli.errors import ActcliError, DivergedError, UsageError
-from actcli.training.checkpoint import save_model
+from actcli import files, jsonlines
+from actcli.errors import DataError, DivergedError
+from actcli.training.checkpoint import Checkpoint, save_checkpoint
 from actcli.training.config import to_toml
+from actcli.training.environment import environment, read_environment
+from actcli.training.folder import (
+    CHECKPOINT,
+    CONFIG,
+    ENVIRONMENT,
+    METRICS,
+    MODEL,
+    RESULT,
+    Folder,
+    new_folder,
+)
 from actcli.training.learner import Learner, Score, score
-from actcli.training.loop import EpochDone, Event, fit
-from actcli.training.threads import VARIABLES, cores
+from actcli.training.loop import EpochDone, Event, Position, fit
+from actcli.training.model import save_model
 
-MODEL = "model.safetensors"
-NAME = re.compile(r"[\w.+-]+")  # of a run: one folder, nothing else
+# Seconds from one checkpoint to the next at the earliest, so that epochs of milliseconds do not
+# wait for the disk; and within an epoch, so that of a long one no more is lost.
+BETWEEN_EPOCHS = 1.0
+WITHIN_EPOCH = 60.0
+
+Observe = Callable[[], dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -48,45 +60,41 @@ class Result:
     examples_per_second: float | None  # none without a step
 
 
-def create_folder(runs: Path, name: str) -> Path:
-    """Make a new folder of that name for a run; where it is taken, `name-2`, `name-3`, ….
-
-    Raises:
-        UsageError: the name is no name of a folder.
-        ActcliError: the folder cannot be made.
-    """
-    if not NAME.fullmatch(name) or set(name) == {"."}:
-        raise UsageError(f"a run cannot be named {name!a}", "Letters, digits and . + - _")
-    try:
-        with contextlib.suppress(FileExistsError):  # a file: the next line tells that it is none
-            runs.mkdir(parents=True, exist_ok=True)
-        for number in itertools.count(1):
-            folder = runs / (name if number == 1 else f"{name}-{number}")
-            with contextlib.suppress(FileExistsError):
-                folder.mkdir()
-                break
-    except OSError as error:
-        raise ActcliError(f"cannot make a run folder in {runs}: {error.strerror}") from error
-    return folder
-
-
 class Run:
-    """A training in progress, and the folder that keeps it.
+    """A training in progress, and the folder that keeps it: see `create` and `resume`.
 
     Args:
         learner: what learns.
-        folder: an empty one.
+        folder: where all of it is written.
         observe: what looks at the network after each epoch; what it gives goes to `metrics.jsonl`.
+        checkpoint: where to go on, if not at the start.
     """
 
     def __init__(
-        self, learner: Learner, folder: Path, observe: Callable[[], dict[str, Any]] | None = None
+        self,
+        learner: Learner,
+        folder: Folder,
+        observe: Observe | None = None,
+        checkpoint: Checkpoint | None = None,
     ) -> None:
         self.learner = learner
-        self.folder = folder
         self.observe = observe
-        self.epochs: list[EpochDone] = []
-        self.kept_epoch = 0
+        self.position = checkpoint.position if checkpoint else Position()
+        self.kept_epoch = checkpoint.kept_epoch if checkpoint else 0
+        kept = checkpoint.restore(learner) if checkpoint else learner.network.parameters
+        self._kept = kept.copy()
+        self._folder = folder
+        self._is_saved = False
+        self._saved = -math.inf  # when
+
+    def close(self) -> None:
+        """Let others write to the folder."""
+        self._folder.close()
+
+    @property
+    def folder(self) -> Path:
+        """Where it is kept."""
+        return self._folder.path
 
     def train(self) -> Iterator[Event]:
         """Train, and write to the folder what each event brings before passing it on.
@@ -98,26 +106,38 @@ class Run:
             ActcliError: the folder cannot be written to.
         """
         learner, patient = self.learner, self.learner.config.training.patience > 0
-        best = learner.network.parameters.copy()
-        self._write("config.toml", to_toml(learner.config))
-        self._write("environment.json", json.dumps(environment(), indent=2) + "\n")
-        self._write("metrics.jsonl", "")
-        save_model(self.folder / MODEL, learner)
         for event in self._fit():
+            self._is_saved, wait = False, WITHIN_EPOCH
             if isinstance(event, EpochDone):
-                self.epochs.append(event)
+                wait = BETWEEN_EPOCHS
                 self._record(event)
                 if event.best or not patient:
                     self.kept_epoch = event.epoch
-                    np.copyto(best, learner.network.parameters)
-                    save_model(self.folder / MODEL, learner)
+                    np.copyto(self._kept, learner.network.parameters)
+            if time.monotonic() - self._saved > wait:
+                self.save()
             yield event
-        np.copyto(learner.network.parameters, best)
+        if not self._is_saved:
+            self.save()
+        np.copyto(learner.network.parameters, self._kept)
+
+    def save(self) -> None:
+        """Write the network and the checkpoint. After the end of `train` they are written.
+
+        Raises:
+            ActcliError: they cannot be written.
+        """
+        save_model(self.folder / MODEL, self.learner, self._kept, self.kept_epoch)
+        files.sync(self.folder / METRICS)
+        path = self.folder / CHECKPOINT
+        save_checkpoint(path, self.learner, self.position, self._kept, self.kept_epoch)
+        self._is_saved, self._saved = True, time.monotonic()
 
     def _fit(self) -> Iterator[Event]:
         try:
-            yield from fit(self.learner)
+            yield from fit(self.learner, self.position)
         except DivergedError as error:
+            save_model(self.folder / MODEL, self.learner, self._kept, self.kept_epoch)
             kept = f"after epoch {self.kept_epoch}" if self.kept_epoch else "before the first step"
             kept = f"{self.folder / MODEL} is the network {kept}"
             self._conclude("diverged", message=error.message)
@@ -125,52 +145,96 @@ class Run:
 
     def result(self) -> Result:
         """What the kept network does on each split, exactly; the folder keeps it, too."""
-        learner, data = self.learner, self.learner.dataset
-        seconds = sum(epoch.seconds for epoch in self.epochs)
-        rows = len(data.train) * len(self.epochs)
+        learner, data, position = self.learner, self.learner.dataset, self.position
+        rows = len(data.train) * position.epoch
         result = Result(
             run=self.folder,
             parameters=learner.network.parameters.size,
-            epochs=len(self.epochs),
-            best_epoch=max((each.epoch for each in self.epochs if each.best), default=0),
+            epochs=position.epoch,
+            best_epoch=position.best_epoch,
             kept_epoch=self.kept_epoch,
             train=score(learner, data.train),
             validation=score(learner, data.validation) if len(data.validation) else None,
             test=score(learner, data.test),
-            seconds=seconds,
-            examples_per_second=rows / seconds if seconds else None,
+            seconds=position.seconds,
+            examples_per_second=rows / position.seconds if position.seconds else None,
         )
         self._conclude("finished", **asdict(result))
         return result
 
     def _conclude(self, status: str, **details: Any) -> None:
         record = {"status": status, **details, "run": self.folder.name}
-        self._write("result.json", jsonlines.dumps(record) + "\n")
+        self._folder.write(RESULT, jsonlines.dumps(record) + "\n")
 
     def _record(self, epoch: EpochDone) -> None:
-        path = self.folder / "metrics.jsonl"
         record = asdict(epoch) | ({"health": self.observe()} if self.observe else {})
-        try:
-            with path.open("a", encoding="utf-8") as file:
-                file.write(jsonlines.dumps(record) + "\n")
-        except OSError as error:
-            raise ActcliError(f"cannot write {path}: {error.strerror}") from error
-
-    def _write(self, name: str, text: str) -> None:
-        files.write(self.folder / name, text.encode())
+        files.append(self.folder / METRICS, f"{jsonlines.dumps(record)}\n".encode())
 
 
-def environment() -> dict[str, Any]:
-    """What the numbers of a run depend on besides its configuration."""
-    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
-    return {
-        "actcli": __version__,
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "blas": f"{blas['name']} {blas['version']}",
-        "threads": {name: os.environ[name] for name in VARIABLES if name in os.environ},
-        "cores": cores(),
-        "platform": platform.platform(),
-        "machine": platform.machine(),
-        "started": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
+def create(learner: Learner, runs: Path, name: str, observe: Observe | None = None) -> Run:
+    """A new run, in a folder that has all that it takes to train it from the start.
+
+    Args:
+        learner: as it was made.
+        runs: where the folder goes.
+        name: of the folder; where it is taken, `name-2`, `name-3`, ….
+        observe: see `Run`.
+
+    Raises:
+        UsageError: the name is no name of a folder.
+        ActcliError: the folder cannot be made or written to.
+    """
+    with new_folder(runs, name) as folder:
+        run = Run(learner, folder, observe)
+        folder.write(CONFIG, to_toml(learner.config))
+        folder.write(ENVIRONMENT, _text(environment()))
+        folder.write(METRICS, "")
+        run.save()
+    return run
+
+
+def resume(
+    learner: Learner, folder: Folder, checkpoint: Checkpoint, observe: Observe | None = None
+) -> Run:
+    """The run of a folder, where its last checkpoint left it.
+
+    Args:
+        learner: of the folder's configuration, in which `epochs` may be another.
+        folder: of the run.
+        checkpoint: of the folder.
+        observe: see `Run`.
+
+    Raises:
+        DataError: a file of the folder is damaged.
+        ActcliError: version, configuration or data have changed; the folder cannot be written to.
+    """
+    checkpoint.check(learner)
+    run = Run(learner, folder, observe, checkpoint)
+    # Until the last of these lines, the folder is as good for another try as it was before.
+    metrics = _until(folder.path / METRICS, run.position.epoch)
+    told = read_environment(folder.path / ENVIRONMENT)
+    told["resumed"].append(environment())
+    folder.tidy()
+    folder.write(METRICS, metrics)
+    folder.write(ENVIRONMENT, _text(told))
+    folder.write(CONFIG, to_toml(learner.config))
+    folder.remove(RESULT)
+    return run
+
+
+def _text(told: dict[str, Any]) -> str:
+    return json.dumps(told, indent=2) + "\n"
+
+
+def _until(path: Path, epochs: int) -> str:
+    """The records of so many epochs. What follows them was written after the checkpoint."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)[:epochs]
+        complete = [json.loads(line)["epoch"] for line in lines] == list(range(1, epochs + 1))
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError, RecursionError):
+        complete = False
+    if not complete:
+        raise DataError(f"{path} does not have the {epochs} epochs that are trained, each once")
+    return "".join(lines)

@@ -6,7 +6,6 @@ layers: weights (units, inputs), biases (units,). An `.npz` file has the same, o
 order of the numbers in their names. Nothing is ever unpickled.
 """
 
-import json
 import math
 import re
 from dataclasses import dataclass
@@ -24,9 +23,7 @@ from actcli.nn.arrays import Array
 from actcli.nn.links import LINKS
 from actcli.nn.losses import LOSSES
 from actcli.training.kinds import shown
-from actcli.training.tensorfile import Tensors, read_tensors
-
-METADATA = "actcli"  # one key alone: the order of several would differ from run to run
+from actcli.training.tensors import METADATA, Tensors, read_tensors
 
 LARGEST = float(np.finfo(np.float32).max)
 
@@ -58,20 +55,15 @@ def read_weights(path: Path) -> Weights:
         DataError: it cannot be read, or is no multilayer perceptron: which tensor, which shape.
     """
     read = _read_npz if path.suffix == ".npz" else read_tensors
-    found, texts = read(path)
+    found, description = read(path)
+    _check(path, description)
     if not found:
         raise DataError(f"{path} holds no tensor", EXPECTED)
     tensors = {name: _float32(path, name, values) for name, values in found.items()}
-    return Weights(tuple(_layers(path, tensors)), _description(path, texts))
+    return Weights(tuple(_layers(path, tensors)), description)
 
 
-def _description(path: Path, metadata: dict[str, str]) -> dict[str, Any]:
-    try:
-        description = json.loads(metadata.get(METADATA, "{}"))
-    except (ValueError, RecursionError):
-        description = None
-    if not isinstance(description, dict):
-        raise DataError(f"{path}: the description {METADATA!r} in its header is no JSON object")
+def _check(path: Path, description: dict[str, Any]) -> None:
     for key, known in DESCRIBED.items():
         if key in description and not known(description[key]):
             raise DataError(
@@ -82,7 +74,6 @@ def _description(path: Path, metadata: dict[str, str]) -> dict[str, Any]:
         _see_that_the_names_are_known(description)
     except UsageError as error:  # of whoever wrote the file, not of the user
         raise DataError(f"{path}: {error.message}", error.hint) from None
-    return description
 
 
 def _see_that_the_names_are_known(description: dict[str, Any]) -> None:
@@ -110,6 +101,10 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and abs(value) <= LARGEST
 
 
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and value >= 0
+
+
 def _is_normalization(value: Any) -> bool:
     return (
         isinstance(value, dict)
@@ -127,12 +122,13 @@ DESCRIBED = {
     "loss": _is_name,
     "label_smoothing": lambda value: _is_number(value) and 0 <= value < 1,
     "dataset": _is_name,
+    "epoch": _is_count,
     "classes": _is_names,
     "normalization": _is_normalization,
 }
 
 
-def _read_npz(path: Path) -> tuple[Tensors, dict[str, str]]:
+def _read_npz(path: Path) -> tuple[Tensors, dict[str, Any]]:
     tensors = {}
     for name, array in npz.read_arrays(path):
         if array.dtype.kind not in "fiu":

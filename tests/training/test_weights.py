@@ -21,9 +21,9 @@ from safetensors.numpy import save_file
 from actcli.datasets.dataset import load
 from actcli.errors import DataError
 from actcli.training.build import load_dataset, resolve
-from actcli.training.checkpoint import describe, save_model
 from actcli.training.kinds import shown
 from actcli.training.learner import Learner
+from actcli.training.model import describe, save_model
 from actcli.training.settings import assemble, parse_assignment
 from actcli.training.weights import Weights, read_weights
 
@@ -77,11 +77,11 @@ def test_our_own_file(tmp_path: Path, blobs: Callable[..., Path]) -> None:
     config = resolve(assemble([parse_assignment(each) for each in settings]))
     config, dataset = load_dataset(config, lambda *_: None)
     learner = Learner(config, dataset)
-    save_model(tmp_path / "model.safetensors", learner)
+    save_model(tmp_path / "model.safetensors", learner, learner.network.parameters, 3)
     weights = read_weights(tmp_path / "model.safetensors")
     assert weights.sizes == (12, 5, 4, 3)
     assert_layers(weights, [(each.weights, each.biases) for each in learner.network.layers])
-    assert weights.description == json.loads(json.dumps(describe(learner)))
+    assert weights.description == json.loads(json.dumps(describe(learner, 3)))
     assert weights.description["activations"] == ["tanh", "relu"]
     assert weights.description["dataset"] == load(str(blobs())).name
 

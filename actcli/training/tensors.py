@@ -1,14 +1,16 @@
-"""The safetensors format, read: eight bytes with the length of a header, the header in JSON, and
-then the numbers of each tensor, one tensor after the other.
+"""The safetensors format: named arrays in one file, and a text beside them. Nothing is unpickled.
 
-The header is read and judged on its own, so that of a file of many gigabytes that is none of ours
-no more is read than that. Format: https://github.com/huggingface/safetensors#format
+The length of the header in eight bytes, the header in JSON, and then the bytes of each array
+(https://huggingface.co/docs/safetensors). It is written here, from the arrays as they lie in
+memory, because the library copies all of them twice and ends the process where memory is short; and
+read here, because the library reads a whole file before it judges its header.
 """
 
 import json
 import math
 import os
 import stat
+from collections.abc import Mapping
 from io import BufferedReader
 from pathlib import Path
 from typing import Any
@@ -16,21 +18,50 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from actcli import files, jsonlines
 from actcli.errors import DataError
 from actcli.machine import require_memory
+from actcli.nn.arrays import Array
 from actcli.training.kinds import shown
 
 Tensors = dict[str, NDArray[Any]]
 
-DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}
+METADATA = "actcli"  # one key alone: the order of several would differ from run to run
+ALIGNMENT = 8  # bytes, at which the arrays begin
 
-# A header has some hundred bytes for each tensor; the format itself allows 100 MB.
+DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}  # that are read
+
+# Of a header, in bytes. It has some hundred for each array; the format itself allows 100 MB.
 MOST_HEADER = 10_000_000
 
 
-def read_tensors(path: Path) -> tuple[Tensors, dict[str, str]]:
-    """The tensors of a file by their names, in the precision that they have there, and the texts of
-    its header. bfloat16 becomes float32, which holds each of its numbers.
+def write_tensors(path: Path, tensors: Mapping[str, Array], record: Mapping[str, Any]) -> None:
+    """Write arrays of float32 and a record, atomically.
+
+    Raises:
+        ActcliError: the file cannot be written.
+    """
+    arrays = {name: np.ascontiguousarray(array, "<f4") for name, array in tensors.items()}
+    header: dict[str, Any] = {"__metadata__": {METADATA: jsonlines.dumps(record)}}
+    start = 0
+    for name, array in arrays.items():
+        offsets = [start, start := start + array.nbytes]
+        header[name] = {"dtype": "F32", "shape": array.shape, "data_offsets": offsets}
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % ALIGNMENT)
+    with files.replacing(path) as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        for array in arrays.values():
+            file.write(array.data)
+
+
+def read_tensors(path: Path) -> tuple[Tensors, dict[str, Any]]:
+    """The arrays of a file by their names, in the precision that they have there, and the record
+    beside them; empty, if others wrote the file. bfloat16 becomes float32, which holds each of its
+    numbers.
+
+    The header is judged before anything else is read: a file may be many gigabytes of something
+    else.
 
     Raises:
         DataError: it cannot be read, or is not what its header announces.
@@ -42,16 +73,14 @@ def read_tensors(path: Path) -> tuple[Tensors, dict[str, str]]:
             raise DataError(f"cannot read {path}: it is a pipe")
         with path.open("rb") as file:
             header, left = _read_header(path, file)
-            texts = header.pop("__metadata__", None) or {}
-            if not isinstance(texts, dict) or not all(isinstance(x, str) for x in texts.values()):
-                raise _none_of_ours(path, "its __metadata__ is not texts")
+            record = _record(path, header.pop("__metadata__", None) or {})
             _judge(path, header, left)
             require_memory(2 * left, str(path))  # the numbers, and those of the network
             start = file.tell()
             tensors = {name: _read(path, file, start, name, header[name]) for name in header}
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror or error}") from error
-    return tensors, texts
+    return tensors, record
 
 
 def _none_of_ours(path: Path, why: str) -> DataError:
@@ -75,6 +104,18 @@ def _read_header(path: Path, file: BufferedReader) -> tuple[dict[str, Any], int]
     if not isinstance(header, dict):
         raise _none_of_ours(path, "its header is not a JSON object")
     return header, size - 8 - length
+
+
+def _record(path: Path, texts: Any) -> dict[str, Any]:
+    if not isinstance(texts, dict) or not all(isinstance(text, str) for text in texts.values()):
+        raise _none_of_ours(path, "its __metadata__ is not texts")
+    try:
+        record = json.loads(texts.get(METADATA, "{}"))
+    except (ValueError, RecursionError):
+        record = None
+    if not isinstance(record, dict):
+        raise DataError(f"{path}: the description {METADATA!r} in its header is no JSON object")
+    return record
 
 
 def _judge(path: Path, header: dict[str, Any], left: int) -> None:

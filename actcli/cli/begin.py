@@ -1,0 +1,163 @@
+"""A run that is about to be trained: a new one, or one that goes on from its last checkpoint."""
+
+import json
+from contextlib import ExitStack
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from actcli import __version__
+from actcli.cli.downloads import downloads
+from actcli.cli.options import settings
+from actcli.errors import ActcliError, DataError, UsageError
+from actcli.jsonlines import dumps
+from actcli.training.config import Config, values
+from actcli.training.environment import BITS, environment, read_environment
+from actcli.training.folder import CHECKPOINT, CONFIG, ENVIRONMENT, RESULT, Folder
+from actcli.training.settings import Setting, assemble, read_toml
+
+if TYPE_CHECKING:
+    from actcli.training.checkpoint import Checkpoint
+    from actcli.training.learner import Learner
+    from actcli.training.run import Observe, Run
+
+EPOCHS = "training.epochs"
+
+
+def settings_of_run(ctx: click.Context, folder: Path) -> list[Setting]:
+    """What a run was trained with, and the number of epochs if it is raised.
+
+    Raises:
+        UsageError: something else was asked for; or fewer epochs.
+        ActcliError: the run is of another version, or damaged.
+    """
+    version = read_environment(folder / ENVIRONMENT).get("actcli")
+    if version != __version__:
+        raise ActcliError(
+            f"{folder} is a run of actcli {version!a}, but this is {__version__}",
+            "Only the same version comes to the same result",
+        )
+    found = read_toml(folder / CONFIG)
+    config = assemble(found)
+    own = {str(key): value for key, value in values(config)}
+    for setting in settings(ctx, None):
+        name = str(setting.key)
+        if setting.value == own[name]:
+            continue
+        if not setting.origin.startswith("--"):
+            click.echo(f"{setting.origin} has no effect: a run keeps its configuration", err=True)
+        elif name != EPOCHS:
+            raise UsageError(
+                f"{setting.origin}: a run that goes on keeps its configuration",
+                "Only --epochs may be raised; for the rest, start a new run",
+            )
+        elif setting.value < config.training.epochs:
+            raise UsageError(
+                f"{setting.origin} {setting.value}: {folder} is a run of {own[name]} epochs",
+                "They can only be raised",
+            )
+        else:
+            found.append(setting)
+    return found
+
+
+def start(chosen: Config, runs: Path, name: str, quiet: bool) -> "Run":
+    """Load the data, draw the initial network, make the folder."""
+    from actcli.training.build import load_dataset
+    from actcli.training.learner import Learner
+    from actcli.training.run import create
+
+    with downloads(quiet) as progress:
+        chosen, dataset = load_dataset(chosen, progress)
+    learner = Learner(chosen, dataset)
+    return create(learner, runs, name, observer(learner))
+
+
+def observer(learner: "Learner") -> "Observe":
+    """What tells the health of the network after each epoch."""
+    from actcli.diagnostics.health import examine, few
+    from actcli.diagnostics.probe import Subject
+
+    data = learner.dataset
+    subject = Subject(learner.network, learner.loss, data.normalization, data.classes)
+    watched = few(data.train)
+    return lambda: asdict(examine(subject, watched))
+
+
+def go_on(path: Path, config: Config, quiet: bool, as_json: bool) -> "Run | None":
+    """The run in a folder, ready to be trained further; None if nothing is left to do.
+
+    Raises:
+        ActcliError: another training writes to it; its data or its configuration have changed; a
+            file is missing or damaged; it diverged.
+    """
+    from actcli.training.build import load_dataset
+    from actcli.training.checkpoint import read_checkpoint
+    from actcli.training.learner import Learner
+    from actcli.training.run import resume
+
+    with ExitStack() as stack:
+        folder = Folder(path)
+        stack.callback(folder.close)
+        checkpoint = read_checkpoint(path / CHECKPOINT)
+        ended = _ended(path / RESULT)
+        if ended.get("status") == "diverged":
+            raise ActcliError(
+                f"{path} diverged: {ended.get('message')}",
+                "Training it further comes to the same. Start a new run with other settings",
+            )
+        if ended and checkpoint.position.is_last(config.training):
+            tell_finished(path, config, checkpoint, ended if as_json else None)
+            return None
+        with downloads(quiet) as progress:
+            config, dataset = load_dataset(config, progress)
+        learner = Learner(config, dataset)
+        run = resume(learner, folder, checkpoint, observer(learner))
+        stack.pop_all()
+    if not quiet:
+        tell_changes(path, checkpoint, config)
+        click.echo(f"{path} goes on {run.position.told(config.training.epochs)}", err=True)
+    return run
+
+
+def tell_finished(
+    path: Path, config: Config, checkpoint: "Checkpoint", as_json: dict[str, Any] | None
+) -> None:
+    """Say that nothing is left to do, or give the result once more."""
+    if as_json is not None:
+        click.echo(dumps({**as_json, "run": str(path)}))
+        return
+    trained, best = checkpoint.position.epoch, checkpoint.position.best_epoch
+    if trained < config.training.epochs:
+        reason = f"its patience ran out after epoch {trained}, the best was epoch {best}"
+    else:
+        reason = f"all {trained} epochs are trained; --epochs can be raised"
+    click.echo(f"{path} is finished: {reason}")
+
+
+def tell_changes(path: Path, checkpoint: "Checkpoint", config: Config) -> None:
+    """Say what makes the result another than that of an uninterrupted run, or may do so."""
+    schedule, epochs = config.optimizer.schedule, config.training.epochs
+    before = checkpoint.record["config"].get(EPOCHS)
+    if schedule != "constant" and epochs != before:
+        click.echo(f"the {schedule} schedule now spans {epochs} epochs, not {before}", err=True)
+    told, now = read_environment(path / ENVIRONMENT), environment()
+    for name in BITS:
+        if told.get(name) != now[name]:
+            click.echo(
+                f"{name} is {now[name]}, was {told.get(name)}: the last bits may differ", err=True
+            )
+
+
+def _ended(path: Path) -> dict[str, Any]:
+    """How a run ended, as it says itself; nothing if it did not end."""
+    try:
+        told: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        told["status"]
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        raise DataError(f"{path} does not say how the run ended") from None
+    return told
