@@ -172,7 +172,7 @@ def with_pixel(value: float) -> Any:
         ),
         (
             {"x_train": np.array([{}] * ROWS)},
-            ": x_train holds Python objects. They are pickled, and never loaded",
+            ": x_train holds Python objects. Pickles are never loaded",
         ),
         ({"y_train": np.array([0, "a", None] * 4, object)}, ": y_train holds Python objects."),
         ({"x_train": with_pixel(np.nan)}, ": x_train: nan at row 7, column 3 is not a finite num"),

@@ -31,11 +31,12 @@ KEYS = ("x_train", "y_train", "x_test", "y_test")
 # What damage makes the readers of zip files, of headers and of deflated streams raise.
 DAMAGE = (
     *(zipfile.BadZipFile, NotImplementedError, RuntimeError, zlib.error, EOFError, struct.error),
-    *(ValueError, SyntaxError, TypeError, tokenize.TokenError),
+    *(ValueError, SyntaxError, TypeError, OverflowError, tokenize.TokenError),
 )
 
 MOST_ARRAYS = 20_000  # a network of as many layers as a configuration may name, and no more
 SHOWN = 60  # characters of a name in a message, names in a list
+LONGEST = 120  # characters of what a header says, in a message
 
 CHUNK = 4096  # rows that are checked at a time, so that no check copies all the images
 
@@ -138,10 +139,12 @@ def _load(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> NDArray
     try:
         with archive.open(info) as member:
             shape, dtype = _header(member)
-            announced = f"{dtype} {shape}"
+            announced = f"{dtype} {shape}"[:LONGEST]
+            if dtype.hasobject:
+                raise DataError(f"{name} holds Python objects", "Pickles are never loaded")
+            if dtype.names:
+                raise DataError(f"{name} holds records", "Allowed: arrays of numbers")
             size = member.tell() + math.prod(shape) * dtype.itemsize
-        if dtype.hasobject:
-            raise DataError(f"{name} holds Python objects", "They are pickled, and never loaded")
         if size > info.file_size:
             raise DataError(f"{name} is truncated: its header announces {announced}")
         with archive.open(info) as member, _quiet():
@@ -149,7 +152,7 @@ def _load(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> NDArray
     except MemoryError:
         raise DataError(f"{name} does not fit into memory: {announced}") from None
     except DAMAGE as error:
-        raise DataError(f"{name} cannot be read: {error}") from error
+        raise DataError(f"{name} cannot be read: {str(error)[:LONGEST]}") from error
     return array
 
 

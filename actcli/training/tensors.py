@@ -33,6 +33,7 @@ DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}  # that are r
 
 # Of a header, in bytes. It has some hundred for each array; the format itself allows 100 MB.
 MOST_HEADER = 10_000_000
+MOST_DIMENSIONS = 32  # far more than weights have; a header must not announce a million
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Array], record: Mapping[str, Any]) -> None:
@@ -151,10 +152,9 @@ def _judge(path: Path, header: dict[str, Any], left: int) -> None:
 
 def _counts(values: Any) -> bool:
     """Whether these are whole numbers that a file of this world can have."""
-    return isinstance(values, list) and all(
-        isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63
-        for value in values
-    )
+    if not isinstance(values, list) or len(values) > MOST_DIMENSIONS:
+        return False
+    return all(type(value) is int and 0 <= value < 2**63 for value in values)
 
 
 def _read(
