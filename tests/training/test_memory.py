@@ -123,6 +123,6 @@ def test_the_command_knows_what_a_process_may_use(
     done = little_memory("train", "--hidden", "8000,8000", *options, most=1_500_000_000)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
-        "Error: this network needs 3.08 GB of memory, this process may use 1.50 GB\n"
+        "Error: this network needs 3.11 GB of memory, this process may use 1.50 GB\n"
     )
     assert not (tmp_path / "runs").exists()
