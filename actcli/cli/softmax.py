@@ -86,7 +86,7 @@ def softmax(
     """
     from actcli.diagnostics.scores import measure_scores, require_temperature
 
-    divisor = read_option("temperature", temperature)
+    divisor = read_number(temperature, "--temperature")
     require_temperature(divisor)
     names = None if labels is None else read_labels(labels)
     write = write_json if as_json else table_writer()
@@ -147,11 +147,6 @@ def _float(text: str) -> float | None:
         return float(text)
     except ValueError:
         return None
-
-
-def read_option(name: str, text: str) -> float:
-    """The number that an option was given."""
-    return read_number(text, f"--{name}")
 
 
 def read_labels(text: str) -> list[str]:
