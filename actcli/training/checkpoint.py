@@ -7,13 +7,15 @@ the data there is a fingerprint, of the configuration a copy: neither may have c
 
 import json
 import math
+import zlib
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from actcli import __version__
+from actcli import __version__, jsonlines
 from actcli.errors import ActcliError, DataError
 from actcli.nn.arrays import Array
 from actcli.training.config import Config, values
@@ -132,7 +134,7 @@ def save_checkpoint(
         "kept_epoch": kept_epoch,
         "position": asdict(position),
     }
-    write_tensors(path, tensors, record)
+    write_tensors(path, tensors, record | {"checksum": _checksum(tensors, record)})
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
@@ -150,6 +152,8 @@ def read_checkpoint(path: Path) -> Checkpoint:
         or not all(_is_count(record.get(name)) for name in counts)
     ):
         raise DataError(f"{path} is no checkpoint")
+    if record.pop("checksum", None) != _checksum(tensors, record):
+        raise DataError(f"{path} is damaged: its checksum is another")
     try:
         position = _position(record["position"])
     except DAMAGE as error:
@@ -174,6 +178,14 @@ def _position(record: dict[str, Any]) -> Position:
     if not all(isinstance(number, float) for number in (tally.loss, tally.rates, tally.seconds)):
         raise ValueError("a sum is no number")
     return position
+
+
+def _checksum(tensors: Mapping[str, Array], record: dict[str, Any]) -> int:
+    """Of all that is in a checkpoint, since a damaged number would go into the result unseen."""
+    checksum = zlib.crc32(jsonlines.dumps(record).encode())
+    for name in sorted(tensors):
+        checksum = zlib.crc32(np.ascontiguousarray(tensors[name], "<f4").data, checksum)
+    return checksum
 
 
 def _is_count(value: Any) -> bool:
