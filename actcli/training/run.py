@@ -79,7 +79,8 @@ class Run:
     ) -> None:
         self.learner = learner
         self.observe = observe
-        self.position = checkpoint.position if checkpoint else Position()
+        first = Position(shuffling=learner.shuffling.bit_generator.state)
+        self.position = checkpoint.position if checkpoint else first
         self.kept_epoch = checkpoint.kept_epoch if checkpoint else 0
         kept = checkpoint.restore(learner) if checkpoint else learner.network.parameters
         self._kept = kept.copy()
