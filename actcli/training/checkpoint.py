@@ -69,6 +69,13 @@ class Checkpoint:
                 f"the configuration is no longer that of {self.path}: {'; '.join(changed)}",
                 "Only the number of epochs may change",
             )
+        epochs, before = learner.config.training.epochs, config["training.epochs"]
+        if epochs < before:
+            raise ActcliError(
+                f"the configuration is no longer that of {self.path}: "
+                f"training.epochs = {epochs}, was {before}",
+                "The number of epochs can only be raised",
+            )
         if self.record["fingerprint"] != learner.dataset.fingerprint:
             raise ActcliError(
                 f"the data set {learner.dataset.name} is no longer that of {self.path}",
@@ -144,7 +151,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         DataError: it cannot be read, or is none.
     """
     tensors, record = read_tensors(path)
-    known = {"actcli": str, "fingerprint": str, "config": dict}
+    known = {"actcli": str, "fingerprint": str, "config": dict, "checksum": int}
     counts = ("optimizer_step", "kept_epoch")
     if (
         record.get("format") != 1
@@ -152,7 +159,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         or not all(_is_count(record.get(name)) for name in counts)
     ):
         raise DataError(f"{path} is no checkpoint")
-    if record.pop("checksum", None) != _checksum(tensors, record):
+    if record.pop("checksum") != _checksum(tensors, record):
         raise DataError(f"{path} is damaged: its checksum is another")
     try:
         position = _position(record["position"])
