@@ -231,7 +231,9 @@ def _until(path: Path, epochs: int) -> str:
     """The records of so many epochs. What follows them was written after the checkpoint."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines(keepends=True)[:epochs]
-        complete = [json.loads(line)["epoch"] for line in lines] == list(range(1, epochs + 1))
+        ended = all(line.endswith("\n") for line in lines)
+        found = [json.loads(line)["epoch"] for line in lines]
+        complete = ended and found == list(range(1, epochs + 1))
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror}") from error
     except (ValueError, KeyError, TypeError, RecursionError):
