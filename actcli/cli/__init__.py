@@ -14,13 +14,16 @@ import threading
 from collections.abc import Sequence
 from enum import IntEnum
 from types import FrameType
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
 from actcli import __version__
 from actcli.errors import ActcliError, UsageError
 from actcli.registry import unknown_name
+
+# Why a stream does not take more: no space, a quota, `ulimit -f`, no reader, no terminal.
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EPIPE, errno.EIO}
 
 
 class ExitStatus(IntEnum):
@@ -75,7 +78,7 @@ class Commands(click.Group):
         except (ActcliError, click.ClickException, click.Abort, MemoryError) as error:
             status = tell(error)
         except OSError as error:
-            status = tell_of_stdout(error)
+            status = tell_of_streams(error)
         sys.exit(status if isinstance(status, int) else ExitStatus.OK)
 
 
@@ -97,26 +100,52 @@ def tell(error: Exception) -> int:
     return ExitStatus.USAGE if isinstance(error, UsageError) else ExitStatus.FAILED
 
 
-def tell_of_stdout(error: OSError) -> int:
-    """Tell that the result could not be written; silently where nobody reads on.
+def tell_of_streams(error: OSError) -> int:
+    """Tell that what was shown could not be written; silently where nobody reads on.
 
     Raises:
         OSError: this one, if it is of something else: then it is a defect.
     """
-    if error.filename is None and error.errno not in {errno.ENOSPC, errno.EPIPE}:
+    # A stream without a buffer, as PYTHONUNBUFFERED has it, has forgotten what it did not take.
+    refused = [name for name, stream in streams().items() if not takes(stream)] or ["output"]
+    if error.filename is None and error.errno not in FULL:
         raise error
-    discard_stdout()
     if error.errno != errno.EPIPE:  # Click sees a closed pipe during the run, but not at the end
-        complain(f"{error.filename or 'standard output'}: {error.strerror}")
+        what = error.filename or " and ".join(refused)
+        complain(f"{what}: {error.strerror}", err="standard error" not in refused)
     return ExitStatus.FAILED
 
 
-def complain(message: str) -> None:
-    """Tell a user's mistake on stderr."""
+def streams() -> dict[str, TextIO]:
+    """Those of stdout and stderr that there are."""
+    known = {"standard output": sys.stdout, "standard error": sys.stderr}
+    return {name: stream for name, stream in known.items() if stream is not None}
+
+
+def takes(stream: TextIO) -> bool:
+    """Whether a stream takes what was written to it; if not, that goes nowhere from now on.
+
+    Else Python's shutdown would fail once more to flush it.
+    """
+    try:
+        stream.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        return False
+    return True
+
+
+def complain(message: str, err: bool = True) -> None:
+    """Tell a user's mistake on stderr or, if that does not take it, on stdout."""
     label = "Error:"
     if sys.stderr is not None and sys.stderr.isatty() and not os.environ.get("NO_COLOR"):
         label = click.style(label, fg="red", bold=True)
-    click.echo(f"{label} {message}", err=True)
+    try:
+        click.echo(f"{label} {message}", err=err)
+    except OSError as error:
+        takes(sys.stderr if err else sys.stdout)
+        if err and error.errno != errno.EPIPE:
+            complain(message, err=False)
 
 
 def explain(error: click.ClickException) -> str:
@@ -136,11 +165,6 @@ def show_all_characters() -> None:
     """Have stdout write what its encoding lacks as an escape (é as \\xe9) instead of failing."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
-
-
-def discard_stdout() -> None:
-    """Keep Python's shutdown from failing once more to flush what stdout did not take."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @click.group(
