@@ -2,7 +2,6 @@
 
 import json
 import os
-import random
 import re
 import shutil
 from collections.abc import Callable
@@ -615,9 +614,11 @@ def test_a_damaged_checkpoint_is_refused_or_comes_to_the_same(
     try:
         go_on(Path("runs/damaged"))
     except ActcliError as error:
-        assert "runs/damaged/checkpoint.safetensors" in str(error)
+        refused = str(error)
     else:
+        refused = None
         assert_same(Path("runs/damaged"), Path("runs/whole"))
+    assert refused is None or "runs/damaged/checkpoint.safetensors" in refused
 
 
 def test_each_digit_of_a_checkpoint_counts(blobs: Blobs) -> None:
@@ -627,7 +628,7 @@ def test_each_digit_of_a_checkpoint_counts(blobs: Blobs) -> None:
     record = content.index(b"checksum")
     digits = [at for at, byte in enumerate(content[:record]) if 48 <= byte < 58 and at > 8]
     assert len(digits) > 100
-    for at in random.Random(0).sample(digits, 100):
+    for at in np.random.default_rng(0).choice(digits, 100, replace=False):
         damaged = bytearray(content)
         damaged[at] = 48 + (damaged[at] - 47) % 10
         path.write_bytes(damaged)
