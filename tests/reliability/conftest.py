@@ -32,11 +32,11 @@ class Actcli:
     ) -> subprocess.Popen[str]:
         """Start a command, or a program in Python in its place."""
         what = ["-m", "actcli"] if program is None else ["-c", program]
-        streams = dict.fromkeys(("stdout", "stderr"), subprocess.PIPE)
+        pipe = subprocess.PIPE
+        streams = {"stdin": subprocess.DEVNULL, "stdout": pipe, "stderr": pipe}
         process = subprocess.Popen(
             [sys.executable, "-W", "error", *what, *args],
             env={**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1", **(env or {})},
-            stdin=subprocess.DEVNULL,
             encoding="utf-8",
             **(streams | options),
         )
