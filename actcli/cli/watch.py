@@ -1,6 +1,5 @@
 """A training in sight: what is shown while it goes on, when it is stopped, and at its end."""
 
-import os
 import shlex
 import signal
 import sys
@@ -33,7 +32,7 @@ def until_stopped(run: "Run", interrupts: Interrupts) -> "Iterator[Event]":
 def as_argument(folder: Path) -> str:
     """A run's folder as a command takes it: one without a slash would be the name of a run."""
     path = str(folder)
-    return shlex.quote(path if os.sep in path else os.path.join(os.curdir, path))  # noqa: PTH118
+    return shlex.quote(path if "/" in path else f"./{path}")
 
 
 def tell_interrupted(run: "Run", received: signal.Signals) -> None:
