@@ -4,6 +4,7 @@ No module here imports NumPy or rich at its top: `--help`, `--version` and shell
 once.
 """
 
+import contextlib
 import errno
 import importlib
 import io
@@ -14,7 +15,7 @@ import threading
 from collections.abc import Sequence
 from enum import IntEnum
 from types import FrameType
-from typing import Any, TextIO
+from typing import Any
 
 import click
 
@@ -80,6 +81,8 @@ class Commands(click.Group):
             status = tell(error)
         except OSError as error:
             status = tell_of_streams(error)
+        finally:
+            discard_what_is_refused()
         sys.exit(status if isinstance(status, int) else ExitStatus.OK)
 
 
@@ -107,46 +110,25 @@ def tell_of_streams(error: OSError) -> int:
     Raises:
         OSError: this one, if it is of something else: then it is a defect.
     """
-    # A stream without a buffer, as PYTHONUNBUFFERED has it, has forgotten what it did not take.
-    refused = [name for name, stream in streams().items() if not takes(stream)] or ["output"]
     if error.filename is None and error.errno not in FULL:
         raise error
     if error.errno != errno.EPIPE:  # Click sees a closed pipe during the run, but not at the end
-        what = error.filename or " and ".join(refused)
-        complain(f"{what}: {error.strerror}", err="standard error" not in refused)
+        what = error.filename or "standard output"
+        complain(f"{what}: {error.strerror}", f"standard error: {error.strerror}")
     return ExitStatus.FAILED
 
 
-def streams() -> dict[str, TextIO]:
-    """Those of stdout and stderr that there are."""
-    known = {"standard output": sys.stdout, "standard error": sys.stderr}
-    return {name: stream for name, stream in known.items() if stream is not None}
-
-
-def takes(stream: TextIO) -> bool:
-    """Whether a stream takes what was written to it; if not, that goes nowhere from now on.
-
-    Else Python's shutdown would fail once more to flush it.
-    """
-    try:
-        stream.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-        return False
-    return True
-
-
-def complain(message: str, err: bool = True) -> None:
-    """Tell a user's mistake on stderr or, if that does not take it, on stdout."""
+def complain(message: str, without_stderr: str | None = None) -> None:
+    """Tell a user's mistake on stderr; if that does not take it, tell it, or this, on stdout."""
     label = "Error:"
     if sys.stderr is not None and sys.stderr.isatty() and not os.environ.get("NO_COLOR"):
         label = click.style(label, fg="red", bold=True)
     try:
-        click.echo(f"{label} {message}", err=err)
+        click.echo(f"{label} {message}", err=True)
     except OSError as error:
-        takes(sys.stderr if err else sys.stdout)
-        if err and error.errno != errno.EPIPE:
-            complain(message, err=False)
+        if error.errno != errno.EPIPE:
+            with contextlib.suppress(OSError):
+                click.echo(f"Error: {without_stderr or message}")
 
 
 def explain(error: click.ClickException) -> str:
@@ -166,6 +148,16 @@ def show_all_characters() -> None:
     """Have stdout write what its encoding lacks as an escape (é as \\xe9) instead of failing."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def discard_what_is_refused() -> None:
+    """Keep Python's shutdown from failing once more to flush what a stream did not take."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 @click.group(
