@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from safetensors import safe_open
 
+from actcli.training.threads import VARIABLES, threads
+
 ROOT = Path(__file__).parents[2]
 TIMES = {"seconds", "examples_per_second"}
 
@@ -32,11 +34,12 @@ class Actcli:
     ) -> subprocess.Popen[str]:
         """Start a command, or a program in Python in its place."""
         what = ["-m", "actcli"] if program is None else ["-c", program]
+        same_threads = dict.fromkeys(VARIABLES, str(threads()))  # as here, for the same bits
         pipe = subprocess.PIPE
         streams = {"stdin": subprocess.DEVNULL, "stdout": pipe, "stderr": pipe}
         process = subprocess.Popen(
-            [sys.executable, "-W", "error", *what, *args],
-            env={**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1", **(env or {})},
+            [sys.executable, *what, *args],
+            env={**os.environ, "PYTHONPATH": str(ROOT), **same_threads, **(env or {})},
             encoding="utf-8",
             **(streams | options),
         )

@@ -29,7 +29,7 @@ FILES = {
     *("checkpoint.safetensors", "config.toml", "environment.json", "metrics.jsonl"),
     "model.safetensors",
 }
-KILLS, STRIDE = (10, 3) if os.environ.get("CI") else (50, 1)
+KILLS, STRIDE = (10, 5) if os.environ.get("CI") else (50, 1)
 # As `actcli`, but each epoch is saved, as if it took a second.
 OFTEN = """
 from actcli.cli import main
@@ -114,8 +114,8 @@ def test_the_first_signal_saves_and_tells_the_command_that_goes_on(
     actcli: Any, blobs: Blobs, assert_same: Same, number: int, code: int, word: str
 ) -> None:
     data = blobs()
-    assert actcli("train", *chosen(data, 800), "-q", "--name=whole").returncode == 0
-    process = actcli.start("train", *chosen(data, 800), "--runs-dir=my runs", "--name=whole")
+    assert actcli("train", *chosen(data, 400), "-q", "--name=whole").returncode == 0
+    process = actcli.start("train", *chosen(data, 400), "--runs-dir=my runs", "--name=whole")
     for _ in range(3):
         assert process.stderr.readline().startswith("epoch ")
     process.send_signal(number)
@@ -123,7 +123,7 @@ def test_the_first_signal_saves_and_tells_the_command_that_goes_on(
     *epochs, told = stderr.splitlines()
     assert (process.returncode, stdout) == (code, "")
     assert all(line.startswith("epoch ") for line in epochs)
-    form = rf"{word} after (?:step \d of )?epoch (\d+)/800, all is saved\. To go on: (actcli .*)"
+    form = rf"{word} after (?:step \d of )?epoch (\d+)/400, all is saved\. To go on: (actcli .*)"
     matched = re.fullmatch(form, told)
     assert matched
     folder = Path("my runs/whole")
@@ -135,7 +135,7 @@ def test_the_first_signal_saves_and_tells_the_command_that_goes_on(
     done = actcli(*command)
     assert done.returncode == 0
     assert re.fullmatch(
-        rf"my runs/whole goes on after .*epoch {matched[1]}/800", done.stderr.splitlines()[0]
+        rf"my runs/whole goes on after .*epoch {matched[1]}/400", done.stderr.splitlines()[0]
     )
     assert_same(folder, Path("runs/whole"))
 
@@ -294,7 +294,7 @@ def test_a_second_signal_of_the_other_kind_quits_a_long_scoring(actcli: Any, blo
 
 
 @pytest.mark.parametrize(
-    ("hidden", "epochs", "kills"), [("8", 300, KILLS * 3 // 5), ("400,300", 40, KILLS * 2 // 5)]
+    ("hidden", "epochs", "kills"), [("8", 80, KILLS * 3 // 5), ("400,300", 20, KILLS * 2 // 5)]
 )
 def test_killed_at_any_moment_it_goes_on_to_the_same(
     actcli: Any, blobs: Blobs, assert_same: Same, hidden: str, epochs: int, kills: int
