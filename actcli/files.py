@@ -1,7 +1,6 @@
 """Writing files so that nobody ever sees half of one, whatever happens in between."""
 
 import contextlib
-import errno
 import io
 import os
 import secrets
@@ -54,8 +53,8 @@ def append(path: Path, line: bytes) -> None:
         with path.open("r+b", buffering=0) as file:
             end = file.seek(0, os.SEEK_END)
             try:
-                if file.write(line) != len(line):
-                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                while line:  # what was written of it in part fails to be written in whole
+                    line = line[file.write(line) :]
             except OSError:
                 file.truncate(end)
                 raise

@@ -4,6 +4,7 @@ No module here imports NumPy or rich at its top: `--help`, `--version` and shell
 once.
 """
 
+import contextlib
 import errno
 import importlib
 import io
@@ -21,6 +22,9 @@ import click
 from actcli import __version__
 from actcli.errors import ActcliError, UsageError
 from actcli.registry import unknown_name
+
+# Why a stream does not take more: no space, a quota, `ulimit -f`, no reader, no terminal.
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EPIPE, errno.EIO}
 
 
 class ExitStatus(IntEnum):
@@ -66,7 +70,8 @@ class Commands(click.Group):
         if not standalone_mode:
             return super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
         show_all_characters()
-        if threading.current_thread() is threading.main_thread():
+        in_main_thread = threading.current_thread() is threading.main_thread()
+        if in_main_thread and signal.getsignal(signal.SIGTERM) != signal.SIG_IGN:
             signal.signal(signal.SIGTERM, terminate)
         try:
             status = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
@@ -75,7 +80,9 @@ class Commands(click.Group):
         except (ActcliError, click.ClickException, click.Abort, MemoryError) as error:
             status = tell(error)
         except OSError as error:
-            status = tell_of_stdout(error)
+            status = tell_of_streams(error)
+        finally:
+            discard_what_is_refused()
         sys.exit(status if isinstance(status, int) else ExitStatus.OK)
 
 
@@ -97,26 +104,31 @@ def tell(error: Exception) -> int:
     return ExitStatus.USAGE if isinstance(error, UsageError) else ExitStatus.FAILED
 
 
-def tell_of_stdout(error: OSError) -> int:
-    """Tell that the result could not be written; silently where nobody reads on.
+def tell_of_streams(error: OSError) -> int:
+    """Tell that what was shown could not be written; silently where nobody reads on.
 
     Raises:
         OSError: this one, if it is of something else: then it is a defect.
     """
-    if error.filename is None and error.errno not in {errno.ENOSPC, errno.EPIPE}:
+    if error.filename is None and error.errno not in FULL:
         raise error
-    discard_stdout()
     if error.errno != errno.EPIPE:  # Click sees a closed pipe during the run, but not at the end
-        complain(f"{error.filename or 'standard output'}: {error.strerror}")
+        what = error.filename or "standard output"
+        complain(f"{what}: {error.strerror}", f"standard error: {error.strerror}")
     return ExitStatus.FAILED
 
 
-def complain(message: str) -> None:
-    """Tell a user's mistake on stderr."""
+def complain(message: str, without_stderr: str | None = None) -> None:
+    """Tell a user's mistake on stderr; if that does not take it, tell it, or this, on stdout."""
     label = "Error:"
     if sys.stderr is not None and sys.stderr.isatty() and not os.environ.get("NO_COLOR"):
         label = click.style(label, fg="red", bold=True)
-    click.echo(f"{label} {message}", err=True)
+    try:
+        click.echo(f"{label} {message}", err=True)
+    except OSError as error:
+        if error.errno != errno.EPIPE:
+            with contextlib.suppress(OSError):
+                click.echo(f"Error: {without_stderr or message}")
 
 
 def explain(error: click.ClickException) -> str:
@@ -138,9 +150,14 @@ def show_all_characters() -> None:
         sys.stdout.reconfigure(errors="backslashreplace")
 
 
-def discard_stdout() -> None:
-    """Keep Python's shutdown from failing once more to flush what stdout did not take."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def discard_what_is_refused() -> None:
+    """Keep Python's shutdown from failing once more to flush what a stream did not take."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 @click.group(

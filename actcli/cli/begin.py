@@ -93,6 +93,7 @@ def go_on(path: Path, config: Config, quiet: bool, as_json: bool) -> "Run | None
         ActcliError: another training writes to it; its data or its configuration have changed; a
             file is missing or damaged; it diverged.
     """
+    from actcli.datasets.catalogue import DATASETS
     from actcli.training.build import load_dataset
     from actcli.training.checkpoint import read_checkpoint
     from actcli.training.learner import Learner
@@ -111,6 +112,12 @@ def go_on(path: Path, config: Config, quiet: bool, as_json: bool) -> "Run | None
         if ended and checkpoint.position.is_last(config.training):
             tell_finished(path, config, checkpoint, ended if as_json else None)
             return None
+        name = config.data.name
+        if name not in DATASETS and not Path(name).exists():
+            raise ActcliError(
+                f"there is no {name!a}, which {path} was trained on",
+                f"If it was moved, say where it is in {path / CONFIG}",
+            )
         with downloads(quiet) as progress:
             config, dataset = load_dataset(config, progress)
         learner = Learner(config, dataset)

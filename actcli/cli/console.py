@@ -23,20 +23,26 @@ def stderr_console() -> Console:
     return _console(sys.stderr)
 
 
-def _console(stream: TextIO) -> Console:
+def _console(stream: TextIO | None) -> Console:
     # Without a height rich ignores the width where TERM=dumb.
     width, height = _terminal_size(stream)
     return Console(
-        file=stream, width=width, height=height, markup=False, highlight=False, emoji=False
+        file=stream,
+        quiet=stream is None,  # closed, as by 2>&-: rich would take the other one
+        width=width,
+        height=height,
+        markup=False,
+        highlight=False,
+        emoji=False,
     )
 
 
-def _terminal_size(stream: TextIO) -> tuple[int, int]:
+def _terminal_size(stream: TextIO | None) -> tuple[int, int]:
     columns = os.environ.get("COLUMNS", "")
     if columns.isdecimal() and int(columns) > 0:
         return int(columns), 25
     try:
-        size = os.get_terminal_size(stream.fileno())
+        size = os.get_terminal_size(stream.fileno() if stream else -1)
     except (OSError, ValueError, AttributeError):  # not a terminal, or not a file at all
         return UNLIMITED, 25
     return (size.columns or 80), (size.lines or 25)

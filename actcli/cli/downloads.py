@@ -19,7 +19,7 @@ def downloads(quiet: bool) -> "Iterator[Progress]":
     with ExitStack() as stack:
         if quiet:
             yield lambda _name, _count, _total: None
-        elif sys.stderr.isatty():
+        elif sys.stderr is not None and sys.stderr.isatty():
             yield _bars(stack)
         else:
             yield _lines()

@@ -51,7 +51,8 @@ def _status(path: Path) -> str | None:
 
 def _epochs(path: Path) -> Iterator[Epoch]:
     try:
-        lines = path.read_bytes().splitlines()
+        # What follows the last line end is still being written, or never was to its end.
+        lines = path.read_bytes().split(b"\n")[:-1]
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror}") from error
     for number, line in enumerate(lines, 1):

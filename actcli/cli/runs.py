@@ -4,28 +4,28 @@ from pathlib import Path
 
 from actcli.errors import UsageError
 from actcli.registry import nearest
-from actcli.training.folder import CONFIG, MODEL
+from actcli.training.folder import CHECKPOINT, CONFIG, MODEL
 
 
 def is_run(target: str, runs: Path) -> bool:
     """Whether it names a run or is the folder of one."""
-    return is_name(target, runs) or has_model(Path(target))
+    return is_name(target, runs) or is_kept(Path(target))
 
 
 def is_name(target: str, runs: Path) -> bool:
     """Whether it names a run; a path such as ./relu does not, even if there is a run `relu`."""
-    return target not in {"", ".."} and Path(target).name == target and has_model(runs / target)
+    return target not in {"", ".."} and Path(target).name == target and is_kept(runs / target)
 
 
-def has_model(folder: Path) -> bool:
-    """Whether a folder is that of a run."""
-    return (folder / MODEL).is_file()
+def is_kept(folder: Path) -> bool:
+    """Whether a folder is that of a run; one that lost its network can still be resumed."""
+    return any((folder / name).is_file() for name in (MODEL, CHECKPOINT))
 
 
 def all_runs(runs: Path) -> list[Path]:
     """The folders of all runs, by name. What starts with a dot is still being made."""
     return sorted(
-        path.parent for path in runs.glob(f"*/{MODEL}") if not path.parent.name.startswith(".")
+        path for path in runs.glob("*") if not path.name.startswith(".") and is_kept(path)
     )
 
 
@@ -55,9 +55,10 @@ def find_run(target: str, runs: Path, or_file: bool = False) -> Path:
     if is_name(target, runs):
         return runs / target
     path = Path(target)
-    if path.is_dir() and not has_model(path):
+    is_folder = target != "" and path.is_dir()  # an empty path is the current folder
+    if is_folder and not is_kept(path):
         raise UsageError(f"{target} is no run: it has no {MODEL}")
-    if path.is_dir() or (or_file and path.is_file()):
+    if is_folder or (or_file and path.is_file()):
         return path
     known = [folder.name for folder in all_runs(runs)]
     guess = nearest(target, known)

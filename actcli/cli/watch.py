@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -28,12 +29,18 @@ def until_stopped(run: "Run", interrupts: Interrupts) -> "Iterator[Event]":
             return
 
 
+def as_argument(folder: Path) -> str:
+    """A run's folder as a command takes it: one without a slash would be the name of a run."""
+    path = str(folder)
+    return shlex.quote(path if "/" in path else f"./{path}")
+
+
 def tell_interrupted(run: "Run", received: signal.Signals) -> None:
     """Say where the training stands and how it goes on."""
     epochs = run.learner.config.training.epochs
     click.echo(
         f"{WORD[received]} {run.position.told(epochs)}, all is saved. "
-        f"To go on: actcli train --resume {shlex.quote(str(run.folder))}",
+        f"To go on: actcli train --resume {as_argument(run.folder)}",
         err=True,
     )
 
@@ -88,4 +95,4 @@ def conclude(run: "Run", as_json: bool) -> None:
 
     data = run.learner.dataset
     rows = {"train": len(data.train), "validation": len(data.validation), "test": len(data.test)}
-    stdout_console().print(summary(result, rows, f"actcli diagnose {shlex.quote(str(run.folder))}"))
+    stdout_console().print(summary(result, rows, f"actcli diagnose {as_argument(run.folder)}"))

@@ -7,13 +7,15 @@ the data there is a fingerprint, of the configuration a copy: neither may have c
 
 import json
 import math
+import zlib
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from actcli import __version__
+from actcli import __version__, jsonlines
 from actcli.errors import ActcliError, DataError
 from actcli.nn.arrays import Array
 from actcli.training.config import Config, values
@@ -65,6 +67,13 @@ class Checkpoint:
             raise ActcliError(
                 f"the configuration is no longer that of {self.path}: {'; '.join(changed)}",
                 "Only the number of epochs may change",
+            )
+        epochs, before = learner.config.training.epochs, config["training.epochs"]
+        if epochs < before:
+            raise ActcliError(
+                f"the configuration is no longer that of {self.path}: "
+                f"training.epochs = {epochs}, was {before}",
+                "The number of epochs can only be raised",
             )
         if self.record["fingerprint"] != learner.dataset.fingerprint:
             raise ActcliError(
@@ -131,7 +140,7 @@ def save_checkpoint(
         "kept_epoch": kept_epoch,
         "position": asdict(position),
     }
-    write_tensors(path, tensors, record)
+    write_tensors(path, tensors, record | {"checksum": _checksum(tensors, record)})
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
@@ -141,7 +150,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         DataError: it cannot be read, or is none.
     """
     tensors, record = read_tensors(path)
-    known = {"actcli": str, "fingerprint": str, "config": dict}
+    known = {"actcli": str, "fingerprint": str, "config": dict, "checksum": int}
     counts = ("optimizer_step", "kept_epoch")
     if (
         record.get("format") != 1
@@ -149,6 +158,8 @@ def read_checkpoint(path: Path) -> Checkpoint:
         or not all(_is_count(record.get(name)) for name in counts)
     ):
         raise DataError(f"{path} is no checkpoint")
+    if record.pop("checksum") != _checksum(tensors, record):
+        raise DataError(f"{path} is damaged: its checksum is another")
     try:
         position = _position(record["position"])
     except DAMAGE as error:
@@ -173,6 +184,14 @@ def _position(record: dict[str, Any]) -> Position:
     if not all(isinstance(number, float) for number in (tally.loss, tally.rates, tally.seconds)):
         raise ValueError("a sum is no number")
     return position
+
+
+def _checksum(tensors: Mapping[str, Array], record: dict[str, Any]) -> int:
+    """Of all that is in a checkpoint, since a damaged number would go into the result unseen."""
+    checksum = zlib.crc32(jsonlines.dumps(record).encode())
+    for name in sorted(tensors):
+        checksum = zlib.crc32(np.ascontiguousarray(tensors[name], "<f4").data, checksum)
+    return checksum
 
 
 def _is_count(value: Any) -> bool:

@@ -145,6 +145,8 @@ def _lock(folder: Path) -> int:
             except BlockingIOError:
                 owner = ascii(os.read(descriptor, 200).decode(errors="replace"))[1:-1]
                 os.close(descriptor)
+                # Between its two calls, the owner has not yet said who it is.
+                owner = owner or "another process"
                 raise ActcliError(f"{folder} is in use: {owner} trains in it") from None
             os.close(descriptor)
     except OSError as error:

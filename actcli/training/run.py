@@ -79,7 +79,8 @@ class Run:
     ) -> None:
         self.learner = learner
         self.observe = observe
-        self.position = checkpoint.position if checkpoint else Position()
+        first = Position(shuffling=learner.shuffling.bit_generator.state)
+        self.position = checkpoint.position if checkpoint else first
         self.kept_epoch = checkpoint.kept_epoch if checkpoint else 0
         kept = checkpoint.restore(learner) if checkpoint else learner.network.parameters
         self._kept = kept.copy()
@@ -230,7 +231,9 @@ def _until(path: Path, epochs: int) -> str:
     """The records of so many epochs. What follows them was written after the checkpoint."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines(keepends=True)[:epochs]
-        complete = [json.loads(line)["epoch"] for line in lines] == list(range(1, epochs + 1))
+        ended = all(line.endswith("\n") for line in lines)
+        found = [json.loads(line)["epoch"] for line in lines]
+        complete = ended and found == list(range(1, epochs + 1))
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror}") from error
     except (ValueError, KeyError, TypeError, RecursionError):
