@@ -1,12 +1,18 @@
 """Data that several tests train on, and an environment that says nothing."""
 
 import os
+import resource
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
+
+from actcli.cli import main
 
 
 def make_blobs(classes: int, rows: int, inputs: int, noise: float) -> dict[str, Any]:
@@ -41,3 +47,42 @@ def blobs(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return make
+
+
+@pytest.fixture
+def refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """Runs a command that must fail, and gives what it told: no result, no traceback, no run."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*args: str, status: int = 1) -> str:
+        result = CliRunner().invoke(main, args)
+        assert isinstance(result.exception, SystemExit), result.exception
+        assert (result.exit_code, result.stdout) == (status, "")
+        assert result.stderr.startswith("Error: ")
+        assert not Path("runs").exists()
+        return result.stderr.removeprefix("Error: ").removesuffix("\n")
+
+    return run
+
+
+def in_little_memory(
+    *args: str, most: int, stdin: IO[bytes] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """A command in a process of its own that may use that many bytes of address space."""
+    script = "import sys; from actcli.cli import main; main(sys.argv[1:])"
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", script, *args],
+        env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (most, most)),
+        stdin=stdin,
+        capture_output=True,
+        check=False,
+        text=True,
+        timeout=60,
+    )
+
+
+@pytest.fixture
+def little_memory() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs a command that may use only so much memory."""
+    return in_little_memory

@@ -22,7 +22,7 @@ RANKS = {
     for rank, names in enumerate(
         [
             ["errors"],
-            ["files", "jsonlines", "registry"],
+            ["files", "jsonlines", "machine", "registry"],
             ["nn"],
             ["datasets"],
             ["training", "diagnostics"],

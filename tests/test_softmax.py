@@ -5,7 +5,7 @@ import math
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -341,6 +341,7 @@ def test_the_misspelt_option_gets_the_right_name() -> None:
         (b"1\n\xff\n", 1, f"standard input, line 2: value 1, '\ufffd', is not a number. {NUMBERS}"),
         ("1\n,\n", 1, "standard input, line 2: value 1 is missing. A comma must have a number on "),
         ("[]\n", 0, "standard input, line 1: there are no values. Give at least one number"),
+        ("1\n" + "1 " * 2_000_001, 1, "standard input, line 2, is longer than 4,000,000 bytes"),
     ],
 )
 def test_a_mistake_on_standard_input_names_its_line(
@@ -350,6 +351,15 @@ def test_a_mistake_on_standard_input_names_its_line(
     assert result.stdout.count("\n") == answered
     assert result.stderr.startswith(f"Error: {message}")
     assert result.exit_code == 2
+
+
+def test_a_line_without_end_is_not_read_to_its_end(
+    little_memory: Callable[..., subprocess.CompletedProcess[str]],
+) -> None:
+    with Path("/dev/zero").open("rb") as endless:
+        done = little_memory("softmax", most=500_000_000, stdin=endless)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "Error: standard input, line 1, is longer than 4,000,000 bytes\n"
 
 
 @settings(deadline=None)

@@ -8,7 +8,15 @@ from click.shell_completion import CompletionItem
 
 from actcli.training.config import KEYS, Key, toml_value
 from actcli.training.kinds import Kind, Switch
-from actcli.training.settings import Setting, find_config, lessons, parse_assignment, read_toml
+from actcli.training.settings import (
+    ConfigError,
+    Setting,
+    assemble,
+    find_config,
+    lessons,
+    parse_assignment,
+    read_toml,
+)
 
 
 class KindType(click.ParamType[Any]):
@@ -135,9 +143,26 @@ def settings(ctx: click.Context, config: str | None) -> list[Setting]:
         for option in options
         if ctx.params[option.parameter] is not None
     ]
-    return [
-        *(read_toml(find_config(config), config) if config else ()),
+    above = [
         *(setting for setting in found if not setting.origin.startswith("--")),
         *(setting for setting in found if setting.origin.startswith("--")),
         *map(parse_assignment, ctx.params["assignments"]),
     ]
+    try:
+        return [*(read_toml(find_config(config), config) if config else ()), *above]
+    except ConfigError as error:
+        raise with_clashes(error, above) from None
+
+
+def with_clashes(error: ConfigError, above: list[Setting]) -> ConfigError:
+    """The mistakes of a file, and what does not go together in the rest of it.
+
+    What may follow from a mistake is left out: a key that is wrong has its default in the rest.
+    """
+    from actcli.training.build import clashes  # imports NumPy, which is no matter any more
+
+    rest = [*error.rest, *above]
+    doubtful = {key for mistake in error.mistakes for key in mistake.keys}
+    origins = {str(setting.key): setting.origin for setting in rest}
+    more = [each for each in clashes(assemble(rest), origins) if not each.keys & doubtful]
+    return ConfigError([*error.mistakes, *more], error.rest)

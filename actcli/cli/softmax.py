@@ -19,6 +19,9 @@ from actcli.registry import nearest
 if TYPE_CHECKING:
     from actcli.diagnostics.scores import Scores
 
+LONGEST = (
+    4_000_000  # bytes of a line, a million scores or two: one without end would fill the memory
+)
 SHOWN = 40  # characters of what was typed that a message repeats
 MINUS_SIGNS = str.maketrans("\N{MINUS SIGN}\N{EN DASH}\N{EM DASH}", "---")
 
@@ -198,7 +201,10 @@ def stdin_lines() -> Iterator[tuple[str, str]]:
             "Give them as arguments, or one vector per line on standard input",
         )
     found = False
-    for number, line in enumerate(sys.stdin.buffer, 1):
+    lines = iter(lambda: sys.stdin.buffer.readline(LONGEST + 1), b"")
+    for number, line in enumerate(lines, 1):
+        if len(line) > LONGEST:
+            raise UsageError(f"standard input, line {number}, is longer than {LONGEST:,} bytes")
         text = line.decode("utf-8-sig", "replace").strip()
         if text and not text.startswith("#"):
             found = True

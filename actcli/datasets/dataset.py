@@ -98,7 +98,7 @@ def load(
     """
     normalization = NORMALIZATIONS[normalize]
     name, known, train, test = _read(source, progress)
-    _check(train, test)
+    _check(train, test, known)
     values, indices = np.unique(train.y, return_inverse=True)
     names = tuple(known.get(value, str(value)) for value in values.tolist())
     picked = _pick(classes, names, values.tolist()) if classes else list(range(len(names)))
@@ -151,8 +151,12 @@ def _read_pair(images: Path, labels: Path) -> Examples:
     return Examples(x, y.astype(np.int64), str(images), str(labels))
 
 
-def _check(train: Examples, test: Examples) -> None:
-    """Whether images, labels, training and test belong together."""
+def _check(train: Examples, test: Examples, known: dict[int, str]) -> None:
+    """Whether images, labels, training and test belong together, and the labels to the classes.
+
+    A set that the catalogue knows has the classes that it has there, however it was come by; any
+    other has those that occur in training.
+    """
     for part in (train, test):
         if len(part.x) != len(part.y):
             raise DataError(
@@ -167,10 +171,21 @@ def _check(train: Examples, test: Examples) -> None:
             raise DataError(
                 f"{train.x_name} has {what} {of_train}, but {test.x_name} has {of_test}"
             )
-    if len(np.unique(train.y)) < 2:
+    for part in (train, test) if known else ():
+        if fault := _first_outside(part, list(known)):
+            raise DataError(fault, f"The classes are {min(known)} to {max(known)}")
+    occurring = np.unique(train.y)
+    if len(occurring) < 2:
         raise DataError(f"{train.y_name} holds a single class, {train.y[0]}")
-    if len(absent := np.setdiff1d(test.y, train.y)):
-        raise DataError(f"{test.y_name} has the label {absent[0]}, which {train.y_name} lacks")
+    if fault := _first_outside(test, occurring):
+        raise DataError(fault, f"The classes are the labels in {train.y_name}")
+
+
+def _first_outside(part: Examples, classes: NDArray[np.int64] | list[int]) -> str | None:
+    """What is wrong with the first label that is none of the classes, if there is one."""
+    for row in np.flatnonzero(~np.isin(part.y, classes))[:1].tolist():
+        return f"{part.y_name}: the label {part.y[row]} at row {row} is not a class"
+    return None
 
 
 def _pick(classes: Sequence[str], names: Sequence[str], values: Sequence[int]) -> list[int]:
@@ -182,10 +197,12 @@ def _pick(classes: Sequence[str], names: Sequence[str], values: Sequence[int]) -
         if wanted not in index:
             raise unknown_name("class", wanted, names)
         if index[wanted] in picked:
-            raise UsageError(f"class {wanted!r} is chosen twice")
+            raise UsageError(f"classes: {wanted!r} is chosen twice")
         picked.append(index[wanted])
     if len(picked) < 2:
-        raise UsageError("one class alone cannot be told from others", "Choose two or more")
+        raise UsageError(
+            f"classes: {classes[0]!r} alone cannot be told from others", "Choose two or more"
+        )
     return picked
 
 

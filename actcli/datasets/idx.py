@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from actcli import files
 from actcli.errors import DataError
+from actcli.machine import require_memory
 
 UNSIGNED_BYTE = 0x08
 GZIP_MAGIC = b"\x1f\x8b"
@@ -51,6 +52,7 @@ def read(path: Path) -> NDArray[np.uint8]:
 
     Raises:
         DataError: the file cannot be read, is damaged, or is not an IDX file of unsigned bytes.
+        ActcliError: this machine has less memory than the array needs.
     """
     with _raw_bytes(path) as (stream, at_most):
         shape = _read_shape(path, stream)
@@ -59,6 +61,7 @@ def read(path: Path) -> NDArray[np.uint8]:
             raise DataError(
                 f"{path} is truncated: {_described(shape)}, which is more than the file can hold"
             )
+        require_memory(size, str(path))
         try:
             array = np.empty(size, np.uint8)
         except MemoryError:
@@ -117,17 +120,21 @@ def locate(folder: Path) -> tuple[Path, Path, Path, Path]:
         DataError: one or more of the four are missing.
     """
     found: dict[str, Path] = {}
+    odd: list[str] = []  # folders, pipes
     for name in NAMES:
         dotted = name.replace("-idx", ".idx")
         for spelt in (f"{dotted}.gz", f"{name}.gz", dotted, name):
             try:
                 if (folder / spelt).is_file():
                     found[name] = folder / spelt
+                elif (folder / spelt).exists():
+                    odd.append(spelt)
             except OSError as error:
                 raise DataError(f"cannot read {folder}: {error.strerror}") from error
     if missing := [name for name in NAMES if name not in found]:
+        beside = f"; {', '.join(odd)} there is not a file" if odd else ""
         raise DataError(
-            f"{folder} lacks {', '.join(missing)}",
+            f"{folder} lacks {', '.join(missing)}{beside}",
             f"A data set is the four files {', '.join(NAMES)}, packed (.gz) or not",
         )
     train_images, train_labels, test_images, test_labels = (found[name] for name in NAMES)
@@ -162,7 +169,10 @@ def _read_shape(path: Path, stream: io.BufferedIOBase) -> tuple[int, ...]:
     start = stream.read(4)
     zero, kind, dimensions = struct.unpack(">HBB", start) if len(start) == 4 else (-1, 0, 0)
     if zero != 0 or not 1 <= dimensions <= MAX_DIMENSIONS:
-        raise DataError(f"{path} is not an IDX file", "Its first bytes are not those of the format")
+        raise DataError(
+            f"{path} is not an IDX file: it starts with {start.hex(' ') or 'nothing'}",
+            "Allowed: 00 00 08 and the number of dimensions, packed with gzip or not",
+        )
     if kind != UNSIGNED_BYTE:
         raise DataError(
             f"{path} holds IDX numbers of type 0x{kind:02x}",

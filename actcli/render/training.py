@@ -153,7 +153,7 @@ def summary(result: Result, rows: Mapping[str, int], next_command: str) -> Rende
         facts["time"] = f"{significant(result.seconds, 3)} s, {speed} rows/s"
     facts["run"] = printable(str(result.run))
     lines += [Text(f"{name:10}  {fact}".rstrip()) for name, fact in facts.items()]
-    return Group(*lines, Text.assemble(f"{'next':10}  ", (next_command, "bold")))
+    return Group(*lines, Text.assemble(f"{'next':10}  ", (printable(next_command), "bold")))
 
 
 def _epochs(result: Result) -> str:

@@ -3,6 +3,7 @@
 Keys that are each legal may not go together; that is found here, before any data is read.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -16,26 +17,24 @@ from actcli.nn.losses import LOSSES, Loss
 from actcli.nn.network import MLP
 from actcli.nn.optimizers import OPTIMIZERS, Optimizer
 from actcli.training.config import Config
-from actcli.training.settings import ConfigError
+from actcli.training.settings import ConfigError, Mistake
 from actcli.training.threads import threads
 
 
-def resolve(config: Config) -> Config:
+def resolve(config: Config, origins: Mapping[str, str] | None = None) -> Config:
     """The configuration with each "auto" replaced by what it stands for.
 
     Two stay: the initializer, which differs from layer to layer, and the rows held out for
     validation, which `load_dataset` fills in.
 
+    Args:
+        config: complete.
+        origins: who gave which key, for messages.
+
     Raises:
         ConfigError: keys that do not go together, all at once.
     """
-    mistakes = []
-    for check in (activations, make_loss, _check_optimizer, _check_patience):
-        try:
-            check(config)
-        except UsageError as error:
-            mistakes.append(str(error))
-    if mistakes:
+    if mistakes := clashes(config, origins or {}):
         raise ConfigError(mistakes)
     rule, chosen = OPTIMIZERS[config.optimizer.name], config.optimizer
     rate = rule.learning_rate if chosen.learning_rate == "auto" else chosen.learning_rate
@@ -46,6 +45,20 @@ def resolve(config: Config) -> Config:
         optimizer=replace(chosen, learning_rate=rate, weight_decay=decay),
         training=replace(config.training, threads=threads()),
     )
+
+
+def clashes(config: Config, origins: Mapping[str, str]) -> list[Mistake]:
+    """What does not go together, with who gave the keys that it is about."""
+    mistakes = []
+    for check, keys in CHECKS:
+        try:
+            check(config)
+        except UsageError as error:
+            givers = ", ".join(dict.fromkeys(origins[key] for key in keys if key in origins))
+            mistakes.append(
+                Mistake(f"{givers}: {error}" if givers else str(error), frozenset(keys))
+            )
+    return mistakes
 
 
 def load_dataset(config: Config, progress: Progress) -> tuple[Config, Dataset]:
@@ -136,10 +149,14 @@ def _check_optimizer(config: Config) -> None:
     uses_nesterov = "nesterov" in hyperparameters(OPTIMIZERS[chosen.name])
     if chosen.nesterov and uses_nesterov and not chosen.momentum:
         raise UsageError("[optimizer] nesterov needs a momentum above 0")
-    if chosen.warmup > config.training.epochs > 0:
+
+
+def _check_warmup(config: Config) -> None:
+    warmup, epochs = config.optimizer.warmup, config.training.epochs
+    if warmup > epochs > 0:
         raise UsageError(
-            f"[optimizer] warmup of {chosen.warmup:g} epochs is longer than the training",
-            f"[training] epochs is {config.training.epochs}",
+            f"[optimizer] warmup of {warmup:g} epochs is longer than the training",
+            f"[training] epochs is {epochs}",
         )
 
 
@@ -148,3 +165,13 @@ def _check_patience(config: Config) -> None:
         raise UsageError(
             "[training] patience waits for the validation loss, but [data] validation is 0"
         )
+
+
+# Each with the keys that it compares.
+CHECKS: tuple[tuple[Callable[[Config], object], tuple[str, ...]], ...] = (
+    (activations, ("model.activation", "model.hidden")),
+    (make_loss, ("loss.name", "loss.label_smoothing", "model.output")),
+    (_check_optimizer, ("optimizer.name", "optimizer.nesterov", "optimizer.momentum")),
+    (_check_warmup, ("optimizer.warmup", "training.epochs")),
+    (_check_patience, ("training.patience", "data.validation")),
+)

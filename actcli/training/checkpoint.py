@@ -21,8 +21,7 @@ from actcli.nn.arrays import Array
 from actcli.training.config import Config, values
 from actcli.training.learner import Learner
 from actcli.training.loop import Position, Tally
-from actcli.training.tensors import write_tensors
-from actcli.training.weights import read_tensors
+from actcli.training.tensors import read_tensors, write_tensors
 
 MAY_CHANGE = {"training.epochs", "data.name"}  # more of the same; the same data, elsewhere
 # What states of generators that were tampered with raise.

@@ -43,7 +43,7 @@ class ModelConfig:
     """The network."""
 
     hidden: tuple[int, ...] = setting(
-        (256, 128), Listed(Integer(1, 1_000_000)), "units of each hidden layer; empty: none"
+        (256, 128), Listed(Integer(1)), "units of each hidden layer; empty: none"
     )
     activation: tuple[str, ...] = setting(
         ("relu",),

@@ -240,5 +240,8 @@ def shown(value: Any) -> str:
     """A value as the user wrote it, cut to a length that fits a message."""
     if isinstance(value, int) and abs(value) >= 10**60:
         return "a number of more than 60 digits"  # Python refuses to write very long ones
-    text = {True: "true", False: "false"}[value] if isinstance(value, bool) else ascii(value)
+    try:
+        text = {True: "true", False: "false"}[value] if isinstance(value, bool) else ascii(value)
+    except (ValueError, RecursionError):  # as long, or nested deeply, in a list or a table
+        return f"a {type(value).__name__} that is too large to show"
     return text if len(text) <= 60 else f"{text[:57]}…"

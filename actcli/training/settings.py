@@ -5,8 +5,10 @@ holds. What is wrong is told with where it stands, what is allowed and the neare
 mistakes of a file are told all at once.
 """
 
+import contextlib
+import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,10 @@ from actcli.errors import UsageError
 from actcli.registry import nearest, unknown_name
 from actcli.training.config import KEYS, TABLES, Config, Key
 from actcli.training.kinds import Kind
+
+MOST = 1_000_000  # bytes of a file: one with a thousand layers has some ten thousand
+MOST_DOTS = 200  # in a line
+MANY = 20  # mistakes are told, and no more
 
 
 @dataclass(frozen=True)
@@ -27,14 +33,30 @@ class Setting:
     origin: str  # for the user: "--lr", "ACTCLI_LR", "relu.toml"
 
 
-class ConfigError(UsageError):
-    """All that is wrong with a configuration."""
+@dataclass(frozen=True)
+class Mistake:
+    """What is wrong, in one line."""
 
-    def __init__(self, mistakes: Sequence[str]) -> None:
-        if len(mistakes) == 1:
-            super().__init__(mistakes[0])
-        else:
-            super().__init__("\n  ".join([f"{len(mistakes)} mistakes", *mistakes]))
+    text: str
+    keys: frozenset[str] = frozenset()  # that it is about, or probably meant to be
+
+
+class ConfigError(UsageError):
+    """All that is wrong with a configuration.
+
+    Args:
+        mistakes: at least one.
+        rest: the settings beside them that are right.
+    """
+
+    def __init__(self, mistakes: Sequence[Mistake], rest: Sequence[Setting] = ()) -> None:
+        self.mistakes, self.rest = tuple(mistakes), tuple(rest)
+        lines = [each.text for each in mistakes]
+        if len(lines) > MANY:
+            lines = [f"more than {MANY} mistakes, of which the first are", *lines[:MANY]]
+        elif len(lines) > 1:
+            lines = [f"{len(lines)} mistakes", *lines]
+        super().__init__("\n  ".join(lines))
 
 
 def find_config(name: str) -> Path:
@@ -65,16 +87,43 @@ def read_toml(path: Path, origin: str | None = None) -> list[Setting]:
         UsageError: it cannot be read, is no TOML, or holds what it may not; all mistakes at once.
     """
     try:
-        tables = tomllib.loads(path.read_bytes().decode("utf-8"))
+        with path.open("rb") as file:
+            content = file.read(MOST + 1)
     except OSError as error:
         raise UsageError(f"cannot read the configuration {path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{path} is not UTF-8 text: byte {error.start}") from error
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    if len(content) > MOST:
+        raise UsageError(f"{path} is no configuration: it is larger than {MOST:,} bytes")
+    try:
+        tables = tomllib.loads(_decoded(path, content))
+    except RecursionError:
+        raise UsageError(f"{path} is not TOML: its values are nested too deeply") from None
+    except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{path} is not TOML: {error}") from error
     except ValueError as error:
-        raise UsageError(f"{path} holds a number with too many digits") from error
+        raise UsageError(f"{path} holds a number with too many digits{_line(content)}") from error
     return from_tables(tables, origin or str(path))
+
+
+def _decoded(path: Path, content: bytes) -> str:
+    """The text, without the mark that some editors put before it."""
+    try:
+        text = content.decode("utf-8").removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise UsageError(f"{path} is not UTF-8 text: byte {error.start}, in line {line}") from error
+    for number, row in enumerate(text.split("\n"), 1):
+        # The time that Python takes for a key grows with the square of its parts, or worse.
+        if row.count(".") > MOST_DOTS:
+            raise UsageError(
+                f"{path} is no configuration: line {number} has {row.count('.'):,} dots"
+            )
+    return text
+
+
+def _line(content: bytes) -> str:
+    """In which line the number is that Python refuses to read."""
+    found = re.search(rb"[0-9_]{4301,}", content)
+    return f": line {content.count(10, 0, found.start()) + 1}" if found else ""
 
 
 def from_tables(tables: Mapping[str, Any], origin: str) -> list[Setting]:
@@ -84,24 +133,45 @@ def from_tables(tables: Mapping[str, Any], origin: str) -> list[Setting]:
         ConfigError: unknown tables and keys, with the nearest name, and wrong values.
     """
     settings: list[Setting] = []
-    mistakes: list[str] = []
+    mistakes: list[Mistake] = []
+    for each in _read(tables, origin):
+        if isinstance(each, Setting):
+            settings.append(each)
+        elif len(mistakes) <= MANY:
+            mistakes.append(each)
+        else:
+            break
+    if mistakes:
+        raise ConfigError(mistakes, settings)
+    return settings
+
+
+def _read(tables: Mapping[str, Any], origin: str) -> Iterator[Setting | Mistake]:
     for table, entries in tables.items():
         if table not in TABLES:
-            mistakes.append(f"{origin}: there is no table {_named(table, TABLES, '[{}]')}")
+            keys = _keys_of(_meant(table, TABLES))
+            yield Mistake(f"{origin}: there is no table {_named(table, TABLES, '[{}]')}", keys)
         elif not isinstance(entries, dict):
-            mistakes.append(f"{origin}: [{table}] must be a table")
+            yield Mistake(f"{origin}: [{table}] must be a table", _keys_of(table))
         else:
             for name, value in entries.items():
-                try:
-                    key = find_key(table, name)
-                    settings.append(Setting(key, key.kind.check(value), origin))
-                except UsageError as error:
-                    mistakes.append(f"{origin}: {error}")
-                except ValueError as error:
-                    mistakes.append(f"{origin}: [{table}] {name} must be {error}")
-    if mistakes:
-        raise ConfigError(mistakes)
-    return settings
+                yield _read_key(table, name, value, origin)
+
+
+def _read_key(table: str, name: str, value: Any, origin: str) -> Setting | Mistake:
+    try:
+        key = find_key(table, name)
+    except UsageError as error:
+        meant = _meant(name, [key.name for key in KEYS if key.table == table])
+        return Mistake(f"{origin}: {error}", frozenset([f"{table}.{meant}"]))
+    try:
+        return Setting(key, key.kind.check(value), origin)
+    except ValueError as error:
+        return Mistake(f"{origin}: [{table}] {name} must be {error}", frozenset([str(key)]))
+
+
+def _keys_of(table: str | None) -> frozenset[str]:
+    return frozenset(str(key) for key in KEYS if key.table == table)
 
 
 def find_key(table: str, name: str) -> Key:
@@ -118,11 +188,17 @@ def find_key(table: str, name: str) -> Key:
     return known[name]
 
 
+def _meant(name: str, known: Iterable[str]) -> str | None:
+    known = tuple(known)
+    return nearest(name, known) or nearest(name.replace("-", "_"), known)
+
+
 def _named(name: str, known: Mapping[str, Any], style: str) -> str:
-    guess = nearest(name, known) or nearest(name.replace("-", "_"), known)
+    guess = _meant(name, known)
     meant = f"Did you mean {style.format(guess)}? " if guess else ""
-    shown = style.format(name.encode("unicode_escape").decode())
-    return f"{shown}. {meant}Known: {', '.join(known)}"
+    text = name.encode("unicode_escape").decode()
+    written = style.format(text if len(text) <= 60 else f"{text[:57]}…")
+    return f"{written}. {meant}Known: {', '.join(known)}"
 
 
 def parse_assignment(text: str) -> Setting:
@@ -145,9 +221,15 @@ def parse_assignment(text: str) -> Setting:
 def _value(kind: Kind, text: str) -> Any:
     """As a file writes it, [8, 8] or "mse", or else as an option takes it, 8,8 or mse."""
     try:
-        return kind.check(tomllib.loads(f"value = {text}")["value"])
+        written = tomllib.loads(f"value = {text}")["value"]
     except (ValueError, RecursionError):
         return kind.parse(text)
+    try:
+        return kind.check(written)
+    except ValueError as error:
+        with contextlib.suppress(ValueError):
+            return kind.parse(text)
+        raise error from None
 
 
 def assemble(settings: Sequence[Setting]) -> Config:

@@ -6,7 +6,6 @@ layers: weights (units, inputs), biases (units,). An `.npz` file has the same, o
 order of the numbers in their names. Nothing is ever unpickled.
 """
 
-import json
 import math
 import re
 from dataclasses import dataclass
@@ -15,14 +14,19 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, deserialize
 
 from actcli.datasets import npz
-from actcli.errors import DataError
+from actcli.datasets.batches import NORMALIZATIONS
+from actcli.errors import DataError, UsageError
+from actcli.nn.activations import ACTIVATIONS
 from actcli.nn.arrays import Array
-from actcli.training.tensors import METADATA
+from actcli.nn.links import LINKS
+from actcli.nn.losses import LOSSES
+from actcli.training.kinds import shown
+from actcli.training.tensors import METADATA, Tensors, read_tensors
 
-DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}
+LARGEST = float(np.finfo(np.float32).max)
+
 EXPECTED = "Expected a multilayer perceptron: weights (units, inputs) and biases (units,) by turns"
 
 
@@ -50,50 +54,13 @@ def read_weights(path: Path) -> Weights:
     Raises:
         DataError: it cannot be read, or is no multilayer perceptron: which tensor, which shape.
     """
-    tensors, description = _read_npz(path) if path.suffix == ".npz" else read_tensors(path)
+    read = _read_npz if path.suffix == ".npz" else read_tensors
+    found, description = read(path)
     _check(path, description)
-    if not tensors:
+    if not found:
         raise DataError(f"{path} holds no tensor", EXPECTED)
+    tensors = {name: _float32(path, name, values) for name, values in found.items()}
     return Weights(tuple(_layers(path, tensors)), description)
-
-
-def read_tensors(path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
-    """The tensors of a safetensors file in float32, by name, and what actcli wrote beside them.
-
-    Raises:
-        DataError: it cannot be read, or a tensor does not hold floats.
-    """
-    try:
-        content = path.read_bytes()
-        found = deserialize(content)
-    except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror or error}") from error
-    except SafetensorError as error:
-        raise DataError(f"{path} is not a safetensors file: {error}") from None
-    tensors = {}
-    for name, tensor in found:
-        if tensor["dtype"] not in DTYPES:
-            raise DataError(
-                f"{path}: tensor {name!a} is of type {tensor['dtype']}",
-                f"Known: {', '.join(DTYPES)}",
-            )
-        values = np.frombuffer(tensor["data"], DTYPES[tensor["dtype"]])
-        if tensor["dtype"] == "BF16":  # the upper half of a float32
-            values = (values.astype(np.uint32) << 16).view(np.float32)
-        tensors[name] = _float32(values).reshape(tensor["shape"])
-    # The header's length is its first eight bytes; `deserialize` has checked both.
-    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
-    return tensors, _description(path, header.get("__metadata__") or {})
-
-
-def _description(path: Path, metadata: dict[str, str]) -> dict[str, Any]:
-    try:
-        description = json.loads(metadata.get(METADATA, "{}"))
-    except (ValueError, RecursionError):
-        description = None
-    if not isinstance(description, dict):
-        raise DataError(f"{path}: the description {METADATA!r} in its header is no JSON object")
-    return description
 
 
 def _check(path: Path, description: dict[str, Any]) -> None:
@@ -101,8 +68,24 @@ def _check(path: Path, description: dict[str, Any]) -> None:
         if key in description and not known(description[key]):
             raise DataError(
                 f"{path}: {key!r} in the description {METADATA!r} in its header is "
-                f"{json.dumps(description[key])[:60]}"
+                f"{shown(description[key])}"
             )
+    try:
+        _see_that_the_names_are_known(description)
+    except UsageError as error:  # of whoever wrote the file, not of the user
+        raise DataError(f"{path}: {error.message}", error.hint) from None
+
+
+def _see_that_the_names_are_known(description: dict[str, Any]) -> None:
+    for name in description.get("activations", ()):
+        ACTIVATIONS[name]
+    if normalization := description.get("normalization"):
+        NORMALIZATIONS[normalization["method"]]
+    if loss := description.get("loss"):
+        output, smoothing = description.get("output", "auto"), description.get("label_smoothing", 0)
+        LOSSES[loss](output, smoothing)
+    elif output := description.get("output"):
+        LINKS[output]
 
 
 def _is_name(value: Any) -> bool:
@@ -114,7 +97,8 @@ def _is_names(value: Any) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and math.isfinite(value)
+    # That float32 can hold. Python compares whole numbers of any size with it.
+    return isinstance(value, (int, float)) and abs(value) <= LARGEST
 
 
 def _is_count(value: Any) -> bool:
@@ -144,18 +128,29 @@ DESCRIBED = {
 }
 
 
-def _read_npz(path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
+def _read_npz(path: Path) -> tuple[Tensors, dict[str, Any]]:
     tensors = {}
     for name, array in npz.read_arrays(path):
         if array.dtype.kind not in "fiu":
-            raise DataError(f"{path}: array {name!a} holds {array.dtype}", EXPECTED)
-        tensors[name] = _float32(array)
+            raise DataError(f"{path}: array {shown(name)} holds {array.dtype}", EXPECTED)
+        tensors[name] = array
     return tensors, {}
 
 
-def _float32(values: NDArray[Any]) -> Array:
-    with np.errstate(over="ignore"):  # what float32 cannot hold is infinite, and found as such
-        return values.astype(np.float32)
+def _float32(path: Path, name: str, values: NDArray[Any]) -> Array:
+    """As training has them; a number that cannot be used is named with its place."""
+    with np.errstate(over="ignore"):
+        single = values.astype(np.float32, copy=False)
+    finite = np.isfinite(single)
+    if not finite.all():
+        place = tuple(np.argwhere(~finite)[0].tolist())
+        value = values[place]
+        fault = "is beyond float32" if np.isfinite(value) else "is not a finite number"
+        raise DataError(
+            f"{path}: {value} at {list(place)} of tensor {shown(name)} {fault}",
+            "A training that diverged leaves such weights; a smaller learning rate may mend it",
+        )
+    return single
 
 
 def _layers(path: Path, tensors: dict[str, Array]) -> list[tuple[Array, Array]]:
@@ -164,7 +159,7 @@ def _layers(path: Path, tensors: dict[str, Array]) -> list[tuple[Array, Array]]:
     for name in names:
         if tensors[name].ndim not in {1, 2} or 0 in tensors[name].shape:
             raise DataError(
-                f"{path}: tensor {name!a} has the shape {tensors[name].shape}", EXPECTED
+                f"{path}: tensor {shown(name)} has the shape {tensors[name].shape}", EXPECTED
             )
     weights = [name for name in names if tensors[name].ndim == 2]
     biases = [name for name in names if tensors[name].ndim == 1]
@@ -172,7 +167,7 @@ def _layers(path: Path, tensors: dict[str, Array]) -> list[tuple[Array, Array]]:
         odd = (biases or names)[-1]
         raise DataError(
             f"{path}: {len(weights)} tensors are weights and {len(biases)} are biases; "
-            f"{odd!a} has the shape {tensors[odd].shape}",
+            f"{shown(odd)} has the shape {tensors[odd].shape}",
             EXPECTED,
         )
     transposed = all("coef" in name for name in weights) or not _chained(
@@ -185,7 +180,7 @@ def _layers(path: Path, tensors: dict[str, Array]) -> list[tuple[Array, Array]]:
         inputs = len(layers[-1][1]) if layers else w.shape[1]
         if w.shape != (len(b), inputs):
             raise DataError(
-                f"{path}: weights {name!a} have the shape {tensors[name].shape}, but "
+                f"{path}: weights {shown(name)} have the shape {tensors[name].shape}, but "
                 f"{inputs} inputs and {len(b)} biases go with them",
                 EXPECTED,
             )

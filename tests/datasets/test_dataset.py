@@ -183,7 +183,7 @@ BYTES = np.zeros((3, 2, 2), np.uint8)
         ({"y_test": BYTES}, r"t10k-labels.* holds numbers of shape \(3, 2, 2\)"),
         (
             {"y_test": np.array([3, 7], np.uint8)},
-            "t10k-labels.* has the label 7, which .*train-lab",
+            "t10k-labels.*: the label 7 at row 1 is not a class. The classes are .* in .*train-lab",
         ),
         ({"y_train": np.full(6, 8, np.uint8)}, "train-labels.* holds a single class, 8"),
     ],
@@ -223,8 +223,8 @@ def test_classes_are_picked_in_the_given_order():
 @pytest.mark.parametrize(
     ("classes", "fault"),
     [
-        (("3", "8", "3"), "class '3' is chosen twice"),
-        (("3",), "one class alone"),
+        (("3", "8", "3"), "classes: '3' is chosen twice"),
+        (("3",), "classes: '3' alone cannot be told from others"),
         (("3", "11"), "no class '11'"),
     ],
 )

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import math
 import pickle
 import struct
 import tempfile
@@ -20,6 +21,7 @@ from safetensors.numpy import save_file
 from actcli.datasets.dataset import load
 from actcli.errors import DataError
 from actcli.training.build import load_dataset, resolve
+from actcli.training.kinds import shown
 from actcli.training.learner import Learner
 from actcli.training.model import describe, save_model
 from actcli.training.settings import assemble, parse_assignment
@@ -132,15 +134,30 @@ def test_floats_of_any_width(tmp_path: Path, dtype: str, suffix: str) -> None:
     )
 
 
-def test_a_number_beyond_float32_becomes_infinite(tmp_path: Path) -> None:
-    save_file({"0.weight": np.array([[1e300, -1e300]])}, tmp_path / "m.safetensors")
-    np.testing.assert_array_equal(
-        read_weights(tmp_path / "m.safetensors").layers[0][0], [[np.inf, -np.inf]]
-    )
+def test_a_number_beyond_float32_is_named(tmp_path: Path) -> None:
+    save_file({"0.weight": np.array([[1.0, -1e300]])}, tmp_path / "m.safetensors")
+    told = "-1e+300 at [0, 1] of tensor '0.weight' is beyond float32. "
+    assert told in fault(tmp_path / "m.safetensors")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
+@pytest.mark.parametrize("suffix", ["safetensors", "npz"])
+def test_a_number_that_is_not_finite_is_named(
+    tmp_path: Path, value: float, dtype: str, suffix: str
+) -> None:
+    tensors = {"0.weight": np.ones((3, 4), dtype), "0.bias": np.ones(3, dtype)}
+    tensors["0.bias"][2] = value
+    path = tmp_path / f"m.{suffix}"
+    if suffix == "npz":
+        np.savez(path, **tensors)
+    else:
+        save_file(tensors, path)
+    assert f"{value} at [2] of tensor '0.bias' is not a finite number. " in fault(path)
 
 
 def test_bfloat16_is_the_upper_half_of_a_float32(tmp_path: Path) -> None:
-    values = {1.0: 0x3F80, -2.0: 0xC000, 0.5: 0x3F00, 3.140625: 0x4049, 0.0: 0, np.inf: 0x7F80}
+    values = {1.0: 0x3F80, -2.0: 0xC000, 0.5: 0x3F00, 3.140625: 0x4049, 0.0: 0, 2.0**-126: 0x0080}
     path = by_hand(
         tmp_path / "m.safetensors",
         {"0.weight": tensor("BF16", [2, 2], 0, 8), "0.bias": tensor("BF16", [2], 8, 12)},
@@ -240,11 +257,11 @@ def test_what_is_no_perceptron(tmp_path: Path, tensors: Tensors, told: str) -> N
 def test_a_type_that_weights_do_not_have(tmp_path: Path, dtype: str) -> None:
     size = 8 if dtype == "I64" else 1
     path = by_hand(tmp_path / "m.safetensors", {"0.w": tensor(dtype, [1, 1], 0, size)}, bytes(size))
-    told = f"tensor '0.w' is of type {dtype}. Known: F64, F32, F16, BF16"
+    told = f"tensor '0.w' is of type {dtype!r}. Known: F64, F32, F16, BF16"
     assert told in fault(path)
 
 
-HEADER = {"0.weight": tensor("F32", [1, 2], 0, 8)}
+HEADER: dict[str, Any] = {"0.weight": tensor("F32", [1, 2], 0, 8)}
 
 
 @pytest.mark.parametrize(
@@ -283,6 +300,36 @@ def test_a_shape_that_is_not_that_of_the_data(tmp_path: Path, shape: list[int]) 
     assert "is not a safetensors file: " in fault(path)
 
 
+@pytest.mark.parametrize(
+    ("header", "data", "told"),
+    [
+        ({"a": 3}, b"", "tensor 'a' lacks its dtype, shape or data_offsets"),
+        ({"a": {"dtype": "F32"}}, b"", "tensor 'a' lacks its dtype, shape or data_offsets"),
+        ({"a": tensor("F32", [-1], 0, 4)}, bytes(4), "tensor 'a' has no shape, or no place in th"),
+        ({"a": tensor("F32", [True], 0, 4)}, bytes(4), "tensor 'a' has no shape, or no place in "),
+        (
+            {"a": tensor("F32", [1] * 99, 0, 4)},
+            bytes(4),
+            "tensor 'a' has no shape, or no place in ",
+        ),
+        ({"a": tensor("F32", [2**62] * 99, 0, 4)}, bytes(4), "tensor 'a' has no shape, or no pla"),
+        ({"a": tensor("F32", [2**62, 2**62, 0], 0, 0)}, b"", "tensor 'a': "),
+        (HEADER | {"a": tensor("F32", [1], 4, 8)}, bytes(8), "no tensor starts at byte 8 of the d"),
+        ({"a": tensor("F32", [1], 4, 8)}, bytes(8), "no tensor starts at byte 0 of the data"),
+        (HEADER, bytes(9), "its tensors have 8 bytes, but 9 follow its header"),
+        (HEADER | {"__metadata__": {"a": 3}}, bytes(8), "its __metadata__ is not texts"),
+        (HEADER | {"__metadata__": [3]}, bytes(8), "its __metadata__ is not texts"),
+        (b'{"a": ' + b"9" * 5000 + b"}", b"", "its header is not JSON: Exceeds the limit"),
+        (b"[" * 99_999, b"", "its header is not JSON: maximum recursion depth"),
+        (b"\xff{}", b"", "its header is not JSON: 'utf-8' codec can't decode byte 0xff"),
+        (b" " * 10_000_001, b"", "its header has 10,000,001 bytes; at most 10,000,000 are read"),
+    ],
+)
+def test_a_header_that_is_wrong(tmp_path: Path, header: Any, data: bytes, told: str) -> None:
+    message = fault(by_hand(tmp_path / "m.safetensors", header, data))
+    assert f"is not a safetensors file: {told}" in message
+
+
 @pytest.mark.parametrize("text", ["no JSON", "[]", "[" * 100_000, "{", '"text"'])
 def test_a_description_that_is_no_json_object(tmp_path: Path, text: str) -> None:
     path = by_hand(tmp_path / "m.safetensors", {**HEADER, "__metadata__": {"actcli": text}},
@@ -305,14 +352,38 @@ def test_a_description_that_is_no_json_object(tmp_path: Path, text: str) -> None
         ("normalization", {"method": "unit"}),
         ("normalization", {"method": "unit", "shift": 0, "scale": "1"}),
         ("normalization", {"method": 0, "shift": 0, "scale": 1}),
+        ("normalization", {"method": "unit", "shift": 0, "scale": 1e39}),
+        ("normalization", {"method": "unit", "shift": 10**400, "scale": 1}),
+        ("label_smoothing", math.nan),
     ],
 )
 def test_a_description_of_the_wrong_kind(tmp_path: Path, key: str, value: Any) -> None:
     described = json.dumps({key: value})
     header = {**HEADER, "__metadata__": {"actcli": described}}
     message = fault(by_hand(tmp_path / "m.safetensors", header, bytes(8)))
-    told = f"{key!r} in the description 'actcli' in its header is {json.dumps(value)}"
+    told = f"{key!r} in the description 'actcli' in its header is {shown(value)}"
     assert message.endswith(told)
+
+
+@pytest.mark.parametrize(
+    ("description", "told"),
+    [
+        ({"activations": ["rleu"]}, "there is no activation 'rleu'. Did you mean 'relu'? Known: "),
+        ({"loss": "\x1b[2J"}, "there is no loss '\\x1b[2J'. Known: cross-entropy"),
+        ({"output": "auto"}, "there is no output 'auto'. Known: "),
+        ({"loss": "mse", "output": "tanh"}, "loss 'mse' does not go with output 'tanh'. Its outp"),
+        ({"loss": "mse", "label_smoothing": 0.1}, "label_smoothing has no meaning for loss 'mse'"),
+        (
+            {"normalization": {"method": "z", "shift": 0, "scale": 1}},
+            "there is no normalization 'z'",
+        ),
+    ],
+)
+def test_a_description_with_names_that_are_not_known(
+    tmp_path: Path, description: Any, told: str
+) -> None:
+    header = {**HEADER, "__metadata__": {"actcli": json.dumps(description)}}
+    assert told in fault(by_hand(tmp_path / "m.safetensors", header, bytes(8)))
 
 
 @pytest.mark.parametrize("metadata", [{}, {"format": "pt"}, None])

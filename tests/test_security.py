@@ -1,0 +1,136 @@
+"""What actcli never does, read from its sources, and what a file from a stranger cannot make it do:
+see SECURITY.md."""
+
+import ast
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+import actcli
+from actcli.datasets.catalogue import DATASETS
+
+ROOT = Path(actcli.__file__).parent
+SOURCES = sorted(ROOT.rglob("*.py"))
+
+# Modules that turn bytes into code, or run programs.
+MODULES = {
+    *("pickle", "_pickle", "cPickle", "dill", "joblib", "cloudpickle", "marshal", "shelve"),
+    *("subprocess", "pty", "code", "runpy", "ctypes", "cffi", "yaml", "telnetlib", "ftplib"),
+}
+FUNCTIONS = {"eval", "exec", "compile", "__import__", "breakpoint"}
+METHODS = {
+    *("os.system", "os.popen", "np.load", "numpy.load", "np.fromfile", "tempfile.mktemp"),
+    *("zipfile.extract", "zipfile.extractall", "shutil.unpack_archive", "tarfile.open"),
+}
+PREFIXES = ("os.exec", "os.spawn", "os.posix_spawn")
+
+
+def faults(tree: ast.AST) -> Iterator[str]:
+    """What a source must not hold."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = [node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)]
+        else:
+            names = []
+        yield from (name for name in names if name.split(".")[0] in MODULES or forbidden(name))
+        if isinstance(node, ast.Call):
+            name = ast.unparse(node.func)
+            if name in FUNCTIONS or forbidden(name):
+                yield name
+            yield from filter(None, map(wrong_option, node.keywords))
+
+
+def forbidden(name: str) -> bool:
+    return name in METHODS or name.startswith(PREFIXES)
+
+
+def wrong_option(keyword: ast.keyword) -> str | None:
+    """`shell` and `allow_pickle` may be said to be off, and nothing else."""
+    off = isinstance(keyword.value, ast.Constant) and keyword.value.value is False
+    if keyword.arg in {"shell", "allow_pickle"} and not off:
+        return keyword.arg
+    if keyword.arg == "verify" and off:
+        return keyword.arg
+    return None
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_pickle_no_eval_no_shell(path: Path) -> None:
+    assert list(faults(ast.parse(path.read_text(encoding="utf-8")))) == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import pickle",
+        "def f():\n    from pickle import loads",
+        "import shelve as s",
+        "from marshal import loads",
+        "import subprocess",
+        "from os import system",
+        "eval('1')",
+        "exec(text)",
+        "compile(text, '', 'exec')",
+        "__import__('os')",
+        "os.system('ls')",
+        "os.popen('ls')",
+        "os.execvp('ls', [])",
+        "np.load(path)",
+        "f(allow_pickle=True)",
+        "f(allow_pickle=asked)",
+        "run('ls', shell=True)",
+        "get(url, verify=False)",
+    ],
+)
+def test_negative_control_each_is_seen(source: str) -> None:
+    assert list(faults(ast.parse(source)))
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["re.compile('a')", "import json", "read(allow_pickle=False)", "ast.literal_eval('1')"],
+)
+def test_what_is_harmless_is_let_through(source: str) -> None:
+    assert list(faults(ast.parse(source))) == []
+
+
+def test_every_address_is_https() -> None:
+    for source in DATASETS.values():
+        assert all(mirror.startswith("https://") for mirror in source.mirrors)
+        assert all(len(file.sha256) == 64 and file.size for file in source.files)
+
+
+@pytest.mark.xfail(reason="a header may still name a path", strict=True)
+@pytest.mark.parametrize("dataset", ["/etc/passwd", "../set.npz", "set.npz", ".", "~/set.npz"])
+def test_the_header_of_a_model_cannot_name_a_file_to_be_opened(
+    tmp_path: Path, refused: Callable[..., str], dataset: str
+) -> None:
+    """The user did not type it. Names of the catalogue are no paths."""
+    x, y = np.zeros((6, 4), np.uint8), np.arange(6) % 2
+    np.savez(tmp_path / "set.npz", x_train=x, y_train=y, x_test=x, y_test=y)
+    path = tmp_path / "m.safetensors"
+    weights = {"0.weight": np.ones((2, 4), np.float32), "0.bias": np.ones(2, np.float32)}
+    save_file(weights, path, {"actcli": json.dumps({"dataset": dataset})})
+    message = refused("diagnose", str(path), status=2)
+    assert message == (
+        f"{path} was trained on {dataset!r}, which is not the name of a known data set. "
+        "Say where it is: --dataset"
+    )
+
+
+@pytest.mark.xfail(reason="messages are shown as they are", strict=True)
+@pytest.mark.parametrize("command", ["train --dataset", "diagnose", "train"])
+def test_a_message_cannot_drive_the_terminal(
+    tmp_path: Path, refused: Callable[..., str], command: str
+) -> None:
+    folder = tmp_path / "\x1b[31mred"
+    folder.mkdir()
+    status = 1 if "dataset" in command else 2
+    message = refused(*command.split(), str(folder), status=status)
+    assert f"{tmp_path}/\\x1b[31mred" in message
