@@ -10,6 +10,7 @@ from pathlib import Path
 from actcli.cli.records import read_training
 from actcli.cli.runs import all_runs, find_run, is_run, newest
 from actcli.datasets.batches import Normalization
+from actcli.datasets.catalogue import DATASETS
 from actcli.datasets.dataset import Dataset, load
 from actcli.datasets.download import Progress
 from actcli.diagnostics.evidence import Training
@@ -134,8 +135,11 @@ def _file(path: Path, overrides: Overrides, progress: Progress) -> Target:
     if hidden and not activation:
         raise UsageError(f"{path} does not say its activation", "Give it: --activation relu")
     classes = tuple(said.get("classes", ()))
+    learnt = said.get("dataset", "mnist")
+    if overrides.dataset is None and learnt not in DATASETS:  # never a path that a stranger wrote
+        raise UsageError(f"{path} learnt {learnt!a}, which has no known place", "Say: --dataset")
     dataset = load(
-        overrides.dataset or said.get("dataset", "mnist"),
+        overrides.dataset or learnt,
         classes=classes,
         normalize=overrides.normalize or said.get("normalization", {}).get("method", "unit"),
         progress=progress,

@@ -9,7 +9,8 @@ from actcli.errors import DivergedError
 from actcli.nn.network import Pass
 from actcli.nn.optimizers import OPTIMIZERS
 from actcli.training.config import Config
-from actcli.training.learner import EVALUATION_ROWS, Learner
+from actcli.training.learner import Learner
+from actcli.training.memory import EVALUATION_ROWS
 
 
 def lost(passes: Sequence[Pass]) -> int | None:

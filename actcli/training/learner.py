@@ -6,14 +6,12 @@ import numpy as np
 
 from actcli.datasets.batches import Batches, Split
 from actcli.datasets.dataset import Dataset
-from actcli.errors import ActcliError
 from actcli.nn.arrays import Array, Labels
 from actcli.nn.links import classify
 from actcli.nn.network import Dropout
 from actcli.training.build import make_loss, make_network, make_optimizer
 from actcli.training.config import Config
-
-EVALUATION_ROWS = 1000  # of a batch where nothing is learnt: the result does not depend on it
+from actcli.training.memory import EVALUATION_ROWS, check_memory
 
 
 @dataclass(frozen=True)
@@ -39,17 +37,15 @@ class Learner:
     """
 
     def __init__(self, config: Config, dataset: Dataset) -> None:
+        check_memory(config, dataset.inputs, len(dataset.classes), len(dataset.train))
         seeds = np.random.SeedSequence(config.training.seed).spawn(3)
         initial, self.shuffling, dropping = (np.random.default_rng(seed) for seed in seeds)
         self.config = config
         self.dataset = dataset
         self.loss = make_loss(config)
         self.optimizer = make_optimizer(config)
-        try:
-            self.network = make_network(config, dataset.inputs, len(dataset.classes), initial)
-            self.state = self.optimizer.start(self.network.parameters)
-        except MemoryError as error:
-            raise ActcliError(f"the network does not fit into the memory: {error}") from error
+        self.network = make_network(config, dataset.inputs, len(dataset.classes), initial)
+        self.state = self.optimizer.start(self.network.parameters)
         rate = config.model.dropout
         self.dropout = Dropout(rate, dropping) if rate else None
 

@@ -252,7 +252,14 @@ def test_a_second_signal_quits_within_a_long_step(
 ) -> None:
     data = blobs(rows=20_000)
     hidden = f"--hidden={','.join(['192'] * 10)}"  # a step takes a second or more
-    command = ("--activation=tanh", hidden, "--batch-size=20000", "--epochs=3", "--name=long")
+    command = (
+        "--activation=tanh",
+        hidden,
+        "--batch-size=20000",
+        "--epochs=3",
+        "--name=long",
+        "--threads=1",
+    )
     process = actcli.start("train", f"--dataset={data}", *command)
     until(Path("runs/long").exists)
     time.sleep(0.2)
@@ -272,7 +279,14 @@ def test_a_second_signal_quits_within_a_long_step(
 
 def test_a_second_signal_of_the_other_kind_quits_a_long_scoring(actcli: Any, blobs: Blobs) -> None:
     data = blobs(rows=100_000)
-    command = ("train", f"--dataset={data}", "--hidden=512,512", "--epochs=0", "--name=long")
+    command = (
+        "train",
+        f"--dataset={data}",
+        "--hidden=512,512",
+        "--epochs=0",
+        "--name=long",
+        "--threads=1",
+    )
     for name, first, second, code in (
         ("long", signal.SIGTERM, signal.SIGINT, 130),
         ("long-2", signal.SIGINT, signal.SIGTERM, 143),
@@ -299,7 +313,8 @@ def test_a_second_signal_of_the_other_kind_quits_a_long_scoring(actcli: Any, blo
 def test_killed_at_any_moment_it_goes_on_to_the_same(
     actcli: Any, blobs: Blobs, assert_same: Same, hidden: str, epochs: int, kills: int
 ) -> None:
-    command = ("train", *chosen(blobs(), epochs), f"--hidden={hidden}", "-q")
+    # Two threads on a busy machine would wait for each other.
+    command = ("train", *chosen(blobs(), epochs), f"--hidden={hidden}", "-q", "--threads=1")
     began = time.monotonic()
     assert actcli(*command, "--name=whole", program=OFTEN).returncode == 0
     life = time.monotonic() - began

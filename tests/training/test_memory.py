@@ -103,7 +103,6 @@ def test_the_largest_batch_counts() -> None:
         )
 
 
-@pytest.mark.xfail(reason="the learner does not ask yet", strict=True)
 @pytest.mark.parametrize("hidden", ["100000000", "9000000000000000000"])
 def test_the_command_refuses_a_network_that_cannot_fit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hidden: str
@@ -115,7 +114,6 @@ def test_the_command_refuses_a_network_that_cannot_fit(
     assert not Path("runs").exists()
 
 
-@pytest.mark.xfail(reason="the learner does not ask yet", strict=True)
 def test_the_command_knows_what_a_process_may_use(
     blobs: Blobs, little_memory: Callable[..., CompletedProcess[str]], tmp_path: Path
 ) -> None:
