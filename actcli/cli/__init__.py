@@ -20,6 +20,7 @@ from typing import Any
 import click
 
 from actcli import __version__
+from actcli.cli.messages import harmless
 from actcli.errors import ActcliError, UsageError
 from actcli.registry import unknown_name
 
@@ -120,7 +121,7 @@ def tell_of_streams(error: OSError) -> int:
 
 def complain(message: str, without_stderr: str | None = None) -> None:
     """Tell a user's mistake on stderr; if that does not take it, tell it, or this, on stdout."""
-    label = "Error:"
+    label, message = "Error:", harmless(message)
     if sys.stderr is not None and sys.stderr.isatty() and not os.environ.get("NO_COLOR"):
         label = click.style(label, fg="red", bold=True)
     try:

@@ -10,6 +10,7 @@ import click
 
 from actcli import __version__
 from actcli.cli.downloads import downloads
+from actcli.cli.messages import note
 from actcli.cli.options import settings
 from actcli.errors import ActcliError, DataError, UsageError
 from actcli.jsonlines import dumps
@@ -47,7 +48,7 @@ def settings_of_run(ctx: click.Context, folder: Path) -> list[Setting]:
         if setting.value == own[name]:
             continue
         if not setting.origin.startswith("--"):
-            click.echo(f"{setting.origin} has no effect: a run keeps its configuration", err=True)
+            note(f"{setting.origin} has no effect: a run keeps its configuration")
         elif name != EPOCHS:
             raise UsageError(
                 f"{setting.origin}: a run that goes on keeps its configuration",
@@ -125,7 +126,7 @@ def go_on(path: Path, config: Config, quiet: bool, as_json: bool) -> "Run | None
         stack.pop_all()
     if not quiet:
         tell_changes(path, checkpoint, config)
-        click.echo(f"{path} goes on {run.position.told(config.training.epochs)}", err=True)
+        note(f"{path} goes on {run.position.told(config.training.epochs)}")
     return run
 
 
@@ -149,13 +150,11 @@ def tell_changes(path: Path, checkpoint: "Checkpoint", config: Config) -> None:
     schedule, epochs = config.optimizer.schedule, config.training.epochs
     before = checkpoint.record["config"].get(EPOCHS)
     if schedule != "constant" and epochs != before:
-        click.echo(f"the {schedule} schedule now spans {epochs} epochs, not {before}", err=True)
+        note(f"the {schedule} schedule now spans {epochs} epochs, not {before}")
     told, now = read_environment(path / ENVIRONMENT), environment()
     for name in BITS:
         if told.get(name) != now[name]:
-            click.echo(
-                f"{name} is {now[name]}, was {told.get(name)}: the last bits may differ", err=True
-            )
+            note(f"{name} is {now[name]}, was {told.get(name)}: the last bits may differ")
 
 
 def _ended(path: Path) -> dict[str, Any]:

@@ -137,7 +137,10 @@ def _file(path: Path, overrides: Overrides, progress: Progress) -> Target:
     classes = tuple(said.get("classes", ()))
     learnt = said.get("dataset", "mnist")
     if overrides.dataset is None and learnt not in DATASETS:  # never a path that a stranger wrote
-        raise UsageError(f"{path} learnt {learnt!a}, which has no known place", "Say: --dataset")
+        raise UsageError(
+            f"{path} was trained on {learnt!a}, which is not the name of a known data set",
+            "Say where it is: --dataset",
+        )
     dataset = load(
         overrides.dataset or learnt,
         classes=classes,

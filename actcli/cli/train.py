@@ -8,6 +8,7 @@ import click
 
 from actcli.cli.begin import go_on, settings_of_run, start
 from actcli.cli.interrupts import STATUS, Interrupts
+from actcli.cli.messages import note
 from actcli.cli.names import RunType
 from actcli.cli.options import ConfigType, configuration_options, runs_dir_option, settings
 from actcli.cli.runs import find_run
@@ -110,7 +111,7 @@ def tell_unused(chosen: Config, asked: list[Setting]) -> None:
     reasons = unused(chosen)
     for setting in asked:
         if reason := reasons.get(str(setting.key)):
-            click.echo(f"{setting.origin}: {setting.key} has no effect: {reason}", err=True)
+            note(f"{setting.origin}: {setting.key} has no effect: {reason}")
 
 
 def show_settings(chosen: Config, asked: list[Setting], as_json: bool) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from actcli.cli.interrupts import WORD, Interrupts
+from actcli.cli.messages import note
 
 if TYPE_CHECKING:
     from actcli.training.loop import Event
@@ -38,10 +39,9 @@ def as_argument(folder: Path) -> str:
 def tell_interrupted(run: "Run", received: signal.Signals) -> None:
     """Say where the training stands and how it goes on."""
     epochs = run.learner.config.training.epochs
-    click.echo(
+    note(
         f"{WORD[received]} {run.position.told(epochs)}, all is saved. "
-        f"To go on: actcli train --resume {as_argument(run.folder)}",
-        err=True,
+        f"To go on: actcli train --resume {as_argument(run.folder)}"
     )
 
 
