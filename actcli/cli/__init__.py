@@ -22,6 +22,7 @@ import click
 from actcli import __version__
 from actcli.errors import ActcliError, UsageError
 from actcli.registry import unknown_name
+from actcli.render.text import printable
 
 # Why a stream does not take more: no space, a quota, `ulimit -f`, no reader, no terminal.
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EPIPE, errno.EIO}
@@ -119,7 +120,11 @@ def tell_of_streams(error: OSError) -> int:
 
 
 def complain(message: str, without_stderr: str | None = None) -> None:
-    """Tell a user's mistake on stderr; if that does not take it, tell it, or this, on stdout."""
+    """Tell a user's mistake on stderr; if that does not take it, tell it, or this, on stdout.
+
+    What it repeats of a file must not drive the terminal.
+    """
+    message = "\n".join(map(printable, message.split("\n")))
     label = "Error:"
     if sys.stderr is not None and sys.stderr.isatty() and not os.environ.get("NO_COLOR"):
         label = click.style(label, fg="red", bold=True)
