@@ -6,6 +6,7 @@ from options, or is assumed to be as usual.
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from actcli.cli.records import read_training
 from actcli.cli.runs import all_runs, find_run, is_run, newest
@@ -134,19 +135,9 @@ def _file(path: Path, overrides: Overrides, progress: Progress) -> Target:
     activation = overrides.activation or tuple(said.get("activations", ()))
     if hidden and not activation:
         raise UsageError(f"{path} does not say its activation", "Give it: --activation relu")
-    classes = tuple(said.get("classes", ()))
-    learnt = said.get("dataset", "mnist")
-    if overrides.dataset is None and learnt not in DATASETS:  # never a path that a stranger wrote
-        raise UsageError(
-            f"{path} was trained on {learnt!a}, which is not the name of a known data set",
-            "Say where it is: --dataset",
-        )
-    dataset = load(
-        overrides.dataset or learnt,
-        classes=classes,
-        normalize=overrides.normalize or said.get("normalization", {}).get("method", "unit"),
-        progress=progress,
-    )
+    if not overrides.activation and len(activation) not in {1, hidden}:
+        raise DataError(f"{path} names {len(activation)} activations for {hidden} hidden layers")
+    dataset = _load(path, said, overrides, progress)
     inputs, scores = weights.sizes[0], weights.sizes[-1]
     usual = "binary-cross-entropy" if scores == 1 else "cross-entropy"
     name = overrides.loss or said.get("loss", usual)
@@ -165,6 +156,24 @@ def _file(path: Path, overrides: Overrides, progress: Progress) -> Target:
     normalization = Normalization(**known) if known else dataset.normalization
     subject = Subject(network, loss, normalization, dataset.classes)
     return Target(path.name, name, subject, dataset, initial=None, training=None)
+
+
+def _load(path: Path, said: dict[str, Any], overrides: Overrides, progress: Progress) -> Dataset:
+    """The data set that an option names, or else the header: but no path that a stranger wrote."""
+    name = overrides.dataset or said.get("dataset", "mnist")
+    if not overrides.dataset and name not in DATASETS:
+        raise UsageError(
+            f"{path} was trained on {name!a}, which is not the name of a known data set",
+            "Say where it is: --dataset",
+        )
+    classes = tuple(said.get("classes", ()))
+    method = overrides.normalize or said.get("normalization", {}).get("method", "unit")
+    try:
+        return load(name, classes=classes, normalize=method, progress=progress)
+    except UsageError as error:
+        if overrides.dataset:
+            raise
+        raise DataError(f"{path}: {error.message}", error.hint) from None
 
 
 def _network(weights: Weights, activation: tuple[str, ...]) -> MLP:

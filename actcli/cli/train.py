@@ -73,7 +73,7 @@ def train(
 
     from actcli.training.build import resolve
 
-    chosen = resolve(chosen)
+    chosen = resolve(chosen, {str(setting.key): setting.origin for setting in asked})
     if dry_run:
         show_settings(chosen, asked, as_json)
         return
