@@ -8,7 +8,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from actcli.cli.options import KindType
-from actcli.cli.runs import all_runs
+from actcli.cli.run_folders import all_runs
 from actcli.errors import UsageError
 from actcli.registry import declared_names, unknown_name
 from actcli.training.config import KEYS

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from actcli.cli.records import read_training
-from actcli.cli.runs import all_runs, find_run, is_run, newest
+from actcli.cli.run_folders import all_runs, find_run, is_run, newest
 from actcli.datasets.batches import Normalization
 from actcli.datasets.dataset import Dataset, load
 from actcli.datasets.download import Progress

@@ -10,7 +10,7 @@ from actcli.cli.begin import go_on, settings_of_run, start
 from actcli.cli.interrupts import STATUS, Interrupts
 from actcli.cli.names import RunType
 from actcli.cli.options import ConfigType, configuration_options, runs_dir_option, settings
-from actcli.cli.runs import find_run
+from actcli.cli.run_folders import find_run
 from actcli.cli.watch import conclude, tell_interrupted, watch
 from actcli.errors import UsageError
 from actcli.training.config import Config
