@@ -25,7 +25,8 @@ from actcli.render.plot import Curve, Plot
 WIDEST = 132  # columns for cards: in a pipe, too, which has no edge
 NARROWEST_CARD, WIDEST_CARD = 36, 60
 BETWEEN = 4  # columns from card to card
-ROWS = 10  # of a plot
+ROWS = 11  # of a plot, or so
+LEGEND = 2  # lines that end with the legend
 ABOUT = "mean f: for z from a standard normal; zero-centred if that is 0"
 HEADINGS = ("range", "sup|f'|", "mean f", "zero-centred", "can die", "initializer")
 LEAST = ("initializer", "zero-centred")  # what is left out where it is narrow, the last one first
@@ -90,9 +91,14 @@ class StudiesView:
             if first:
                 yield Text("\n")
             for part in PARTS:
-                yield from _side_by_side(
-                    [part(study, card, options.ascii_only) for study in row], card
-                )
+                blocks = [part(study, card, options.ascii_only) for study in row]
+                yield from _side_by_side(_level(blocks) if part is _plot else blocks, card)
+
+
+def _level(blocks: Sequence[list[Text]]) -> list[list[Text]]:
+    """Plots whose legends stand on one line, and their axes on one, too."""
+    most = max(map(len, blocks))
+    return [[*block[:LEGEND], *[Text()] * (most - len(block)), *block[LEGEND:]] for block in blocks]
 
 
 def _side_by_side(blocks: Sequence[Sequence[Text]], width: int) -> Iterator[Text]:

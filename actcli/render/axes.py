@@ -7,7 +7,7 @@ from itertools import count, islice
 
 from actcli.render.numbers import shortest
 
-TICKS = 3  # of a vertical axis at least, if it has room for them
+TICKS = 5  # of a vertical axis, or so
 ROWS_OF_TICK = 1.5  # at least
 BETWEEN_LABELS = 3  # columns
 
@@ -24,6 +24,11 @@ class Axis:
     def position(self, value: float, steps: int) -> int:
         """Of so many steps between both ends, the nearest to a value."""
         return round((value - self.low) / (self.high - self.low) * (steps - 1))
+
+    def rows(self, about: int) -> int:
+        """The number of rows, as near as can be, with which ticks are equally far apart."""
+        steps = len(self.ticks) - 1
+        return max(1, round((about - 1) / steps)) * steps + 1
 
     def label(self, tick: float) -> str:
         """With the decimals that tell one tick from the next."""
@@ -43,8 +48,8 @@ def vertical_axis(low: float, high: float, rows: int) -> Axis:
         found.append(Axis(first * step, last * step, _ticks(first, last, step), step))
 
     def worth(each: Axis) -> tuple[bool, bool, float, int]:
-        count, reach = len(each.ticks), round((each.high - each.low) / (high - low), 6)
-        return count > most + 1, count < TICKS, reach, count
+        many, reach = len(each.ticks), round((each.high - each.low) / (high - low), 6)
+        return many > most + 1, many < 3, reach, abs(many - TICKS)
 
     return min(found, key=worth)
 

@@ -52,7 +52,7 @@ class Plot:
     Args:
         curves: at least one, with at least one finite point among them.
         width: of all, in columns; a plot has a least width, though.
-        height: of the area, in rows.
+        height: of the area, in rows, or some fewer or more, so that ticks are equally far apart.
         x_name: what stands at the end of the horizontal axis.
         whole: whether x counts something, so that ticks are whole numbers.
     """
@@ -72,7 +72,7 @@ class Plot:
         gutter = max(map(len, labels.values())) + 1
         columns = max(LEAST_COLUMNS, self.width - gutter - 1 - 1 - cell_len(self.x_name))
         horizontal = horizontal_axis(min(xs), max(xs), columns, self.whole)
-        area = Area(columns, self.height, horizontal, vertical, ascii_only)
+        area = Area(columns, vertical.rows(self.height), horizontal, vertical, ascii_only)
         for number, curve in enumerate(self.curves):
             area.draw(curve, number)
         return [
