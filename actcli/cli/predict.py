@@ -31,7 +31,6 @@ CHOICES = ("index", "first", "random", "worst", "image")
 Examples:
   actcli train --epochs 1 -q && actcli predict --index 4
   actcli train sigmoid --epochs 1 -q && actcli predict sigmoid --worst 5
-  actcli train --epochs 1 -q && actcli predict --label 4 --random --seed 7 --json
 """,
 )
 @click.argument("target", metavar="[RUN]", required=False, type=TargetType())
