@@ -60,14 +60,13 @@ def _head(found: Predictions) -> str:
         return f"{where}: an image from elsewhere"
     if found.rows is None or found.mistakes is None:
         return f"{where}, {found.split}"
-    told = f"{grouped(found.mistakes)} of {grouped(found.rows)} rows are wrong"
     if not found.mistakes:
         return f"{where}, {found.split}: none of {grouped(found.rows)} rows is wrong"
     shown = len(found.predictions)
-    those = "the one" if shown == 1 else f"the {shown}"
     return (
-        f"{where}, {found.split}: {told} ({percent(found.mistakes / found.rows, 2)}); here are "
-        f"{those} it was surest of"
+        f"{where}, {found.split}: {grouped(found.mistakes)} of {grouped(found.rows)} rows are "
+        f"wrong ({percent(found.mistakes / found.rows, 2)}); here "
+        f"{'is the one' if shown == 1 else f'are the {shown}'} it was surest of"
     )
 
 
