@@ -168,10 +168,8 @@ def ask_rows(
     if true_class is not None:
         raise UsageError("--index and --label exclude each other", "The row has a class of its own")
     if index >= len(rows):
-        raise UsageError(
-            f"--index: {target.dataset.name} has {len(rows):,} {name} rows",
-            f"Allowed: 0 to {len(rows) - 1}",
-        )
+        told = f"--index: {target.dataset.name} has {len(rows):,} {name} rows"
+        raise UsageError(told, f"Allowed: 0 to {len(rows) - 1}")
     return _of_rows(target, name, [index])
 
 

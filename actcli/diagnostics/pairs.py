@@ -111,35 +111,32 @@ def compare(
     _require_probabilities(t, "--target", renormalize)
     if scores:
         _require_finite(given, option)
-        log_p = log_softmax(given[np.newaxis])[0].astype(np.float64)
-        p = np.exp(log_p)
     else:
         _require_probabilities(given, option, renormalize)
-        p = given
-    target_sum, predicted_sum = float(t.sum()), 1.0 if scores else float(p.sum())
+    target_sum, predicted_sum = float(t.sum()), 1.0 if scores else float(given.sum())
     if renormalize:
-        t = t / target_sum
-        p = p if scores else p / predicted_sum
-    if not scores:
-        log_p = _log(p)
+        t, given = t / target_sum, given / predicted_sum
     return Pair(
         labels=None if labels is None else tuple(labels),
         logits=given if scores else None,
         target_sum=target_sum,
         predicted_sum=predicted_sum,
         renormalized=renormalize,
-        **_measure(t, p, log_p, given if scores else None),
+        **_measure(t, given, scores),
     )
 
 
-def _measure(t: Vector, p: Vector, log_p: Vector, logits: Vector | None) -> dict[str, Any]:
+def _measure(t: Vector, given: Vector, scores: bool) -> dict[str, Any]:
+    """What follows from a target, and probabilities or scores."""
+    log_p = log_softmax(given[np.newaxis])[0].astype(np.float64) if scores else _log(given)
+    p = np.exp(log_p) if scores else given
     log_t = _log(t)
     costs, entropies = _product(t, -log_p), _product(t, -log_t)
     errors = (p - t) ** 2
-    if logits is None:
+    if scores:  # log(1 + e^z) - t z, exact where σ(z) is 0 or 1
+        binary = Softplus()(given).astype(np.float64) - t * given
+    else:
         binary = costs + _product(1 - t, -_log(1 - p))
-    else:  # log(1 + e^z) - t z, exact where σ(z) is 0 or 1
-        binary = Softplus()(logits).astype(np.float64) - t * logits
     possible = np.flatnonzero(t)
     return {
         "target": t,
