@@ -24,9 +24,15 @@ BIN = Path(sys.executable).parent
 SESSIONS = {
     "train": "actcli train",
     "diagnose": "actcli diagnose",
+    "predict": "actcli predict --worst 2",
+    "compare": "actcli compare relu sigmoid",
     "softmax": "actcli softmax 2.0 1.0 -0.5 --labels cat,dog,bird --target dog",
 }
-BEFORE = {"diagnose": "actcli train dying-relu --quiet > train.txt"}
+BEFORE = {
+    "diagnose": "actcli train dying-relu --quiet > train.txt",
+    "predict": "actcli train --quiet > train.txt",
+    "compare": "for name in relu sigmoid; do actcli train $name --quiet > train.txt; done",
+}
 
 
 def main() -> None:

@@ -1,69 +1,128 @@
-"""Which run a user means: by its name, by its folder, or the newest. None of it needs NumPy."""
+"""`actcli runs`: the runs that there are, and removing some of them."""
 
+import sys
+import time
+from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-from actcli.errors import UsageError
+import click
+
+from actcli.cli.names import TargetType
+from actcli.cli.options import runs_dir_option
+from actcli.cli.run_folders import all_runs
+from actcli.errors import ActcliError, UsageError
 from actcli.registry import nearest
-from actcli.training.folder import CHECKPOINT, CONFIG, MODEL
+from actcli.training.removal import check_removable, remove_run
+from actcli.training.summary import Summary, run_folders, summarize
 
 
-def is_run(target: str, runs: Path) -> bool:
-    """Whether it names a run or is the folder of one."""
-    return is_name(target, runs) or is_kept(Path(target))
+@click.group(
+    invoke_without_command=True,
+    epilog="""\b
+Examples:
+  actcli train --epochs 1 -q && actcli runs
+  actcli train --epochs 1 --name try -q && actcli runs rm try --yes
+""",
+)
+@runs_dir_option
+@click.option("--json", "as_json", is_flag=True, help="Write the result as one JSON object.")
+@click.pass_context
+def runs(ctx: click.Context, runs_dir: Path, as_json: bool) -> None:
+    """List the runs, the newest first.
+
+    Accuracy and loss are those of the kept network on the test rows. A run without them is still
+    trained, was interrupted (actcli train --resume goes on with it), or has diverged.
+    """
+    if ctx.invoked_subcommand is not None:
+        return
+    found = [summarize(folder) for folder in run_folders(runs_dir)]
+    found.sort(key=lambda run: (-run.changed, run.name))
+    (write_json if as_json else write_table)(found, runs_dir)
 
 
-def is_name(target: str, runs: Path) -> bool:
-    """Whether it names a run; a path such as ./relu does not, even if there is a run `relu`."""
-    return target not in {"", ".."} and Path(target).name == target and is_kept(runs / target)
+@runs.command(
+    epilog="""\b
+Examples:
+  actcli train --epochs 1 --name try -q && actcli runs rm try --yes
+  actcli train --epochs 1 --name a+b -q && actcli runs rm runs/a+b --yes
+"""
+)
+@click.argument("names", metavar="NAME...", nargs=-1, required=True, type=TargetType())
+@runs_dir_option
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@click.pass_context
+def rm(ctx: click.Context, names: tuple[str, ...], runs_dir: Path, yes: bool) -> None:
+    """Remove runs, by their names or folders.
+
+    Only the files of a run are removed. A folder that holds others, that is a link, or that a
+    training writes to is left alone.
+    """
+    outer = ctx.parent.params if ctx.parent else {}
+    if "runs_dir" in outer and _is_default(ctx) and ctx.parent and not _is_default(ctx.parent):
+        runs_dir = outer["runs_dir"]
+    folders = list(dict.fromkeys(find_folder(name, runs_dir) for name in names))
+    for folder in folders:
+        check_removable(folder)
+    if not (yes or confirmed(folders)):
+        raise ActcliError("nothing is removed")
+    for folder in folders:
+        remove_run(folder)
+        click.echo(f"removed {folder}")
 
 
-def is_kept(folder: Path) -> bool:
-    """Whether a folder is that of a run; one that lost its network can still be resumed."""
-    return any((folder / name).is_file() for name in (MODEL, CHECKPOINT))
+def _is_default(ctx: click.Context) -> bool:
+    return ctx.get_parameter_source("runs_dir") == click.core.ParameterSource.DEFAULT
 
 
-def all_runs(runs: Path) -> list[Path]:
-    """The folders of all runs, by name. What starts with a dot is still being made."""
-    return sorted(
-        path for path in runs.glob("*") if not path.name.startswith(".") and is_kept(path)
-    )
-
-
-def newest(runs: Path) -> Path:
-    """The folder of the run that was started last.
+def find_folder(name: str, runs_dir: Path) -> Path:
+    """The folder that a name or a path means, damaged or not.
 
     Raises:
-        UsageError: there is none.
+        UsageError: there is none; the message has the nearest name.
     """
-    found = [folder for folder in all_runs(runs) if (folder / CONFIG).is_file()]
-    if not found:
-        raise UsageError(f"there is no run in {runs}", "Make one: actcli train")
-    return max(found, key=lambda folder: ((folder / CONFIG).stat().st_mtime_ns, folder.name))
-
-
-def find_run(target: str, runs: Path, or_file: bool = False) -> Path:
-    """The folder of a run, by its name or path.
-
-    Args:
-        target: as typed.
-        runs: the folder of the runs.
-        or_file: whether a file will do, too.
-
-    Raises:
-        UsageError: there is no such thing; the message has the nearest name.
-    """
-    if is_name(target, runs):
-        return runs / target
-    path = Path(target)
-    is_folder = target != "" and path.is_dir()  # an empty path is the current folder
-    if is_folder and not is_kept(path):
-        raise UsageError(f"{target} is no run: it has no {MODEL}")
-    if is_folder or (or_file and path.is_file()):
-        return path
-    known = [folder.name for folder in all_runs(runs)]
-    guess = nearest(target, known)
+    for folder in (runs_dir / name, Path(name)):
+        if name not in {"", ".", ".."} and (folder.is_symlink() or folder.exists()):
+            return folder
+    known = [folder.name for folder in all_runs(runs_dir)]
+    guess = nearest(name, known)
     hint = f"Did you mean {guess!r}? " if guess else ""
     raise UsageError(
-        f"there is no run{' or file' if or_file else ''} {target!a}",
-        f"{hint}Runs in {runs}: {', '.join(known[:10]) or 'none'}",
+        f"there is no run {name!a}", f"{hint}Runs in {runs_dir}: {', '.join(known[:10]) or 'none'}"
     )
+
+
+def confirmed(folders: list[Path]) -> bool:
+    """Ask on stderr.
+
+    Raises:
+        UsageError: there is nobody to ask.
+    """
+    what = "this run" if len(folders) == 1 else f"these {len(folders)} runs"
+    try:
+        return click.confirm(f"Remove {what}: {', '.join(map(str, folders))}?", err=True)
+    except click.Abort:
+        if sys.stdin is not None and sys.stdin.isatty():
+            raise
+        raise UsageError("there is nobody to ask", "To remove without a question: --yes") from None
+
+
+def write_json(found: list[Summary], _runs_dir: Path) -> None:
+    """For programs."""
+    from actcli.jsonlines import dumps
+
+    def fields(run: Summary) -> dict[str, Any]:
+        changed = datetime.fromtimestamp(run.changed, UTC).isoformat(timespec="seconds")
+        return asdict(run) | {"path": str(run.path), "changed": changed}
+
+    click.echo(dumps({"runs": [fields(run) for run in found]}))
+
+
+def write_table(found: list[Summary], runs_dir: Path) -> None:
+    """For people."""
+    from actcli.cli.console import stdout_console
+    from actcli.render.runs import RunsView, nothing
+
+    view = RunsView(found, time.time()) if found else nothing(str(runs_dir))
+    stdout_console().print(view)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from actcli.cli.records import read_training
-from actcli.cli.runs import all_runs, find_run, is_run, newest
+from actcli.cli.run_folders import all_runs, find_run, is_run, newest
 from actcli.datasets.batches import Normalization
 from actcli.datasets.catalogue import DATASETS
 from actcli.datasets.dataset import Dataset, load

@@ -11,7 +11,7 @@ from actcli.cli.interrupts import STATUS, Interrupts
 from actcli.cli.messages import note
 from actcli.cli.names import RunType
 from actcli.cli.options import ConfigType, configuration_options, runs_dir_option, settings
-from actcli.cli.runs import find_run
+from actcli.cli.run_folders import find_run
 from actcli.cli.watch import conclude, tell_interrupted, watch
 from actcli.errors import UsageError
 from actcli.training.config import Config

@@ -1,0 +1,138 @@
+"""`actcli compare`: runs side by side, in what they differ and how fast they learnt."""
+
+from dataclasses import asdict
+from pathlib import Path
+from string import ascii_lowercase
+from typing import TYPE_CHECKING
+
+import click
+
+from actcli.cli.downloads import downloads
+from actcli.cli.names import TargetType
+from actcli.cli.options import KindType, runs_dir_option
+from actcli.cli.run_folders import find_run
+from actcli.errors import ActcliError, DataError, UsageError
+from actcli.training.kinds import Number
+from actcli.training.threads import set_threads
+
+if TYPE_CHECKING:
+    from actcli.diagnostics.comparison import Comparison, Contender
+
+MOST = len(ascii_lowercase)  # runs: each has a letter
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  actcli train relu -q && actcli train sigmoid -q && actcli compare relu sigmoid
+  actcli train -q && actcli train --activation tanh -q && actcli compare relu tanh --json
+""",
+)
+@click.argument("targets", metavar="RUN RUN...", nargs=-1, required=True, type=TargetType())
+@runs_dir_option
+@click.option(
+    "--goal",
+    type=KindType(Number(0, 1)),
+    metavar="SHARE",
+    default=0.95,
+    help="The accuracy to which epochs are counted.  [0.95]",
+)
+@click.option("--no-verdict", is_flag=True, help="Do not examine the networks, a second each.")
+@click.option("--json", "as_json", is_flag=True, help="Write the result as one JSON object.")
+@click.option("-q", "--quiet", is_flag=True, help="Tell nothing of downloads.")
+def compare(
+    targets: tuple[str, ...],
+    runs_dir: Path,
+    goal: float,
+    no_verdict: bool,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Compare runs: what differs, how fast each learnt, where it ended.
+
+    RUN is a run, by its name or folder. The verdicts are those of actcli diagnose.
+    """
+    set_threads("auto")
+    named = [find_run(target, runs_dir) for target in targets]
+    folders = list({folder.resolve(): folder for folder in named}.values())
+    if not 2 <= len(folders) <= MOST:
+        raise UsageError(f"{len(folders)} runs cannot be compared", f"Allowed: 2 to {MOST}")
+    from actcli.diagnostics.comparison import put_together
+
+    found = put_together([contender(folder, not no_verdict, quiet) for folder in folders], goal)
+    (write_json if as_json else write_tables)(found)
+
+
+def contender(folder: Path, judged: bool, quiet: bool) -> "Contender":
+    """What a run's folder tells, and what a diagnosis says of its network.
+
+    Raises:
+        DataError: the folder is damaged.
+    """
+    from actcli.cli.records import read_training
+    from actcli.diagnostics.comparison import Contender
+    from actcli.training.config import toml_value, values
+    from actcli.training.summary import summarize
+
+    run = summarize(folder)
+    if run.config is None:
+        raise DataError(f"{folder} is damaged: {run.fault}")
+    return Contender(
+        name=run.name,
+        state=run.state,
+        settings={str(key): toml_value(value) for key, value in values(run.config)},
+        history=read_training(run.config, folder).history,
+        test_loss=run.test_loss,
+        test_accuracy=run.test_accuracy,
+        silent=run.silent,
+        verdict=verdict_of(folder, quiet) if judged else None,
+    )
+
+
+def verdict_of(folder: Path, quiet: bool) -> str | None:
+    """What a diagnosis says; told on stderr where there is none, as when the data are gone."""
+    from actcli.cli.diagnose import examine
+    from actcli.cli.targets import Overrides, find_target
+    from actcli.diagnostics.verdict import judge, verdict
+
+    try:
+        with downloads(quiet) as progress:
+            target = find_target(
+                str(folder.absolute()), folder.parent, Overrides(), False, progress
+            )
+        return verdict(judge(examine(target, "train", None)))
+    except ActcliError as error:
+        click.echo(f"{folder} has no verdict: {error}", err=True)
+        return None
+
+
+def write_json(found: "Comparison") -> None:
+    """For programs: what is the same in all runs, too."""
+    from actcli.jsonlines import dumps
+
+    runs = [
+        {
+            **{name: value for name, value in asdict(run).items() if name != "history"},
+            "curve": curve,
+            "reached": reached,
+        }
+        for run, curve, reached in zip(found.runs, found.curves, found.reached, strict=True)
+    ]
+    click.echo(
+        dumps(
+            {
+                "rows": found.rows,
+                "goal": found.goal,
+                "differences": dict(found.differences),
+                "runs": runs,
+            }
+        )
+    )
+
+
+def write_tables(found: "Comparison") -> None:
+    """For people."""
+    from actcli.cli.console import stdout_console
+    from actcli.render.comparison import ComparisonView
+
+    stdout_console().print(ComparisonView(found))

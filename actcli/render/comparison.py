@@ -1,0 +1,146 @@
+"""Runs side by side: what differs, the learning curves in one plot, and where they ended."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from string import ascii_lowercase
+
+from rich.cells import cell_len, set_cell_size
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.text import Text
+
+from actcli.diagnostics.comparison import Comparison
+from actcli.diagnostics.verdict import HEALTHY
+from actcli.render.columns import (
+    Column,
+    fit,
+    lines,
+    needed,
+    numbers,
+    optional,
+    paragraph,
+    plain,
+    titled,
+)
+from actcli.render.numbers import percent, shortest, significant
+from actcli.render.plot import Curve, Plot
+
+WIDEST, ROWS = 100, 12  # of the plot
+NAME = 28  # columns of the name of a run
+ROWS_NAMED = {"validation": "validation rows", "train": "training rows, while it learnt"}
+MOST_MARKS = 30  # epochs that are marked each: of more, letters would hide the curves
+
+
+@dataclass(frozen=True)
+class ComparisonView:
+    """The result of `actcli compare`."""
+
+    found: Comparison
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        found, width, ascii_only = self.found, options.max_width, options.ascii_only
+        names = [_name(run.name, ascii_only) for run in found.runs]
+        yield from _differences(found, names, width, ascii_only)
+        yield Text()
+        if any(found.curves):
+            about = f"accuracy in %, {ROWS_NAMED[found.rows]}, after each epoch"
+            yield titled("Learning curves", about, width, ascii_only)
+            yield from _plot(found, names, min(width, WIDEST), ascii_only)
+            yield Text()
+        yield Text("Results", style="bold")
+        styles = ["" if run.verdict in {None, HEALTHY} else "bold" for run in found.runs]
+        yield from lines(fit(_results(found, names, ascii_only), width), styles)
+        yield Text()
+        yield paragraph(_told(found), width, ascii_only, style="bold")
+
+
+def _differences(
+    found: Comparison, names: list[str], width: int, ascii_only: bool
+) -> Iterator[Text]:
+    """A column for each run if there is room for that, else a line for each value."""
+    yield Text("What differs", style="bold")
+    if not found.differences:
+        yield Text("Nothing: the configurations are the same.")
+        return
+    cells = {
+        key: [plain(value, ascii_only) for value in values]
+        for key, values in found.differences.items()
+    }
+    columns = [
+        Column("", list(cells), left=True),
+        *(
+            Column(f"{sign} {name}", [values[index] for values in cells.values()], left=True)
+            for index, (sign, name) in enumerate(zip(ascii_lowercase, names, strict=False))
+        ),
+    ]
+    if needed(columns) <= width:
+        yield from lines(columns)
+        return
+    for key, values in cells.items():
+        yield Text(key)
+        for sign, value in zip(ascii_lowercase, values, strict=False):
+            yield paragraph(value, width, ascii_only, f"  {sign}  ")
+
+
+def _plot(found: Comparison, names: list[str], width: int, ascii_only: bool) -> list[Text]:
+    curves = []
+    for sign, name, curve in zip(ascii_lowercase, names, found.curves, strict=False):
+        points = [(float(epoch), 100 * share) for epoch, share in enumerate(curve, 1)]
+        marks = points if len(points) <= MOST_MARKS else [points[0], points[-1]]
+        curves.append(Curve(name, points, marks, sign))
+    return Plot(curves, width, ROWS, "epoch", whole=True).lines(ascii_only)
+
+
+def _results(found: Comparison, names: list[str], ascii_only: bool) -> list[Column]:
+    def shares(values: Iterator[float | None], decimals: int) -> list[str]:
+        return [optional(value, lambda v: percent(v, decimals), ascii_only) for value in values]
+
+    def loss(value: float) -> str:
+        return significant(value, 4)
+
+    runs = found.runs
+    reached = [
+        (f">{len(curve)}" if curve else plain("–", ascii_only)) if epoch is None else str(epoch)
+        for epoch, curve in zip(found.reached, found.curves, strict=True)
+    ]
+    return [
+        Column("", list(ascii_lowercase[: len(runs)]), left=True),
+        Column("run", names, left=True),
+        Column("epochs", [str(len(run.history)) for run in runs], rank=3),
+        Column(f"to {_goal(found)}", reached),
+        Column("accuracy", shares((run.test_accuracy for run in runs), 2)),
+        numbers("test loss", [optional(run.test_loss, loss, ascii_only) for run in runs], rank=2),
+        Column("silent", shares((run.silent for run in runs), 1), rank=1),
+        Column(
+            "verdict", [_verdict(run.verdict, run.state, ascii_only) for run in runs], left=True
+        ),
+    ]
+
+
+def _verdict(verdict: str | None, state: str, ascii_only: bool) -> str:
+    """What is told of a network, and of a run that has not ended."""
+    if state == "finished" or (state == "diverged" and verdict):
+        return optional(verdict, str, ascii_only)
+    return f"{state}, {verdict}" if verdict else state
+
+
+def _told(found: Comparison) -> str:
+    """Who reached the goal, the fastest first."""
+    entries = []
+    order = sorted(range(len(found.runs)), key=lambda i: found.reached[i] or float("inf"))
+    for index in order:
+        epoch, trained = found.reached[index], len(found.curves[index])
+        epochs = f"{epoch or trained} epoch{'s' * ((epoch or trained) != 1)}"
+        name = found.runs[index].name
+        within = f"not within {epochs}" if trained else "not, without an epoch"
+        entries.append(f"{name} in {epochs}" if epoch else f"{name} {within}")
+    rows = ROWS_NAMED[found.rows].partition(",")[0]
+    return f"To {_goal(found)} of the {rows}: {', '.join(entries)}."
+
+
+def _goal(found: Comparison) -> str:
+    return f"{shortest(100 * found.goal)} %"
+
+
+def _name(name: str, ascii_only: bool) -> str:
+    name = plain(name, ascii_only)
+    return name if cell_len(name) <= NAME else f"{set_cell_size(name, NAME - 1)}~"

@@ -1,0 +1,85 @@
+"""The runs as a table, the newest first."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.text import Text
+
+from actcli.render.columns import Column, fit, lines, numbers, optional, paragraph, plain, titled
+from actcli.render.numbers import percent, significant
+from actcli.training.summary import Summary
+
+ABOUT = "silent: share of units that no row of a probe activates, dead or not"
+UNITS = ((60, "s", 1), (3600, "min", 60), (86_400, "h", 3600), (float("inf"), "days", 86_400))
+
+
+@dataclass(frozen=True)
+class RunsView:
+    """The result of `actcli runs`.
+
+    Args:
+        runs: in the order that they are shown in.
+        now: in seconds of the epoch.
+    """
+
+    runs: Sequence[Summary]
+    now: float
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        ascii_only, width = options.ascii_only, options.max_width
+        yield titled("Runs", ABOUT, width, ascii_only)
+        whole = [run for run in self.runs if run.config]
+        if whole:
+            styles = ["" if run.state == "finished" else "bold" for run in whole]
+            yield from lines(fit(_columns(whole, self.now, ascii_only), width), styles)
+        for run in self.runs:
+            if not run.config:
+                text = f"{run.name} is damaged: {run.fault}"
+                yield paragraph(text, width, ascii_only, style="bold")
+
+
+def _columns(runs: Sequence[Summary], now: float, ascii_only: bool) -> list[Column]:
+    def shares(values: Iterator[float | None], decimals: int) -> list[str]:
+        return [optional(value, lambda v: percent(v, decimals), ascii_only) for value in values]
+
+    losses = [
+        optional(run.test_loss, lambda loss: significant(loss, 4), ascii_only) for run in runs
+    ]
+    configs = [run.config for run in runs if run.config]
+    return [
+        Column("run", [plain(run.name, ascii_only) for run in runs], left=True),
+        Column(
+            "activation", [_several(each.model.activation) for each in configs], rank=3, left=True
+        ),
+        Column("loss", [each.loss.name for each in configs], rank=6, left=True),
+        Column("data", [plain(each.data.name, ascii_only) for each in configs], rank=7, left=True),
+        Column("epochs", [_epochs(run) for run in runs], rank=2),
+        numbers("test loss", losses, rank=5),
+        Column("accuracy", shares((run.test_accuracy for run in runs), 2)),
+        Column("silent", shares((run.silent for run in runs), 1), rank=4),
+        Column("age", [age(now - run.changed) for run in runs], rank=1),
+        Column("", ["" if run.state == "finished" else run.state for run in runs], left=True),
+    ]
+
+
+def _several(names: tuple[str, ...]) -> str:
+    return names[0] if len(set(names)) == 1 else ",".join(names)
+
+
+def _epochs(run: Summary) -> str:
+    """How many of how many; one number if that is all of them."""
+    asked = run.config.training.epochs if run.config else None
+    return str(run.epochs) if run.epochs == asked else f"{run.epochs}/{asked}"
+
+
+def age(seconds: float) -> str:
+    """In the unit that fits: 5 s, 12 min, 3 h, 2 days."""
+    _, unit, size = next(each for each in UNITS if seconds < each[0])
+    count = max(0, int(seconds // size))
+    return f"{count} {'day' if (count, unit) == (1, 'days') else unit}"
+
+
+def nothing(where: str) -> Text:
+    """What to do where there is no run."""
+    return Text(f"There is no run in {where}. Make one: actcli train")
