@@ -28,6 +28,10 @@ class State:
     slots: dict[str, Array]  # each of the length of the parameters
     work: Array
 
+    def part(self, span: slice) -> "State":
+        """Views of what belongs to a stretch of the parameters, to update it by itself."""
+        return State(self.step, {k: slot[span] for k, slot in self.slots.items()}, self.work[span])
+
 
 @dataclass(frozen=True)
 class Optimizer(ABC):
@@ -209,13 +213,18 @@ class AdamW(Adam):
         p *= 1 - learning_rate * self.weight_decay
 
 
-def clip_by_norm(gradient: Array, limit: float) -> None:
+def clip_by_norm(gradient: Array, limit: float, squares: float | None = None) -> None:
     """Scale the gradient in place so that its Euclidean norm is at most `limit`.
+
+    Args:
+        gradient: all of it, or a part.
+        limit: of the norm.
+        squares: the sum of the squares of all of it, where `gradient` is a part.
 
     Pascanu, Mikolov, Bengio, On the Difficulty of Training Recurrent Neural Networks (ICML 2013),
     algorithm 1; the 1e-6 is that of PyTorch's `clip_grad_norm_`.
     """
-    norm = math.sqrt(np.vdot(gradient, gradient))
+    norm = math.sqrt(np.vdot(gradient, gradient) if squares is None else squares)
     if norm > limit:
         gradient *= limit / (norm + 1e-6)
 
