@@ -20,7 +20,7 @@ from actcli.nn.optimizers import State, clip_by_norm
 from actcli.nn.schedules import SCHEDULES
 from actcli.nn.shares import Share, cut
 from actcli.training.learner import Learner, Targets
-from actcli.training.team import Phase, Team
+from actcli.training.team import Team
 
 # Rows times parameters that make a thread worth the 0.1 ms that it takes to wake and meet it.
 WORTH = 4_000_000
@@ -74,9 +74,6 @@ class Step:
         self.team = Team(max(1, min(int(config.training.threads), worth)))
         self.parts = [self._part(share) for share in cut(network.shapes, self.team.size)]
         self.made: dict[int, Batch] = {}  # by the number of rows: that of most, and of the last
-        self.phases: tuple[Phase, ...] = (self._go_forth_and_back, self._collect_and_update)
-        if config.optimizer.clip_norm:
-            self.phases = (self._go_forth_and_back, self._collect, self._update)
 
     def _part(self, share: Share) -> Part:
         network, state = self.learner.network, self.learner.state
@@ -112,7 +109,10 @@ class Step:
         self.batch.trace.draw_masks()
         # What overflows makes the loss infinite or NaN, and that is looked for.
         with np.errstate(over="ignore", invalid="ignore"):
-            self.team.run(*self.phases)
+            if self.learner.config.optimizer.clip_norm:
+                self.team.run(self._go_forth_and_back, self._collect, self._update)
+            else:
+                self.team.run(self._go_forth_and_back, self._collect_and_update)
         if math.isfinite(loss := self._loss()):
             self.learner.state.step += 1
         return loss, sum(part.right for part in self.parts)

@@ -26,18 +26,20 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def threads(count: int | str) -> int:
-    """How many a training may use; for "auto" two, or one if a variable tells the BLAS how many."""
-    if count == "auto":
-        return 1 if GIVEN else min(USUAL, cores())
-    return int(count)
-
-
-def set_threads(count: int | str) -> None:
-    """Have the BLAS use one thread, if NumPy is not imported yet.
+def threads(count: int | str = "auto") -> int:
+    """How many a training may use.
 
     Args:
-        count: those of the training. With "auto", what a variable says of the BLAS holds.
+        count: for "auto" two, or fewer where there are fewer cores, or where the environment grants
+            fewer to a BLAS: so do those who share a machine between processes.
     """
-    if "numpy" not in sys.modules and not (count == "auto" and GIVEN):
+    if count != "auto":
+        return int(count)
+    granted = [int(text) for text in GIVEN.values() if text.isdecimal() and int(text)]
+    return min(USUAL, cores(), *granted)
+
+
+def pin_blas() -> None:
+    """Have the BLAS use one thread, if NumPy is not imported yet."""
+    if "numpy" not in sys.modules:
         os.environ.update(dict.fromkeys(VARIABLES, "1"))
