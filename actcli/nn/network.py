@@ -216,7 +216,9 @@ class MLP:
         """From the δ of every layer, the gradient, or that share of it."""
         received = [inputs, *(at.sent for at in trace.passes)]
         for index, at in enumerate(trace.passes):
-            units = slice(None) if share is None else share.units[index]
-            np.matmul(at.delta[:, units].T, received[index], out=gradient[index].weights[units])
+            delta, weights = at.delta, gradient[index].weights
+            if share is not None:
+                delta, weights = delta[:, share.units[index]], weights[share.units[index]]
+            np.matmul(delta.T, received[index], out=weights)
             if share is None or share.biases:
                 np.matmul(trace.ones, at.delta, out=gradient[index].biases)

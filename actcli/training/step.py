@@ -115,10 +115,10 @@ class Step:
                 self.team.run(self._go_forth_and_back, self._collect_and_update)
         if math.isfinite(loss := self._loss()):
             self.learner.state.step += 1
-        return loss, sum(part.right for part in self.parts)
+        return loss, sum([part.right for part in self.parts])
 
     def _loss(self) -> float:
-        return sum(part.loss for part in self.parts)
+        return sum([part.loss for part in self.parts])
 
     def _make(self, rows: int) -> Batch:
         trace, count = self.trace.first(rows), self.team.size
@@ -144,7 +144,8 @@ class Step:
     def _collect(self, thread: int) -> None:
         """The gradient of the thread's share of the parameters."""
         batch, part = self.batch, self.parts[thread]
-        self.learner.network.collect(batch.inputs, batch.trace, self.gradients, part.share)
+        share = part.share if self.team.size > 1 else None
+        self.learner.network.collect(batch.inputs, batch.trace, self.gradients, share)
         if self.learner.config.optimizer.clip_norm:
             part.squares = float(np.vdot(part.gradient, part.gradient))
 
