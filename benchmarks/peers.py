@@ -75,15 +75,18 @@ class Actcli:
     """The loop of `actcli train`, without its files."""
 
     def __init__(self, work, threads):
-        from actcli.training.threads import set_threads
+        from actcli.training.threads import pin_blas
 
-        set_threads(threads)
+        pin_blas()
         from actcli.training.build import load_dataset, resolve
         from actcli.training.learner import Learner
         from actcli.training.loop import fit
         from actcli.training.settings import assemble, parse_assignment
 
-        settings = map(parse_assignment, [*assignments(work), "training.epochs=1000000"])
+        settings = map(
+            parse_assignment,
+            [*assignments(work), "training.epochs=1000000", f"training.threads={threads}"],
+        )
         config = resolve(assemble(list(settings)))
         self.learner = Learner(*load_dataset(config, lambda *_: None))
         self.events = fit(self.learner)

@@ -411,10 +411,6 @@ def test_the_configuration_of_a_run_gives_the_name_of_its_folder(blobs: Blobs) -
         ("--name a/b", "a run cannot be named 'a/b'. Letters, digits and . + - _"),
         ("--name ..", "a run cannot be named '..'. Letters, digits and . + - _"),
         ("--name=", "a run cannot be named ''. Letters, digits and . + - _"),
-        (
-            f"--threads {threads() + 1}",
-            f"the number of threads cannot become {threads() + 1}: NumPy",
-        ),
     ],
 )
 def test_a_mistake_is_told_and_nothing_is_left_behind(args: str, message: str) -> None:
@@ -685,7 +681,7 @@ def test_the_number_of_threads_is_set_and_recorded(blobs: Blobs, count: int) -> 
     )
     folder = Path(json.loads(done.stdout)["run"])
     told = json.loads((folder / "environment.json").read_text())
-    assert set(told["threads"].values()) == {str(count)}
+    assert set(told["threads"].values()) == {"1"}  # of the BLAS: those of a training are its own
     assert f"threads = {count}\n" in (folder / "config.toml").read_text()
 
 

@@ -13,7 +13,7 @@ from actcli.cli.options import KindType, runs_dir_option
 from actcli.cli.run_folders import find_run
 from actcli.errors import ActcliError, DataError, UsageError
 from actcli.training.kinds import Number
-from actcli.training.threads import set_threads
+from actcli.training.threads import pin_blas
 
 if TYPE_CHECKING:
     from actcli.diagnostics.comparison import Comparison, Contender
@@ -52,7 +52,7 @@ def compare(
 
     RUN is a run, by its name or folder. The verdicts are those of actcli diagnose.
     """
-    set_threads("auto")
+    pin_blas()
     named = [find_run(target, runs_dir) for target in targets]
     folders = list({folder.resolve(): folder for folder in named}.values())
     if not 2 <= len(folders) <= MOST:

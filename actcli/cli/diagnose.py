@@ -11,7 +11,7 @@ from actcli.cli.names import NamesType, TargetType, override, rule_names
 from actcli.cli.options import KindType, runs_dir_option
 from actcli.errors import UsageError
 from actcli.training.kinds import Integer
-from actcli.training.threads import set_threads
+from actcli.training.threads import pin_blas
 
 if TYPE_CHECKING:
     from actcli.cli.targets import Target
@@ -104,7 +104,7 @@ def diagnose(
     TARGET is a run, by its name or folder, or else a .safetensors or .npz file with the weights of
     a multilayer perceptron. Without it, the newest run is examined. Every row of the split counts.
     """
-    set_threads("auto")
+    pin_blas()
     if explain:
         explain_rule(explain, as_json)
         return

@@ -14,7 +14,7 @@ from actcli.cli.options import KindType, runs_dir_option
 from actcli.errors import UsageError
 from actcli.registry import unknown_name
 from actcli.training.kinds import Integer
-from actcli.training.threads import set_threads
+from actcli.training.threads import pin_blas
 
 if TYPE_CHECKING:
     from actcli.cli.targets import Target
@@ -86,7 +86,7 @@ def predict(
     RUN is a run, by its name or folder, or else a .safetensors or .npz file with the weights of a
     multilayer perceptron; without it, the newest run is asked. Look at its --worst mistakes first.
     """
-    set_threads("auto")
+    pin_blas()
     require_one_choice(chosen)
     from actcli.cli.targets import Overrides, find_target
 

@@ -16,7 +16,7 @@ from actcli.cli.watch import conclude, tell_interrupted, watch
 from actcli.errors import UsageError
 from actcli.training.config import Config
 from actcli.training.settings import Setting, assemble
-from actcli.training.threads import set_threads
+from actcli.training.threads import pin_blas
 
 
 @click.command(
@@ -69,7 +69,7 @@ def train(
     folder = None if resume is None else find_run(resume, runs_dir)
     asked = settings_of_run(ctx, folder) if folder else settings(ctx, config)
     chosen = assemble(asked)
-    set_threads(chosen.training.threads)
+    pin_blas()
 
     from actcli.training.build import resolve
 

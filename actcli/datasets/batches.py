@@ -76,7 +76,7 @@ class Batches:
         self.batch_size = batch_size
         shape = (min(batch_size, len(split)), split.pixels.shape[1])
         self._pixels = np.empty(shape, split.pixels.dtype)
-        self._inputs: Array = np.empty(shape, dtype)
+        self.inputs: Array = np.empty(shape, dtype)
 
     def __len__(self) -> int:
         return math.ceil(len(self.split) / self.batch_size)
@@ -84,18 +84,29 @@ class Batches:
     def __call__(
         self, rng: np.random.Generator | None = None, seen: int = 0
     ) -> Iterator[tuple[Array, Labels]]:
+        for rows, labels in self.order(rng, seen):
+            yield self.load(rows), labels
+
+    def order(
+        self, rng: np.random.Generator | None = None, seen: int = 0
+    ) -> Iterator[tuple[NDArray[np.intp], Labels]]:
+        """The same pass, but of each batch only which rows of the pixels it has: see `load`."""
         rows, labels = self.split.rows, self.split.labels
         if rng is not None:
             order = rng.permutation(len(rows))
             rows, labels = rows[order], labels[order]
         for start in range(seen * self.batch_size, len(rows), self.batch_size):
             batch = slice(start, start + self.batch_size)
-            count = len(rows[batch])
-            pixels, inputs = self._pixels[:count], self._inputs[:count]
-            # With its default mode, `take` gathers into a second buffer first.
-            np.take(self.split.pixels, rows[batch], axis=0, out=pixels, mode="clip")
-            self.normalization.apply(pixels, inputs)
-            yield inputs, labels[batch]
+            yield rows[batch], labels[batch]
+
+    def load(self, rows: NDArray[np.intp], start: int = 0) -> Array:
+        """Gather and convert rows of the pixels, to where `start` says in the buffer of a batch."""
+        here = slice(start, start + len(rows))
+        pixels, inputs = self._pixels[here], self.inputs[here]
+        # With its default mode, `take` gathers into a second buffer first.
+        np.take(self.split.pixels, rows, axis=0, out=pixels, mode="clip")
+        self.normalization.apply(pixels, inputs)
+        return inputs
 
 
 NORMALIZATIONS: Registry[Callable[[Split], Normalization]] = Registry("normalization")

@@ -79,12 +79,9 @@ class Sigmoid(Activation):
     source = "Rumelhart, Hinton, Williams, Nature 323 (1986), equation 2"
 
     def value(self, z: Array, out: Array, work: Array) -> None:
-        # e^-z overflows below -88 in float32, where σ is 0 to within 1e-38.
-        np.maximum(z, -87, out=out)
-        np.negative(out, out=out)
-        np.exp(out, out=out)
-        out += 1
-        np.reciprocal(out, out=out)
+        # Below -64 σ is 0 to within 1e-28, and what it is multiplied with on the way back does not
+        # become a denormal number, on which many processors are a hundred times slower.
+        _sigmoid(z, out, -64)
 
     def derivative(self, z: Array, y: Array, out: Array, work: Array) -> None:
         np.subtract(1, y, out=out)  # σ' = σ (1 - σ)
@@ -118,7 +115,8 @@ class ReLU(Activation):
     source = "Nair, Hinton, Rectified Linear Units Improve RBMs (ICML 2010), section 2"
 
     def value(self, z: Array, out: Array, work: Array) -> None:
-        np.maximum(z, 0, out=out)
+        work.fill(0)  # np.maximum is five times as fast beside an array as beside a number
+        np.maximum(z, work, out=out)
 
     def derivative(self, z: Array, y: Array, out: Array, work: Array) -> None:
         np.greater(z, 0, out=out)
@@ -227,11 +225,11 @@ class SiLU(Activation):
     source = "Elfwing, Uchibe, Doya, Neural Networks 107 (2018), section 2"
 
     def value(self, z: Array, out: Array, work: Array) -> None:
-        Sigmoid().value(z, out, work)
+        _sigmoid(z, out, -87)
         out *= z
 
     def derivative(self, z: Array, y: Array, out: Array, work: Array) -> None:
-        Sigmoid().value(z, out, work)  # σ + y (1 - σ)
+        _sigmoid(z, out, -87)  # σ + y (1 - σ)
         np.subtract(1, out, out=work)
         work *= y
         out += work
@@ -253,7 +251,7 @@ class Softplus(Activation):
         out += work
 
     def derivative(self, z: Array, y: Array, out: Array, work: Array) -> None:
-        Sigmoid().value(z, out, work)
+        _sigmoid(z, out, -87)
 
 
 @ACTIVATIONS.register("mish")
@@ -273,7 +271,7 @@ class Mish(Activation):
     def derivative(self, z: Array, y: Array, out: Array, work: Array) -> None:
         Softplus().value(z, work, out)  # t + z σ (1 - t²), t = tanh(softplus(z)),
         np.tanh(work, out=work)
-        Sigmoid().value(z, out, out)
+        _sigmoid(z, out, -87)
         out *= z
         np.subtract(1, work, out=work)  # written with u = 1 - t as (1 - u) + z σ u (2 - u)
         out *= work
@@ -319,3 +317,13 @@ class ReLU6(Activation):
         np.greater(z, 0, out=out)
         np.less(z, 6, out=work)
         out *= work
+
+
+def _sigmoid(z: Array, out: Array, floor: float) -> None:
+    """1 / (1 + e^-z), where z is at least -87: below -88 e^-z overflows in float32."""
+    out.fill(floor)  # np.maximum is five times as fast beside an array as beside a number
+    np.maximum(z, out, out=out)
+    np.negative(out, out=out)
+    np.exp(out, out=out)
+    out += 1
+    np.reciprocal(out, out=out)

@@ -93,6 +93,8 @@ class CrossEntropy(Loss):
     def __call__(self, scores: Array, targets: Array, gradient: Array, work: Array) -> Array:
         np.subtract(scores, scores.max(axis=1, keepdims=True), out=gradient)
         explained = np.vecdot(targets, gradient)
+        # No probability below 1e-28: further down are the denormal numbers, which are slow.
+        np.maximum(gradient, -64, out=gradient)
         np.exp(gradient, out=gradient)
         partition = gradient.sum(axis=1, keepdims=True)
         gradient /= partition

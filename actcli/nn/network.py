@@ -13,7 +13,7 @@ the layers use are views of it. So is the gradient, and whatever an optimizer re
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -21,6 +21,7 @@ import numpy as np
 from actcli.nn.activations import ACTIVATIONS, Activation
 from actcli.nn.arrays import Array
 from actcli.nn.initializers import BIAS_INITIALIZERS, INITIALIZERS
+from actcli.nn.shares import Share
 
 
 @dataclass(frozen=True)
@@ -67,10 +68,10 @@ class Pass:
             return cls(z, y, y, None, delta, work)
         return cls(z, y, np.empty(shape, dtype), np.empty(shape, dtype), delta, work)
 
-    def first(self, rows: int) -> "Pass":
-        mask = None if self.mask is None else self.mask[:rows]
-        z, y, sent = self.z[:rows], self.y[:rows], self.sent[:rows]
-        return Pass(z, y, sent, mask, self.delta[:rows], self.work[:rows])
+    def part(self, rows: slice) -> "Pass":
+        mask = None if self.mask is None else self.mask[rows]
+        z, y, sent = self.z[rows], self.y[rows], self.sent[rows]
+        return Pass(z, y, sent, mask, self.delta[rows], self.work[rows])
 
 
 @dataclass(frozen=True)
@@ -93,8 +94,18 @@ class Trace:
         """The same buffers for a batch of that many rows."""
         if rows == len(self.ones):
             return self
-        passes = tuple(each.first(rows) for each in self.passes)
-        return Trace(passes, self.ones[:rows], self.dropout)
+        return replace(self.part(slice(rows)), dropout=self.dropout)
+
+    def part(self, rows: slice) -> "Trace":
+        """Some rows of the buffers, for one thread. Who has all rows draws the masks for all."""
+        passes = tuple(each.part(rows) for each in self.passes)
+        return Trace(passes, self.ones[rows], None)
+
+    def draw_masks(self) -> None:
+        """Choose which units are silent, if there is dropout."""
+        for at in self.passes:
+            if self.dropout is not None and at.mask is not None:
+                self.dropout.draw(at.mask)
 
 
 class MLP:
@@ -158,6 +169,7 @@ class MLP:
 
     def forward(self, inputs: Array, trace: Trace) -> Array:
         """The scores, shape (N, K), of inputs of shape (N, D): a view into the trace."""
+        trace.draw_masks()
         received = inputs
         for index, (layer, at) in enumerate(zip(self.layers, trace.passes, strict=True)):
             np.matmul(received, layer.weights.T, out=at.z)
@@ -165,8 +177,7 @@ class MLP:
             if index == len(self.activations):
                 break  # the scores are left as they are
             self.activations[index].value(at.z, at.y, at.work)
-            if trace.dropout is not None and at.mask is not None:
-                trace.dropout.draw(at.mask)
+            if at.mask is not None:
                 np.multiply(at.y, at.mask, out=at.sent)
             received = at.sent
         return trace.scores
@@ -180,9 +191,13 @@ class MLP:
                 follows is linear in it: divided by N, it gives the gradient of the mean.
             gradient: views of the vector for ∂L/∂parameters, summed over the rows.
         """
+        self.send_back(trace)
+        self.collect(inputs, trace, gradient)
+
+    def send_back(self, trace: Trace) -> None:
+        """From the δ of the scores, that of every layer."""
         for index in reversed(range(1, len(self.layers))):
             at, before = trace.passes[index], trace.passes[index - 1]
-            self._collect(gradient[index], before.sent, at.delta, trace.ones)
             f = self.activations[index - 1]
             # `work` keeps f'(z) for whoever looks at the trace; δ is scratch until it is written.
             f.derivative(before.z, before.y, before.work, before.delta)
@@ -190,9 +205,20 @@ class MLP:
             np.multiply(before.delta, before.work, out=before.delta)
             if before.mask is not None:
                 np.multiply(before.delta, before.mask, out=before.delta)
-        self._collect(gradient[0], inputs, trace.passes[0].delta, trace.ones)
 
-    @staticmethod
-    def _collect(gradient: Layer, received: Array, delta: Array, ones: Array) -> None:
-        np.matmul(delta.T, received, out=gradient.weights)
-        np.matmul(ones, delta, out=gradient.biases)
+    def collect(
+        self,
+        inputs: Array,
+        trace: Trace,
+        gradient: Sequence[Layer],
+        share: Share | None = None,
+    ) -> None:
+        """From the δ of every layer, the gradient, or that share of it."""
+        received = [inputs, *(at.sent for at in trace.passes)]
+        for index, at in enumerate(trace.passes):
+            delta, weights = at.delta, gradient[index].weights
+            if share is not None:
+                delta, weights = delta[:, share.units[index]], weights[share.units[index]]
+            np.matmul(delta.T, received[index], out=weights)
+            if share is None or share.biases:
+                np.matmul(trace.ones, at.delta, out=gradient[index].biases)

@@ -28,6 +28,10 @@ class State:
     slots: dict[str, Array]  # each of the length of the parameters
     work: Array
 
+    def part(self, span: slice) -> "State":
+        """Views of what belongs to a stretch of the parameters, to update it by itself."""
+        return State(self.step, {k: slot[span] for k, slot in self.slots.items()}, self.work[span])
+
 
 @dataclass(frozen=True)
 class Optimizer(ABC):
@@ -40,6 +44,11 @@ class Optimizer(ABC):
     source: ClassVar[str]
 
     weight_decay: float = 0.0
+
+    @property
+    def fading(self) -> float:
+        """By what the slots shrink at each step without a gradient; of several, the smallest."""
+        return 1.0
 
     def start(self, parameters: Array) -> State:
         """The state before the first step: all slots 0."""
@@ -54,8 +63,11 @@ class Optimizer(ABC):
         if self.weight_decay:
             self._decay(parameters[:decayed], gradient[:decayed], state, learning_rate)
         self._update(parameters, gradient, state, learning_rate)
-        if state.step % 100 == 0:
-            _flush(state)
+        if state.step % _interval(self.fading) == 0:
+            for slot in state.slots.values():
+                _flush(slot, state.work)
+            if self.weight_decay:
+                _flush(parameters[:decayed], state.work[:decayed])
 
     def _decay(self, p: Array, g: Array, state: State, _learning_rate: float) -> None:
         shrink = state.work[: p.size]
@@ -84,7 +96,12 @@ class SGD(Optimizer):
     momentum: float = 0.0
     nesterov: bool = False
 
+    @property
+    def fading(self) -> float:
+        return self.momentum
+
     def _update(self, p: Array, g: Array, state: State, learning_rate: float) -> None:
+        direction = g
         if self.momentum:
             v = state.slots["velocity"]
             v *= self.momentum
@@ -93,8 +110,8 @@ class SGD(Optimizer):
                 np.multiply(v, self.momentum, out=state.work)
                 g += state.work
             else:
-                np.copyto(g, v)
-        g *= learning_rate
+                direction = v
+        np.multiply(direction, learning_rate, out=g)
         p -= g
 
 
@@ -110,6 +127,10 @@ class RMSprop(Optimizer):
 
     smoothing: ClassVar[float] = 0.99
     epsilon: ClassVar[float] = 1e-8
+
+    @property
+    def fading(self) -> float:
+        return self.smoothing
 
     def _update(self, p: Array, g: Array, state: State, learning_rate: float) -> None:
         s, work = state.slots["mean_square"], state.work
@@ -150,29 +171,33 @@ class Adam(Optimizer):
     0."""
 
     learning_rate = 0.001
-    slots = ("mean", "mean_square")
+    slots = ("sum", "sum_of_squares")
     summary = "Momentum over the recent size of the gradient, for each parameter."
     source = "Kingma, Ba, Adam (ICLR 2015), algorithm 1"
 
     betas: tuple[float, float] = (0.9, 0.999)
     epsilon: ClassVar[float] = 1e-8
 
+    @property
+    def fading(self) -> float:
+        return min(self.betas)
+
     def _update(self, p: Array, g: Array, state: State, learning_rate: float) -> None:
-        m, v, work = state.slots["mean"], state.slots["mean_square"], state.work
+        # The slots are fading sums, M = m / (1 - β₁) and V = v / (1 - β₂): all that turns them into
+        # the corrected means is two numbers a step, and three passes over all parameters less.
+        m, v = state.slots["sum"], state.slots["sum_of_squares"]
         beta1, beta2 = self.betas
-        np.multiply(g, g, out=work)
-        work *= 1 - beta2
-        v *= beta2
-        v += work
-        g *= 1 - beta1
+        of_mean = (1 - beta1) / (1 - beta1**state.step)
+        of_root = math.sqrt((1 - beta2) / (1 - beta2**state.step))
         m *= beta1
         m += g
-        np.divide(v, 1 - beta2**state.step, out=work)
-        np.sqrt(work, out=work)
-        work += self.epsilon
-        np.divide(m, work, out=work)
-        work *= learning_rate / (1 - beta1**state.step)
-        p -= work
+        v *= beta2
+        v += np.multiply(g, g, out=g)
+        np.sqrt(v, out=g)
+        g += self.epsilon / of_root
+        np.divide(m, g, out=g)
+        g *= learning_rate * of_mean / of_root
+        p -= g
 
 
 @OPTIMIZERS.register("adamw")
@@ -188,27 +213,37 @@ class AdamW(Adam):
         p *= 1 - learning_rate * self.weight_decay
 
 
-def clip_by_norm(gradient: Array, limit: float) -> None:
+def clip_by_norm(gradient: Array, limit: float, squares: float | None = None) -> None:
     """Scale the gradient in place so that its Euclidean norm is at most `limit`.
+
+    Args:
+        gradient: all of it, or a part.
+        limit: of the norm.
+        squares: the sum of the squares of all of it, where `gradient` is a part.
 
     Pascanu, Mikolov, Bengio, On the Difficulty of Training Recurrent Neural Networks (ICML 2013),
     algorithm 1; the 1e-6 is that of PyTorch's `clip_grad_norm_`.
     """
-    norm = math.sqrt(np.vdot(gradient, gradient))
+    norm = math.sqrt(np.vdot(gradient, gradient) if squares is None else squares)
     if norm > limit:
         gradient *= limit / (norm + 1e-6)
 
 
-def _flush(state: State) -> None:
-    """Set to 0 what has faded out of the slots.
+def _interval(fading: float) -> int:
+    """In how many steps at most to flush: until then nothing shrinks by more than 1e-8."""
+    return min(100, max(1, int(8 / -math.log10(fading)))) if 0 < fading < 1 else 100
+
+
+def _flush(values: Array, work: Array) -> None:
+    """Set to 0 what has faded out of a slot, or of weights that decay.
 
     Where a unit has died the gradient is 0, and means shrink by the same factor at each step, down
-    to denormal numbers, where rounding holds them for good and arithmetic is ten times slower.
+    to denormal numbers, where rounding holds them for good and arithmetic is ten times slower on
+    many processors. What is left here stays clear of them, even times a small learning rate.
     """
-    for slot in state.slots.values():
-        np.abs(slot, out=state.work)
-        np.greater(state.work, 1e-30, out=state.work)  # its root is nothing beside any ε
-        np.multiply(slot, state.work, out=slot)
+    np.abs(values, out=work)
+    np.greater(work, 1e-25, out=work)  # its root is nothing beside any ε
+    np.multiply(values, work, out=values)
 
 
 def _divide_by_root(g: Array, s: Array, epsilon: float, work: Array) -> None:

@@ -116,7 +116,7 @@ class TrainingConfig:
     threads: int | str = setting(
         "auto",
         Auto(Integer(1)),
-        "of the matrix products; auto: 1",
+        "that share each step; auto: 2, or 1 on one core",
     )
 
 

@@ -93,7 +93,7 @@ def fit(learner: Learner, position: Position | None = None) -> Iterator[Event]:
     """
     training, data = learner.config.training, learner.dataset
     batches = Batches(data.train, data.normalization, training.batch_size)
-    step = Step(learner, min(training.batch_size, len(data.train)), len(batches))
+    step = Step(learner, batches)
     position = position or Position()
     while not position.is_last(training):
         yield from _steps(step, batches, position)
@@ -132,12 +132,12 @@ def _steps(step: Step, batches: Batches, position: Position) -> Iterator[StepDon
     learner, tally, epoch = step.learner, position.tally, position.epoch + 1
     position.shuffling = learner.shuffling.bit_generator.state
     start = time.perf_counter()
-    remaining = batches(learner.shuffling, position.step)
-    for number, (inputs, labels) in enumerate(remaining, start=position.step + 1):
+    remaining = batches.order(learner.shuffling, position.step)
+    for number, (rows, labels) in enumerate(remaining, start=position.step + 1):
         if number == len(batches):
             step.remember()
         rate = step.learning_rate()
-        loss, right = step.take(inputs, labels, rate)
+        loss, right = step.take(rows, labels, rate)
         if not math.isfinite(loss):
             when = f"in epoch {epoch}, step {number} of {len(batches)}"
             raise diverged(learner.config, when, step.trace.passes)

@@ -1,13 +1,12 @@
-"""How many threads the matrix products use.
+"""How many threads a training uses.
 
-A BLAS reads its number of threads from the environment when NumPy is first imported, and not again.
-The number is part of a run's identity: sums over more threads are rounded otherwise.
+They are those of a team (`training/team.py`); the BLAS under NumPy is told to use one. It reads
+that from the environment when NumPy is first imported, and not again. The number is part of a run's
+identity: sums in other portions are rounded otherwise.
 """
 
 import os
 import sys
-
-from actcli.errors import UsageError
 
 VARIABLES = (
     "OPENBLAS_NUM_THREADS",
@@ -16,6 +15,8 @@ VARIABLES = (
     "VECLIB_MAXIMUM_THREADS",
     "OMP_NUM_THREADS",
 )
+GIVEN = {name: os.environ[name] for name in VARIABLES if name in os.environ}
+USUAL = 2  # threads, where there are as many cores: more of them gain little on MNIST
 
 
 def cores() -> int:
@@ -25,31 +26,20 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def threads() -> int:
-    """How many threads the BLAS uses, if nobody has changed it behind NumPy's back."""
-    given = (os.environ.get(variable, "") for variable in VARIABLES)
-    return next((int(text) for text in given if text.isdecimal() and int(text)), cores())
-
-
-def set_threads(count: int | str) -> None:
-    """Have the BLAS use that many threads.
+def threads(count: int | str = "auto") -> int:
+    """How many a training may use.
 
     Args:
-        count: how many. "auto" is what the environment says, or one: on the narrow layers of MNIST
-            a second thread gains a tenth on an idle machine, on a busy one each product waits until
-            both have had their turn, and results would depend on the number of cores.
-
-    Raises:
-        UsageError: NumPy is imported already, so that it is too late for another number.
+        count: for "auto" two, or fewer where there are fewer cores, or where the environment grants
+            fewer to a BLAS: so do those who share a machine between processes.
     """
-    if count == "auto":
-        if "numpy" in sys.modules or any(variable in os.environ for variable in VARIABLES):
-            return
-        count = 1
+    if count != "auto":
+        return int(count)
+    granted = [int(text) for text in GIVEN.values() if text.isdecimal() and int(text)]
+    return min(USUAL, cores(), *granted)
+
+
+def pin_blas() -> None:
+    """Have the BLAS use one thread, if NumPy is not imported yet."""
     if "numpy" not in sys.modules:
-        os.environ.update(dict.fromkeys(VARIABLES, str(count)))
-    elif count != threads():
-        raise UsageError(
-            f"the number of threads cannot become {count}: NumPy already uses {threads()}",
-            f"Set {VARIABLES[0]}={count} before it is imported",
-        )
+        os.environ.update(dict.fromkeys(VARIABLES, "1"))

@@ -171,7 +171,7 @@ def test_what_fades_does_not_end_in_denormal_numbers(name):
     state = optimizer.start(p)
     for slot in state.slots.values():
         slot[...] = [2 * smallest, 1e-25, 0.5, 0]
-    for _ in range(600):
+    for _ in range(400):
         optimizer.step(p, np.zeros_like(p), state, 1e-3, decayed=4)
     for slot in state.slots.values():
         faded = np.abs(slot) < smallest
@@ -179,6 +179,28 @@ def test_what_fades_does_not_end_in_denormal_numbers(name):
         assert slot[0] == 0
         assert slot[2] > 0  # what has not faded is kept
     assert np.isfinite(p).all()
+
+
+@pytest.mark.parametrize("fading", [0.3, 0.5, 0.9, 0.99])
+def test_no_denormal_number_lives_long_however_fast_a_slot_fades(fading):
+    smallest = np.finfo(np.float32).tiny
+    optimizer = OPTIMIZERS["sgd"](momentum=fading)
+    p = np.ones(1, np.float32)
+    state = optimizer.start(p)
+    state.slots["velocity"][...] = 0.1
+    for _ in range(5000):
+        optimizer.step(p, np.zeros_like(p), state, 1e-3, decayed=1)
+        velocity = state.slots["velocity"][0]
+        assert velocity == 0 or velocity > 1e4 * smallest
+
+
+def test_weights_that_decay_do_not_end_in_denormal_numbers():
+    p = np.ones(3, np.float32)
+    optimizer = OPTIMIZERS["adamw"](weight_decay=1.0)
+    state = optimizer.start(p)
+    for _ in range(2000):
+        optimizer.step(p, np.zeros_like(p), state, 0.1, decayed=2)
+    np.testing.assert_array_equal(p, np.array([0, 0, 1], np.float32))
 
 
 @EVERY
