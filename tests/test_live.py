@@ -84,7 +84,15 @@ class Terminal:
         fcntl.ioctl(fd, termios.TIOCSWINSZ, size)
 
     def resize(self, columns: int, lines: int) -> None:
+        # As terminals do, and pyte does not: the cursor stays in its line, what is lowest goes.
+        at = self.screen.cursor.y
+        gone = max(0, at - lines + 1)
+        kept = [dict(self.screen.buffer[gone + y]) for y in range(min(lines, self.screen.lines))]
         self.screen.resize(lines, columns)
+        for y, line in enumerate(kept):
+            self.screen.buffer[y].clear()
+            self.screen.buffer[y].update({x: line[x] for x in line if x < columns})
+        self.screen.cursor.y = at - gone
         self._tell_size(self._ours)
 
     def type(self, key: bytes) -> None:
