@@ -1,15 +1,11 @@
-"""`actcli train` from outside: its streams and exit codes, the live view, real MNIST."""
+"""`actcli train` from outside: its streams and exit codes, real MNIST. For terminals: test_live."""
 
-import fcntl
 import json
 import os
-import pty
 import re
 import signal
-import struct
 import subprocess
 import sys
-import termios
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +14,6 @@ from typing import Any
 import click
 import pytest
 from click.testing import CliRunner, Result
-from rich.cells import cell_len
 
 from actcli import __version__
 from actcli.cli import main
@@ -563,97 +558,6 @@ def test_help_and_version_import_neither_numpy_nor_rich(args: list[str]) -> None
         "Usage: actcli train [OPTIONS] [CONFIG]",
         f"actcli, version {__version__}",
     }
-
-
-# In a terminal --------------------------------------------------------------------------------
-
-ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-
-
-def in_terminal(columns: int, *args: str, **env: str) -> tuple[str, str, int]:
-    """What a terminal of that width gets as stderr, stdout as a pipe gets it, and the exit code."""
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 30, columns, 0, 0))
-    inherited = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
-    with subprocess.Popen(
-        [sys.executable, "-W", "error", "-m", "actcli", "train", *args],
-        env={**inherited, "PYTHONPATH": str(ROOT), "TERM": "xterm-256color", **env},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=theirs,
-    ) as started:
-        os.close(theirs)
-        shown = b""
-        while True:
-            try:
-                part = os.read(ours, 65536)
-            except OSError:  # the other end is closed
-                break
-            if not part:
-                break
-            shown += part
-        assert started.stdout is not None
-        result = started.stdout.read()
-    os.close(ours)
-    return shown.decode(), result.decode(), started.returncode
-
-
-@pytest.mark.parametrize("columns", [60, 100])
-def test_the_live_view_fits_the_terminal(columns: int) -> None:
-    shown, result, code = in_terminal(columns, "--hidden", "64", "--epochs", "2")
-    assert code == 0
-    assert "\x1b[?25l" in shown  # the cursor is hidden while the line moves
-    assert shown.rindex("\x1b[?25h") > shown.rindex("\x1b[?25l")
-    lines = [line.rstrip() for line in re.split(r"[\r\n]+", ESCAPE.sub("", shown))]
-    assert max(map(cell_len, lines)) <= columns
-    assert any("─ training ─" in line and "─ validation ─" in line for line in lines)
-    headings = next(line for line in lines if line.startswith("  epoch"))
-    rows = [line for line in lines if re.match(r" +[12]/2 ", line)]
-    assert [len(row) for row in rows] == [len(headings)] * 2
-    assert ("rows/s" in headings) == ("rate" in headings) == (columns == 100)
-    progress = re.compile(r"epoch [12]/2 .*\d+% .* rows/s .* left")
-    moving = [line for line in lines if progress.fullmatch(line)]
-    assert len(moving) >= 2
-    assert len(set(moving)) >= 2
-    assert "\x1b" not in result
-    assert result.splitlines()[3].startswith("test ")
-
-
-@pytest.mark.parametrize("epochs", ["0", "1200"])
-def test_the_live_view_of_no_epoch_and_of_many(blobs: Blobs, epochs: str) -> None:
-    chosen = "--dataset", str(blobs(rows=30)), "--hidden", "2", "--epochs", epochs
-    shown, result, code = in_terminal(80, *chosen)
-    assert code == 0
-    lines = [line.rstrip() for line in re.split(r"[\r\n]+", ESCAPE.sub("", shown))]
-    if epochs == "0":
-        assert shown == ""
-    else:
-        rows = [line for line in lines if re.match(r" *\d+/1200 ", line)]
-        assert len(rows) == 1200
-        assert len({len(row) for row in rows}) == 1
-    assert "epochs      " in result
-
-
-def test_a_dumb_terminal_gets_lines(blobs: Blobs) -> None:
-    shown, _, code = in_terminal(80, *SMALL, "--dataset", str(blobs()), TERM="dumb")
-    assert code == 0
-    assert "\x1b" not in shown
-    assert [line.split("  ")[0] for line in shown.splitlines()] == ["epoch 1/2", "epoch 2/2"]
-
-
-def test_no_color_keeps_the_view_without_colours(blobs: Blobs) -> None:
-    shown, _, code = in_terminal(80, *SMALL, "--dataset", str(blobs()), NO_COLOR="1")
-    assert code == 0
-    assert "─ training ─" in shown
-    assert not re.search(r"\x1b\[[0-9;]*(3[0-7]|38|9[0-7])[0-9;]*m", shown)
-    coloured, _, code = in_terminal(80, "--epochs", "1", "--hidden", "64")
-    assert re.search(r"\x1b\[[0-9;]*(3[0-7]|38|9[0-7])[0-9;]*m", coloured)
-
-
-def test_quiet_in_a_terminal(blobs: Blobs) -> None:
-    shown, result, code = in_terminal(80, *SMALL, "--dataset", str(blobs()), "-q")
-    assert (shown, code) == ("", 0)
-    assert "test " in result
 
 
 # In a process of its own ----------------------------------------------------------------------

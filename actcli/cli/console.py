@@ -37,6 +37,20 @@ def _console(stream: TextIO | None) -> Console:
     )
 
 
+def size_now(console: Console) -> tuple[int, int]:
+    """Columns and lines of the terminal at this moment; no more columns than the console has.
+
+    A console keeps the width that it was made with, but a window is made wider and narrower.
+    """
+    asked = os.environ.get("COLUMNS", "").isdecimal()
+    try:
+        columns, lines = os.get_terminal_size(console.file.fileno())
+    except (OSError, ValueError):  # no terminal any more
+        return console.width, 25
+    columns = columns or 80
+    return (min(columns, console.width) if asked else columns), (lines or 25)
+
+
 def _terminal_size(stream: TextIO | None) -> tuple[int, int]:
     columns = os.environ.get("COLUMNS", "")
     if columns.isdecimal() and int(columns) > 0:

@@ -23,7 +23,7 @@ def read_training(config: Config, folder: Path | None, kept_epoch: int = 0) -> T
         DataError: a record in the folder is damaged.
     """
     chosen, training = config.optimizer, config.training
-    history = tuple(_epochs(folder / METRICS)) if folder else ()
+    history = tuple(read_epochs(folder)) if folder else ()
     return Training(
         optimizer=chosen.name,
         learning_rate=float(chosen.learning_rate),
@@ -49,7 +49,13 @@ def _status(path: Path) -> str | None:
     return status
 
 
-def _epochs(path: Path) -> Iterator[Epoch]:
+def read_epochs(folder: Path) -> Iterator[Epoch]:
+    """The epochs that a run has recorded.
+
+    Raises:
+        DataError: a record is damaged, or cannot be read.
+    """
+    path = folder / METRICS
     try:
         # What follows the last line end is still being written, or never was to its end.
         lines = path.read_bytes().split(b"\n")[:-1]

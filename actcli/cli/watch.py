@@ -3,8 +3,7 @@
 import shlex
 import signal
 import sys
-import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,10 +14,10 @@ from actcli.cli.interrupts import WORD, Interrupts
 from actcli.cli.messages import note
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from actcli.training.loop import Event
     from actcli.training.run import Run
-
-REFRESH = 0.1  # seconds between two looks at a step: drawing each would cost more than computing it
 
 
 def until_stopped(run: "Run", interrupts: Interrupts) -> "Iterator[Event]":
@@ -48,37 +47,39 @@ def tell_interrupted(run: "Run", received: signal.Signals) -> None:
 def watch(run: "Run", quiet: bool, interrupts: Interrupts) -> None:
     """Train: live in a terminal, a line for each epoch elsewhere, nothing if it is to be quiet."""
     from actcli.cli.console import stderr_console
-    from actcli.render.training import EpochTable, LiveProgress
-    from actcli.training.loop import EpochDone
 
     console = stderr_console()
-    table = EpochTable(
-        epochs=run.learner.config.training.epochs,
-        validated=len(run.learner.dataset.validation) > 0,
-        width=console.width,
-        ascii_only=console.options.ascii_only,
-    )
     watched = sys.stderr is not None and sys.stderr.isatty() and not console.is_dumb_terminal
-    if quiet or not (table.epochs and watched):
-        for event in until_stopped(run, interrupts):
-            if isinstance(event, EpochDone) and not quiet:
-                console.print(table.sentence(event), soft_wrap=True)
-        return
-    console.print(table.headings())
-    rows = len(run.learner.dataset.train)
-    before = run.position.epoch * rows + run.position.step * run.learner.config.training.batch_size
-    drawn = start = time.perf_counter()
-    live = LiveProgress(console, table.epochs, rows)
-    with live.progress:
-        for event in until_stopped(run, interrupts):
-            now = time.perf_counter()
-            if isinstance(event, EpochDone):
-                console.print(table.row(event))
-            elif now - drawn > REFRESH:
-                drawn = now
-                seen = (event.epoch - 1) * rows + event.rows
-                speed = (seen - before) / (now - start)
-                live.update(event.epoch, event.rows, speed, (rows * table.epochs - seen) / speed)
+    events = until_stopped(run, interrupts)
+    if quiet:
+        for _ in events:
+            pass
+    elif watched and run.learner.config.training.epochs:
+        watch_live(run, events, console)
+    else:
+        tell_epochs(run, events, console)
+
+
+def tell_epochs(run: "Run", events: "Iterable[Event]", console: "Console") -> None:
+    """A sentence for each epoch, as a file or a pipe keeps them."""
+    from actcli.render.training import EpochTable
+    from actcli.training.loop import EpochDone
+
+    epochs, validated = run.learner.config.training.epochs, len(run.learner.dataset.validation) > 0
+    table = EpochTable(epochs, validated, console.width, console.options.ascii_only)
+    for event in events:
+        if isinstance(event, EpochDone):
+            console.print(table.sentence(event), soft_wrap=True)
+
+
+def watch_live(run: "Run", events: "Iterable[Event]", console: "Console") -> None:
+    """A view that moves while the training goes on, and stands still at its end."""
+    from actcli.cli.live import LiveView
+    from actcli.cli.records import read_epochs
+
+    with LiveView(console, run, read_epochs(run.folder)) as view:
+        for event in events:
+            view.show(event)
     console.print()
 
 

@@ -53,8 +53,8 @@ def gradient_flow(
                 layer=index + 1,
                 units=units,
                 delta_norm=norms[index],
-                backprop_factor=None if last else _ratio(norms[index], norms[index + 1]),
-                compounded=_ratio(norms[index], norms[-1]),
+                backprop_factor=None if last else ratio(norms[index], norms[index + 1]),
+                compounded=ratio(norms[index], norms[-1]),
                 derivative_mean=None if last else layer.slope / (seen.rows * units),
                 derivative_bound=layer.bound,
                 weight_grad_norm=float(np.linalg.norm(gradient.weights)),
@@ -66,5 +66,6 @@ def gradient_flow(
     return tuple(rows)
 
 
-def _ratio(part: float, whole: float) -> float:
+def ratio(part: float, whole: float) -> float:
+    """One over the other; NaN where there is no other."""
     return part / whole if whole else float("nan")

@@ -4,12 +4,13 @@ It answers when a network fell ill, not how ill it is: a unit that none of these
 still be active on others, so that the number of silent units is at least that of the dead ones.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from actcli.datasets.batches import Split
-from actcli.diagnostics.gradients import gradient_flow
+from actcli.diagnostics.gradients import gradient_flow, ratio
 from actcli.diagnostics.probe import Subject, probe
 
 ROWS = 500  # at most
@@ -23,6 +24,23 @@ class Health:
     delta_norm: tuple[float, ...]
     weight_grad_norm: tuple[float, ...]
     silent: tuple[int, ...]  # hidden units that no row of the probe activates
+
+
+@dataclass(frozen=True)
+class LayerHealth:
+    """One layer after an epoch; the output is the last."""
+
+    layer: int  # from 1
+    delta_norm: float
+    factor: float | None  # the δ norm over that of the next layer; None for the output
+    compounded: float  # over that of the output
+    units: int
+    silent: int | None  # None for the output
+
+    @property
+    def silent_share(self) -> float | None:
+        """Of its units."""
+        return None if self.silent is None else self.silent / self.units
 
 
 def few(split: Split) -> Split:
@@ -41,3 +59,29 @@ def examine(subject: Subject, split: Split) -> Health:
         weight_grad_norm=tuple(row.weight_grad_norm for row in flow),
         silent=tuple(int(np.count_nonzero(layer.active == 0)) for layer in seen.layers[:-1]),
     )
+
+
+def by_layer(
+    delta_norm: Sequence[float], silent: Sequence[int], units: Sequence[int]
+) -> tuple[LayerHealth, ...]:
+    """What a recorded epoch tells of each layer; nothing where none was recorded.
+
+    Args:
+        delta_norm: of each layer.
+        silent: of each hidden layer, how many units.
+        units: of each layer, how many there are.
+    """
+    found = []
+    for index, norm in enumerate(delta_norm):
+        is_output = index == len(delta_norm) - 1
+        found.append(
+            LayerHealth(
+                layer=index + 1,
+                delta_norm=norm,
+                factor=None if is_output else ratio(norm, delta_norm[index + 1]),
+                compounded=ratio(norm, delta_norm[-1]),
+                units=units[index],
+                silent=None if is_output else silent[index],
+            )
+        )
+    return tuple(found)

@@ -41,7 +41,8 @@ class GradientView:
         columns = fit(_columns(self.layers, ascii_only), width - GAP - NARROWEST_BAR, BAR_RANK)
         room = min(WIDEST_BAR, width - needed(columns) - GAP)
         if room >= NARROWEST_BAR:
-            columns.append(_bars(self.layers, room, ascii_only))
+            shares = [layer.compounded for layer in self.layers]
+            columns.append(log_bars(shares, room, ascii_only))
         columns = fit(columns, width)
         yield from lines(columns)
         yield paragraph(reach(self.layers), width, ascii_only)
@@ -103,16 +104,15 @@ def share(value: float, decimals: int) -> str:
     return f"{100 * value:.1e} %" if 1e4 <= value < math.inf else percent(value, decimals)
 
 
-def _bars(layers: Sequence[LayerGradient], width: int, ascii_only: bool) -> Column:
-    """The compounded factor; the scale ends at powers of ten, which the heading names."""
-    known = [layer.compounded for layer in layers if 0 < layer.compounded < math.inf]
+def log_bars(shares: Sequence[float], width: int, ascii_only: bool) -> Column:
+    """The compounded factors; the scale ends at powers of ten, which the heading names."""
+    known = [part for part in shares if 0 < part < math.inf]
     logs = [math.log10(value) for value in known] or [0.0]
     high = max(math.ceil(max(logs)), 0)
     low = min(math.floor(min(logs) - 0.1), high - DECADES)
     cells = []
-    for layer in layers:
-        within = 0 < layer.compounded < math.inf
-        level = math.log10(layer.compounded) - low if within else math.nan
+    for part in shares:
+        level = math.log10(part) - low if 0 < part < math.inf else math.nan
         cells.append(bar(level / (high - low), width, ascii_only))
     left, right = (f"1e{end}" if end else "1" for end in (low, high))
     heading = left + right.rjust(width - len(left))

@@ -11,7 +11,7 @@ from actcli.diagnostics.evidence import Epoch, Training
 from actcli.render.columns import Column, lines, needed, numbers, optional, paragraph, plain, titled
 from actcli.render.gradients import measures
 from actcli.render.numbers import grouped, percent, significant
-from actcli.render.sparklines import sparkline, thinned
+from actcli.render.sparklines import extent, sparkline, thinned
 
 WIDEST, NARROWEST = 20, 4  # characters of a sparkline
 SPAN = 0.05  # of an accuracy that the height of a line stands for at least
@@ -69,8 +69,8 @@ def _scores(epochs: Sequence[Epoch], most: int, ascii_only: bool) -> list[Column
     if any(epoch.validation_loss is not None for epoch in epochs):
         losses.append([epoch.validation_loss for epoch in epochs])
         shares.append([epoch.validation_accuracy for epoch in epochs])
-    top = _extent(losses)[1]
-    low, high = _extent(shares)
+    top = extent(losses)[1]
+    low, high = extent(shares)
     drawn = Drawing(most, ascii_only)
     return [
         Column("", ["training", "validation"][: len(losses)], left=True),
@@ -90,7 +90,7 @@ def _layers(
     norms = [[epoch.delta_norm[index] for epoch in epochs] for index in range(count)]
     first, last = (measures([values[end] for values in norms]) for end in (0, -1))
     logs: list[Series] = [[math.log10(v) if v > 0 else None for v in norm] for norm in norms]
-    low, high = _extent(logs)
+    low, high = extent(logs)
     silent: list[Series] = [
         [epoch.silent[index] if index < len(epoch.silent) else None for epoch in epochs]
         for index in range(count)
@@ -140,8 +140,3 @@ def _three_digits(value: float) -> str:
 
 def _count(value: float) -> str:
     return grouped(int(value))
-
-
-def _extent(series: Sequence[Series]) -> tuple[float, float]:
-    known = [v for values in series for v in values if v is not None and math.isfinite(v)]
-    return min(known, default=0.0), max(known, default=1.0)

@@ -12,7 +12,6 @@ from rich.progress import (
     BarColumn,
     DownloadColumn,
     Progress,
-    TaskProgressColumn,
     TextColumn,
     TimeRemainingColumn,
     TransferSpeedColumn,
@@ -28,6 +27,7 @@ from actcli.training.loop import EpochDone
 from actcli.training.run import Result
 
 DECIMALS = 2  # of an accuracy in percent: one image in 10,000
+ROWS = 20  # of epochs at most: a table of more than a screen is not read
 SPLITS = ("train", "validation", "test")
 
 
@@ -35,7 +35,8 @@ SPLITS = ("train", "validation", "test")
 class EpochTable:
     """Rows that are printed one by one, under headings that were printed before.
 
-    Where the width does not suffice, the learning rate and the speed are left out.
+    Where the width does not suffice, the learning rate and the speed are left out, then the
+    accuracy in training, then the training.
 
     Args:
         epochs: how many there will be.
@@ -49,21 +50,29 @@ class EpochTable:
     width: int
     ascii_only: bool
 
+    @property
+    def every(self) -> int:
+        """Of so many epochs one has a row, so that there are at most twenty: 1, 2, 5, 10, …."""
+        powers = (10**digits for digits in range(len(str(self.epochs))))
+        steps: list[int] = [step * power for power in powers for step in (1, 2, 5)]
+        return min(step for step in steps if self.epochs <= step * ROWS)
+
     def headings(self) -> Text:
         """Two lines."""
         line = "-" if self.ascii_only else "─"
         training, validation = (f" {name} ".center(18, line) for name in ("training", "validation"))
-        names = _pair("loss", "accuracy")
-        upper = self._line("", "", training, validation, "")
-        lower = self._line("epoch", "rate", names, names, "rows/s")
+        names = "loss", "accuracy"
+        upper = self._line("", "", (training, "training"), validation, "")
+        lower = self._line("epoch", "rate", (_pair(*names), names[0]), _pair(*names), "rows/s")
         return Text.assemble((f"{upper}\n", "dim"), (lower, "bold"))
 
     def row(self, epoch: EpochDone) -> Text:
         """One line; dim if an epoch before was better."""
+        train = _texts(epoch.train)
         line = self._line(
             f"{epoch.epoch}/{self.epochs}",
             significant(epoch.learning_rate, 3),
-            _pair(*_texts(epoch.train)),
+            (_pair(*train), train[0]),
             _pair(*_texts(epoch.validation)),
             grouped(round(epoch.examples_per_second)),
         )
@@ -81,44 +90,17 @@ class EpochTable:
         parts.append(f"{grouped(round(epoch.examples_per_second))} rows/s")
         return Text("  ".join(parts))
 
-    def _line(self, epoch: str, rate: str, train: str, validation: str, speed: str) -> str:
+    def _line(
+        self, epoch: str, rate: str, train: tuple[str, str], validation: str, speed: str
+    ) -> str:
+        """The widest that there is room for; of the training, all and the loss alone are given."""
         first = epoch.rjust(max(7, len(f"{self.epochs}/{self.epochs}")))
-        scores = [train, validation] if self.validated else [train]
-        line = "  ".join([first, rate.rjust(8), *scores, speed.rjust(9)])
-        return line if len(line) <= self.width else "  ".join([first, *scores])
-
-
-class LiveProgress:
-    """A line that moves while the steps of an epoch go by, and is gone at the end.
-
-    Args:
-        console: where it is drawn, whenever `update` is called and not in between.
-        epochs: how many there will be.
-        rows: of one epoch.
-    """
-
-    def __init__(self, console: Console, epochs: int, rows: int) -> None:
-        columns = (
-            TextColumn(f"epoch {{task.fields[epoch]}}/{epochs}"),
-            BarColumn(bar_width=None, style="dim", complete_style="cyan"),
-            TaskProgressColumn(),
-            TextColumn("{task.fields[speed]} rows/s"),
-            TextColumn("{task.fields[left]} left"),
-        )
-        self.progress = Progress(*columns, console=console, transient=True, auto_refresh=False)
-        self.task = self.progress.add_task("", total=rows, epoch=1, speed="-", left="-:--")
-
-    def update(self, epoch: int, rows: int, speed: float, seconds: float) -> None:
-        """Draw it anew: the epoch, its rows so far, rows per second, time left of all epochs."""
-        minutes, rest = divmod(round(seconds), 60)
-        self.progress.update(
-            self.task,
-            completed=rows,
-            refresh=True,
-            epoch=epoch,
-            speed=grouped(round(speed)),
-            left=f"{minutes}:{rest:02d}",
-        )
+        scores = [train[0], validation] if self.validated else [train[0]]
+        choice = [[first, rate.rjust(8), *scores, speed.rjust(9)], [first, *scores]]
+        if self.validated:
+            choice += [[first, train[1].rjust(8), validation], [first, validation]]
+        lines = ["  ".join(parts) for parts in choice]
+        return next((line for line in lines if len(line) <= self.width), lines[-1])
 
 
 def download_progress(console: Console) -> Progress:
@@ -165,8 +147,17 @@ def _epochs(result: Result) -> str:
 def _texts(score: Score | None) -> tuple[str, str]:
     if score is None:
         return "", ""
-    # Large losses have fewer decimals, so that they fit into the column.
-    return fixed(score.loss, 4 if score.loss < 1000 else 1), percent(score.accuracy, DECIMALS)
+    return loss_text(score.loss), accuracy_text(score.accuracy)
+
+
+def loss_text(loss: float) -> str:
+    """Large losses have fewer decimals, so that they fit into the column."""
+    return fixed(loss, 4 if loss < 1000 else 1)
+
+
+def accuracy_text(accuracy: float) -> str:
+    """As all accuracies of a training are written."""
+    return percent(accuracy, DECIMALS)
 
 
 def _told(score: Score) -> str:

@@ -79,6 +79,7 @@ class Run:
     ) -> None:
         self.learner = learner
         self.observe = observe
+        self.health: dict[str, Any] = {}  # what it gave after the last epoch
         first = Position(shuffling=learner.shuffling.bit_generator.state)
         self.position = checkpoint.position if checkpoint else first
         self.kept_epoch = checkpoint.kept_epoch if checkpoint else 0
@@ -168,7 +169,9 @@ class Run:
         self._folder.write(RESULT, jsonlines.dumps(record) + "\n")
 
     def _record(self, epoch: EpochDone) -> None:
-        record = asdict(epoch) | ({"health": self.observe()} if self.observe else {})
+        if self.observe:
+            self.health = self.observe()
+        record = asdict(epoch) | ({"health": self.health} if self.observe else {})
         files.append(self.folder / METRICS, f"{jsonlines.dumps(record)}\n".encode())
 
 

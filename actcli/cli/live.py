@@ -1,0 +1,177 @@
+"""The live view of a training: rows of its epochs, and a block below that is drawn in place.
+
+It is drawn at most ten times a second, and so seldom that it takes less than a hundredth of the
+time of the processor. What happens in between is gathered.
+"""
+
+import time
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Self
+
+from rich.console import Console
+from rich.text import Text
+
+from actcli.cli.console import size_now
+from actcli.cli.screen import Block, Signals
+from actcli.diagnostics.evidence import Epoch
+from actcli.diagnostics.health import by_layer
+from actcli.render.live import LiveBlock, Moment
+from actcli.render.sparklines import Thinning
+from actcli.render.training import EpochTable
+from actcli.training.loop import EpochDone
+
+if TYPE_CHECKING:
+    from actcli.training.loop import Event
+    from actcli.training.run import Run
+
+OFTEN = 0.1  # seconds between two drawings, at least
+SELDOM = 150  # times as long as the last drawing took, at least: of the time of the processor
+IN_SIGHT = 8  # lines above the block: headings and rows
+
+
+def told(event: EpochDone, health: dict[str, Any]) -> Epoch:
+    """An epoch as a record of it would tell."""
+    return Epoch(
+        epoch=event.epoch,
+        train_loss=event.train.loss,
+        train_accuracy=event.train.accuracy,
+        validation_loss=event.validation.loss if event.validation else None,
+        validation_accuracy=event.validation.accuracy if event.validation else None,
+        delta_norm=health.get("delta_norm", ()),
+        silent=health.get("silent", ()),
+    )
+
+
+class Pace:
+    """How fast rows go by, and how long the rest will take.
+
+    Args:
+        seen: rows that were seen before, in another session.
+    """
+
+    def __init__(self, seen: int) -> None:
+        self._before, self._begun = seen, time.perf_counter()
+
+    def without(self, wait: Callable[[], None]) -> None:
+        """Do something whose time does not count."""
+        start = time.perf_counter()
+        wait()
+        self._begun += time.perf_counter() - start
+
+    def moment(self, epoch: int, seen: int, total: int) -> Moment:
+        """In an epoch, with so many rows seen of a total."""
+        speed = (seen - self._before) / (time.perf_counter() - self._begun)
+        return Moment(epoch, seen / total, speed, (total - seen) / speed)
+
+
+class LiveView:
+    """What a terminal shows of a training; within `with` it is drawn.
+
+    Args:
+        console: of the terminal.
+        run: what is trained.
+        before: the epochs that it has already.
+    """
+
+    def __init__(self, console: Console, run: "Run", before: Iterable[Epoch] = ()) -> None:
+        self._console, self._run = console, run
+        self._history: Thinning[Epoch] = Thinning()
+        for epoch in before:
+            self._history.add(epoch)
+        self._rows: list[EpochDone] = []  # to be printed
+        self._latest: EpochDone | None = None  # if it is not to be printed, but for the last time
+        self._headings = ""  # that were printed last
+        self._block, self._signals = Block(console), Signals()
+        self._state: list[str] | None = None  # the block but for the progress; None: out of date
+        self._lay_out(size_now(console))
+        self._pace = Pace(self._seen)
+        self._due, self._affordable = time.perf_counter() + OFTEN, 0.0
+
+    def __enter__(self) -> Self:
+        self._signals.__enter__()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Leave behind the rows and the last state, however the training has ended."""
+        self._signals.__exit__()
+        self._rows += [self._latest] if self._latest else []
+        self._lay_out(size_now(self._console))
+        self._block.settle([*self._table_lines(), *self._state_lines()])
+
+    def show(self, event: "Event") -> None:
+        """Take in what has happened, and draw it if it is time to."""
+        if isinstance(event, EpochDone):
+            self._take(event)
+        if self._signals.stopped:
+            self._block.settle()
+            self._pace.without(self._signals.stand_still)
+            self._size = (0, 0)
+        # What a terminal has made of the block when its size changed should not stay.
+        if time.perf_counter() >= self._due and (
+            self._signals.resized or time.thread_time() >= self._affordable
+        ):
+            self._signals.resized = False
+            start = time.thread_time()
+            self._draw()
+            done = time.thread_time()
+            self._affordable = done + SELDOM * (done - start)
+            self._due = time.perf_counter() + OFTEN
+
+    def _take(self, event: EpochDone) -> None:
+        self._history.add(told(event, self._run.health))
+        self._state = None
+        is_first = not self._headings and not self._rows
+        if is_first or event.epoch % self._table.every == 0:
+            self._rows.append(event)
+            self._latest = None
+        else:
+            self._latest = event
+
+    def _draw(self) -> None:
+        size = size_now(self._console)
+        if afresh := size != self._size:
+            self._lay_out(size)
+        epoch, epochs = self._run.position.epoch + 1, self._table.epochs
+        total = epochs * len(self._run.learner.dataset.train)
+        moment = self._pace.moment(min(epoch, epochs), self._seen, total)
+        state = self._state_lines()
+        progress = self._block.written([self._layout.progress(moment)])
+        block = [*state, "", *progress] if state else progress
+        self._block.draw(self._table_lines(), block, afresh)
+
+    def _lay_out(self, size: tuple[int, int]) -> None:
+        """Fit everything to a size of the terminal."""
+        self._size, self._state = size, None
+        learner, ascii_only = self._run.learner, self._console.options.ascii_only
+        epochs, validated = learner.config.training.epochs, len(learner.dataset.validation) > 0
+        self._table = EpochTable(epochs, validated, size[0], ascii_only)
+        # Terminals differ in what a line that ends in their last column does to the next.
+        self._layout = LiveBlock(epochs, size[0] - 1, size[1] - IN_SIGHT, ascii_only)
+
+    def _table_lines(self) -> list[str]:
+        """The rows that were not printed yet, below headings if those above do not fit them."""
+        lines: list[Text] = []
+        headings = self._table.headings()
+        if self._rows and headings.plain != self._headings:
+            self._headings = headings.plain
+            lines += headings.split()
+        lines += [self._table.row(event) for event in self._rows]
+        self._rows = []
+        return self._block.written(lines)
+
+    def _state_lines(self) -> list[str]:
+        """The block but for the progress."""
+        if self._state is None:
+            history = self._history.kept
+            units = self._run.learner.network.sizes[1:]
+            last = history[-1:]
+            layers = [by_layer(epoch.delta_norm, epoch.silent, units) for epoch in last]
+            self._state = self._block.written(self._layout.state(history, *layers))
+        return self._state
+
+    @property
+    def _seen(self) -> int:
+        """Rows of all epochs so far."""
+        position, batch = self._run.position, self._run.learner.config.training.batch_size
+        rows = len(self._run.learner.dataset.train)
+        return position.epoch * rows + min(position.step * batch, rows)

@@ -1,0 +1,198 @@
+"""A training in progress, as a block of lines that is drawn anew in its place.
+
+From top to bottom: the course of loss and accuracy over the epochs so far, what reaches each layer
+of the error and how many of its units are silent, and how far the training is. Where the terminal
+is low, layers in the middle are told in one line; lower still, the layers go, then the course.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from rich.text import Text
+
+from actcli.diagnostics.evidence import Epoch
+from actcli.diagnostics.health import LayerHealth
+from actcli.render.columns import GAP, Column, fit, lines, needed, numbers, optional, plain
+from actcli.render.gradients import log_bars, measures
+from actcli.render.history import SPAN
+from actcli.render.numbers import align_points, fixed, grouped, percent, significant
+from actcli.render.sparklines import extent, sparkline, thinned
+from actcli.render.training import accuracy_text, loss_text
+
+WIDEST = 68  # columns, as the rows above have; but the course, if there are enough epochs
+WIDEST_COURSE = 100
+WIDEST_BAR, NARROWEST_BAR = 24, 9
+BAR_RANK = 2  # columns of this rank and above are left out for the sake of the bar
+FEWEST = 4  # lines of the layers: the headings, the first, those in between, the output
+MARKED = 2.0  # a factor by which δ shrinks or grows from one layer to the next that is worth a word
+
+
+@dataclass(frozen=True)
+class Moment:
+    """How far a training is."""
+
+    epoch: int  # from 1
+    share: float  # of all rows of all epochs that are seen
+    rows_per_second: float
+    seconds_left: float
+
+
+@dataclass(frozen=True)
+class LiveBlock:
+    """What a training shows below the rows of its epochs.
+
+    Args:
+        epochs: how many there will be.
+        width, height: columns and lines that there are for it.
+        ascii_only: whether the stream shows ASCII alone.
+    """
+
+    epochs: int
+    width: int
+    height: int
+    ascii_only: bool
+
+    def state(self, history: Sequence[Epoch], layers: Sequence[LayerHealth] = ()) -> list[Text]:
+        """What is known after an epoch, each part below a blank line; a line is left to progress.
+
+        Args:
+            history: the epochs so far, or evenly spaced ones of them.
+            layers: as they are after the last one; none where they were not examined.
+        """
+        room = self.height - 2
+        shown: list[Text] = []
+        if len(history) > 1 and room > 3:
+            shown += [
+                Text(),
+                *course(history, self.epochs, min(self.width, WIDEST_COURSE), self.ascii_only),
+            ]
+        room -= len(shown) + 1
+        if layers and room >= min(len(layers) + 1, FEWEST):
+            shown += [Text(), *layer_lines(layers, min(self.width, WIDEST), room, self.ascii_only)]
+        for line in shown:
+            line.truncate(self.width, overflow="crop")
+        return shown
+
+    def progress(self, moment: Moment) -> Text:
+        """One line; where it is narrow without the speed, then without the bar."""
+        minutes, seconds = divmod(round(moment.seconds_left), 60)
+        hours, minutes = divmod(minutes, 60)
+        left = f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"
+        first = f"epoch {moment.epoch:{len(str(self.epochs))}}/{self.epochs}"
+        share = f"{int(100 * moment.share):3d} %"  # 100 % is when all is done
+        speed = f"{grouped(round(moment.rows_per_second))} rows/s"
+        for after in ([share, speed, f"{left} left"], [share, f"{left} left"], [share]):
+            told = "  ".join(after)
+            room = min(self.width, WIDEST) - len(first) - len(told) - 4
+            if room >= NARROWEST_BAR:
+                break
+        else:
+            return Text(f"{first}  {told}"[: self.width])
+        done = int(moment.share * room)
+        signs = "#-" if self.ascii_only else "━─"
+        bar = (signs[0] * done, "cyan"), (signs[1] * (room - done), "dim")
+        return Text.assemble(f"{first}  ", *bar, f"  {told}")
+
+
+def course(history: Sequence[Epoch], epochs: int, width: int, ascii_only: bool) -> list[Text]:
+    """Loss and accuracy of the last epoch, and how they came to that.
+
+    The lines grow until they have a character for each epoch or fill their room; from then on
+    they are compressed. The loss is drawn from 0, the accuracy from the lowest one.
+    """
+    names = ["training"]
+    losses: list[Sequence[float | None]] = [[each.train_loss for each in history]]
+    shares: list[Sequence[float | None]] = [[each.train_accuracy for each in history]]
+    if history[-1].validation_loss is not None:
+        names.append("validation")
+        losses.append([each.validation_loss for each in history])
+        shares.append([each.validation_accuracy for each in history])
+    top, (low, high) = extent(losses)[1], extent(shares)
+    low = max(0.0, min(low, high - SPAN))
+    scales = (0.0, top), (low, high)
+    percents = f"{percent(low).removesuffix(' %')} to {percent(high)}"
+    told = f"0 to {significant(top, 3)}", percents
+    columns = [
+        Column("", names, left=True),
+        Column("loss", [optional(v[-1], loss_text, ascii_only).rjust(7) for v in losses]),
+        Column("accuracy", [optional(v[-1], accuracy_text, ascii_only) for v in shares]),
+    ]
+    room = (width - needed(columns) - 4) // 2
+    if room < 2:
+        return lines(columns)
+    for position, series, scale, heading in zip(
+        (2, 4), (losses, shares), scales, told, strict=True
+    ):
+        cells = [
+            sparkline(thinned(values, room), *scale, ascii_only).ljust(min(room, epochs))
+            for values in series
+        ]
+        fits = len(heading) <= room
+        columns.insert(position, Column(heading * fits, cells, left=True, style="cyan"))
+    return lines(columns)
+
+
+def layer_lines(
+    layers: Sequence[LayerHealth], width: int, height: int, ascii_only: bool
+) -> list[Text]:
+    """A line for each layer; where there are too many, one line for those in the middle."""
+    columns = fit(_columns(layers, ascii_only), width - GAP - NARROWEST_BAR, BAR_RANK)
+    room = min(WIDEST_BAR, width - needed(columns) - GAP)
+    if len(layers) > 1 and room >= NARROWEST_BAR:
+        columns.insert(-1, _bars(layers, room, ascii_only))
+    found = lines(fit(columns, width))
+    if len(found) <= height:
+        return found
+    before = (height - 1) // 2
+    after = height - 2 - before
+    hidden = layers[before : len(layers) - after]
+    return [*found[: before + 1], _between(hidden, width, ascii_only), *found[-after:]]
+
+
+def _columns(layers: Sequence[LayerHealth], ascii_only: bool) -> list[Column]:
+    """Each as wide as it will ever be, so that nothing moves sideways from epoch to epoch."""
+    norms = align_points(measures([layer.delta_norm for layer in layers]))
+    factors = [plain(optional(layer.factor, _times, False), ascii_only) for layer in layers]
+    marks = [_mark(layer.factor).ljust(len("shrinks")) for layer in layers]
+    silent = [optional(layer.silent_share, percent, ascii_only) for layer in layers]
+    return [
+        Column("layer", [*(str(layer.layer) for layer in layers[:-1]), "output"], left=True),
+        Column(plain("δ norm", ascii_only), [norm.rjust(8) for norm in norms], rank=BAR_RANK),
+        numbers("factor", factors),
+        Column("", marks, left=True, style="bold"),
+        Column("silent units", silent),
+    ]
+
+
+def _bars(layers: Sequence[LayerHealth], width: int, ascii_only: bool) -> Column:
+    """δ over that of the output, which the heading says in the middle of the scale."""
+    bars = log_bars([layer.compounded for layer in layers], width, ascii_only)
+    told = plain("× output", ascii_only).center(width)
+    ends = bars.heading.split()
+    room = 2 * max(map(len, ends)) + len(told.strip()) + 2 <= width
+    heading = ends[0] + told[len(ends[0]) : width - len(ends[1])] + ends[1]
+    return replace(bars, heading=heading if room else bars.heading, rank=1)
+
+
+def _between(layers: Sequence[LayerHealth], width: int, ascii_only: bool) -> Text:
+    """Layers that are not shown, in one line."""
+    factors = [layer.factor for layer in layers]
+    low, high = (_times(end) for end in extent([factors]))
+    silent = [percent(end) for end in extent([[layer.silent_share for layer in layers]])]
+    told = f"{layers[0].layer} to {layers[-1].layer}: factor {low} to {high}"
+    more = f", silent {silent[0].removesuffix(' %')} to {silent[1]}"
+    text = plain(f"… {told}{more}", ascii_only)
+    return Text(text if len(text) <= width else plain(f"… {told}", ascii_only), "dim")
+
+
+def _mark(factor: float | None) -> str:
+    if factor is None or math.isnan(factor):
+        return ""
+    if factor == 0:
+        return "is lost"
+    return "shrinks" if factor <= 1 / MARKED else "grows" if factor >= MARKED else ""
+
+
+def _times(value: float) -> str:
+    return "–" if math.isnan(value) else fixed(value, 2)
