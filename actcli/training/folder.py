@@ -14,6 +14,7 @@ import re
 import secrets
 import shutil
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,6 +28,8 @@ MODEL = "model.safetensors"
 CHECKPOINT = "checkpoint.safetensors"
 RESULT = "result.json"
 LOCK = ".lock"
+
+ABANDONED = 24 * 3600  # seconds, after which nobody fills a folder any more
 
 TAKEN = {errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR}
 NAME = re.compile(r"[\w+-][\w.+-]*")  # of a run: one folder, nothing else, and not hidden
@@ -100,6 +103,7 @@ def new_folder(runs: Path, name: str) -> Iterator[Folder]:
         with contextlib.suppress(FileExistsError):  # a file: the next line tells that it is none
             runs.mkdir(parents=True, exist_ok=True)
         temporary.mkdir()
+        _clear(runs)
     except OSError as error:
         raise ActcliError(f"cannot make a run folder in {runs}: {error.strerror}") from error
     with contextlib.ExitStack() as undo:
@@ -112,6 +116,14 @@ def new_folder(runs: Path, name: str) -> Iterator[Folder]:
         except OSError as error:
             raise ActcliError(f"cannot make a run folder in {runs}: {error.strerror}") from error
         undo.pop_all()
+
+
+def _clear(runs: Path) -> None:
+    """Remove what was never given its name because its process was killed, long ago."""
+    for path in runs.glob(".*.tmp"):
+        with contextlib.suppress(OSError):  # by another process, at the same time
+            if time.time() - path.stat().st_mtime > ABANDONED:
+                shutil.rmtree(path)
 
 
 def _rename(folder: Path, runs: Path, name: str) -> Path:
