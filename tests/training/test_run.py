@@ -6,6 +6,7 @@ import shutil
 import struct
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -175,6 +176,17 @@ def test_names_count_up(tmp_path: Path) -> None:
     assert folder(runs, "link").name == "link-2"
     assert folder(runs, "ünï.c+o_de-1").is_dir()
     assert not list(runs.glob(".*"))
+
+
+def test_what_was_abandoned_is_removed_after_a_day(tmp_path: Path) -> None:
+    day = 24 * 3600
+    for name, age in ((".old.0a.tmp", day + 60), (".new.0a.tmp", day - 60), (".mine", day + 60)):
+        path = tmp_path / name
+        path.mkdir()
+        (path / "model.safetensors").write_bytes(b"half")
+        os.utime(path, (time.time() - age,) * 2)
+    folder(tmp_path, "relu")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".mine", ".new.0a.tmp", "relu"]
 
 
 @pytest.mark.parametrize(
