@@ -7,24 +7,20 @@ memory, because the library copies all of them twice and ends the process where 
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from actcli import files, jsonlines
+from actcli import jsonlines
+from actcli.files import Buffer
 from actcli.nn.arrays import Array
 
 METADATA = "actcli"  # one key alone: the order of several would differ from run to run
 ALIGNMENT = 8  # bytes, at which the arrays begin
 
 
-def write_tensors(path: Path, tensors: Mapping[str, Array], record: Mapping[str, Any]) -> None:
-    """Write arrays of float32 and a record, atomically.
-
-    Raises:
-        ActcliError: the file cannot be written.
-    """
+def packed(tensors: Mapping[str, Array], record: Mapping[str, Any]) -> list[Buffer]:
+    """The parts of a file with arrays of float32 and a record: views of the arrays, not copies."""
     arrays = {name: np.ascontiguousarray(array, "<f4") for name, array in tensors.items()}
     header: dict[str, Any] = {"__metadata__": {METADATA: jsonlines.dumps(record)}}
     start = 0
@@ -33,7 +29,4 @@ def write_tensors(path: Path, tensors: Mapping[str, Array], record: Mapping[str,
         header[name] = {"dtype": "F32", "shape": array.shape, "data_offsets": offsets}
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % ALIGNMENT)
-    with files.replacing(path) as file:
-        file.write(len(text).to_bytes(8, "little") + text)
-        for array in arrays.values():
-            file.write(array.data)
+    return [len(text).to_bytes(8, "little"), text, *(array.data for array in arrays.values())]
