@@ -26,6 +26,7 @@ RANKS = {
             ["nn"],
             ["datasets"],
             ["training", "diagnostics"],
+            ["runs"],
             ["sweep"],
             ["render"],
             ["cli"],

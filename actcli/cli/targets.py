@@ -7,7 +7,6 @@ from options, or is assumed to be as usual.
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from actcli.cli.records import read_training
 from actcli.cli.runs import all_runs, find_run, is_run, newest
 from actcli.datasets.batches import Normalization
 from actcli.datasets.dataset import Dataset, load
@@ -17,6 +16,7 @@ from actcli.diagnostics.probe import Subject
 from actcli.errors import DataError, UsageError
 from actcli.nn.losses import LOSSES
 from actcli.nn.network import MLP
+from actcli.runs.records import read_training
 from actcli.training.build import load_dataset, resolve
 from actcli.training.config import Config
 from actcli.training.folder import CONFIG, MODEL

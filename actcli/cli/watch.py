@@ -77,11 +77,13 @@ def watch(run: "Run", quiet: bool, interrupts: Interrupts) -> None:
 
 def conclude(run: "Run", as_json: bool) -> None:
     """Judge the network and write the result to stdout."""
-    result = run.result()
+    from actcli.runs.assess import finish
+
+    result, assessment = finish(run)
     if as_json:
         from actcli.jsonlines import dumps
 
-        click.echo(dumps({**asdict(result), "run": str(result.run)}))
+        click.echo(dumps({**asdict(result), **asdict(assessment), "run": str(result.run)}))
         return
     from actcli.cli.console import stdout_console
     from actcli.render.training import summary

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from actcli import files
-from actcli.errors import ActcliError, UsageError
+from actcli.errors import ActcliError, DataError, UsageError
 
 CONFIG = "config.toml"
 ENVIRONMENT = "environment.json"
@@ -59,6 +59,17 @@ class Folder:
             ActcliError: it cannot be written.
         """
         files.write(self.path / name, *parts)
+
+    def read(self, name: str) -> bytes:
+        """What a file holds.
+
+        Raises:
+            DataError: it cannot be read.
+        """
+        try:
+            return (self.path / name).read_bytes()
+        except OSError as error:
+            raise DataError(f"cannot read {self.path / name}: {error.strerror}") from error
 
     def append(self, name: str, line: bytes) -> None:
         """Add a line to a file, whole or not at all.
@@ -111,6 +122,10 @@ class Memory:
     def write(self, name: str, *parts: files.Buffer) -> None:
         """Keep a file."""
         self.files[name] = b"".join(parts)
+
+    def read(self, name: str) -> bytes:
+        """What a file holds."""
+        return self.files[name]
 
     def append(self, name: str, line: bytes) -> None:
         """Add a line to a file."""

@@ -141,14 +141,14 @@ class Run:
             self.place.write(MODEL, *model_file(self.learner, self._kept, self.kept_epoch))
             kept = f"after epoch {self.kept_epoch}" if self.kept_epoch else "before the first step"
             kept = f"{self.folder / MODEL} is the network {kept}"
-            self._conclude("diverged", message=error.message)
+            self.conclude("diverged", message=error.message)
             raise DivergedError(error.message, f"{error.hint}. {kept}") from None
 
     def result(self) -> Result:
-        """What the kept network does on each split, exactly; the folder keeps it, too."""
+        """What the kept network does on each split, exactly."""
         learner, data, position = self.learner, self.learner.dataset, self.position
         rows = len(data.train) * position.epoch
-        result = Result(
+        return Result(
             run=self.folder,
             parameters=learner.network.parameters.size,
             epochs=position.epoch,
@@ -160,10 +160,13 @@ class Run:
             seconds=position.seconds,
             examples_per_second=rows / position.seconds if position.seconds else None,
         )
-        self._conclude("finished", **asdict(result))
-        return result
 
-    def _conclude(self, status: str, **details: Any) -> None:
+    def conclude(self, status: str, **details: Any) -> None:
+        """Have the folder tell how it ended: with what result, or why not.
+
+        Raises:
+            ActcliError: it cannot be written.
+        """
         record = {"status": status, **details, "run": self.folder.name}
         self.place.write(RESULT, _line(record))
 
