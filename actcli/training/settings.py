@@ -64,6 +64,15 @@ def read_toml(path: Path, origin: str | None = None) -> list[Setting]:
     Raises:
         UsageError: it cannot be read, is no TOML, or holds what it may not; all mistakes at once.
     """
+    return from_tables(load_toml(path), origin or str(path))
+
+
+def load_toml(path: Path) -> dict[str, Any]:
+    """The tables of a TOML file.
+
+    Raises:
+        UsageError: it cannot be read, or is no TOML.
+    """
     try:
         tables = tomllib.loads(path.read_bytes().decode("utf-8"))
     except OSError as error:
@@ -74,7 +83,7 @@ def read_toml(path: Path, origin: str | None = None) -> list[Setting]:
         raise UsageError(f"{path} is not TOML: {error}") from error
     except ValueError as error:
         raise UsageError(f"{path} holds a number with too many digits") from error
-    return from_tables(tables, origin or str(path))
+    return tables
 
 
 def from_tables(tables: Mapping[str, Any], origin: str) -> list[Setting]:
@@ -137,12 +146,12 @@ def parse_assignment(text: str) -> Setting:
         raise UsageError(f"--set {text}: expected table.key=value", "Example: model.dropout=0.2")
     key = find_key(table, name)
     try:
-        return Setting(key, _value(key.kind, value), "--set")
+        return Setting(key, value_of(key.kind, value), "--set")
     except ValueError as error:
         raise UsageError(f"--set {key}: must be {error}") from None
 
 
-def _value(kind: Kind, text: str) -> Any:
+def value_of(kind: Kind, text: str) -> Any:
     """As a file writes it, [8, 8] or "mse", or else as an option takes it, 8,8 or mse."""
     try:
         return kind.check(tomllib.loads(f"value = {text}")["value"])
