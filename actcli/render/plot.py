@@ -19,7 +19,8 @@ from actcli.render.numbers import shortest
 
 LEAST_COLUMNS = 8  # of the area of the curves
 TICKS = 3  # of a vertical axis at least, if it has room for them
-ROWS_OF_TICK, COLUMNS_OF_TICK = 1.5, 6  # at least
+ROWS_OF_TICK = 1.5  # at least
+BETWEEN_LABELS = 3  # columns
 BLANK = 0x2800  # the braille character without dots; each dot is a bit
 DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))  # by row and column
 DASHES = ((1,), (1, 0, 0), (1, 1, 1, 1, 1, 0, 0, 0), (1, 1, 1, 1, 0, 0, 1, 0, 0))
@@ -87,7 +88,8 @@ def vertical_axis(low: float, high: float, rows: int) -> Axis:
 def horizontal_axis(low: float, high: float, columns: int, whole: bool) -> Axis:
     """An axis over just what it has to reach, with two ticks at least, at round numbers."""
     low, high = _apart(low, high)
-    least = (high - low) / max(1, math.floor((columns - 1) / COLUMNS_OF_TICK))
+    label = max(len(shortest(end, 3)) for end in (low, high))
+    least = (high - low) / max(1, (columns - 1) // (label + BETWEEN_LABELS))
     found = []
     for step in islice(_steps(least / 10), 6):
         first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
@@ -275,8 +277,8 @@ def _with_axis(area: Area, ticks: dict[float, str], gutter: int) -> Iterator[Tex
     bar, tick = ("|", "+") if area.ascii_only else ("│", "┤")
     for row in range(area.rows):
         label = labels.get(row, "")
-        text = Text(f"{label.rjust(gutter - 1)} ", "dim")
-        text.append(tick if label else bar, "dim").append_text(area.line(row))
+        text = Text().append(f"{label.rjust(gutter - 1)} {tick if label else bar}", "dim")
+        text.append_text(area.line(row))
         text.rstrip()
         yield text
 
