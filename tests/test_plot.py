@@ -7,16 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from actcli.render.plot import (
-    BLANK,
-    DASHES,
-    Area,
-    Axis,
-    Curve,
-    Plot,
-    horizontal_axis,
-    vertical_axis,
-)
+from actcli.render.axes import Axis, horizontal_axis, vertical_axis
+from actcli.render.plot import BLANK, DASHES, Area, Curve, Plot
 
 NUMBERS = st.floats(-1e9, 1e9).map(lambda x: x if abs(x) > 1e-9 else 0.0)
 POINTS = st.lists(st.tuples(NUMBERS, NUMBERS), min_size=1, max_size=20).map(sorted)
@@ -48,8 +40,8 @@ def test_a_line_in_braille() -> None:
         "⠤⠤⠤ y",
         "1 ┤    ⢀⡠⠤⠒⠉",
         "0 ┤⣀⠤⠒⠊⠁",
-        "  └┬───────┬ x",
-        "   0       1",
+        "  └┬───┬───┬ x",
+        "  0.0 0.5 1.0",
     ]
 
 

@@ -1,10 +1,13 @@
 """`actcli predict`: single images, drawn beside what a network says of them."""
 
+from collections.abc import Sequence
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from actcli.cli.diagnose import SPLITS
 from actcli.cli.downloads import downloads
 from actcli.cli.names import NamesType, TargetType, override
 from actcli.cli.options import KindType, runs_dir_option
@@ -16,10 +19,10 @@ from actcli.training.threads import set_threads
 if TYPE_CHECKING:
     from actcli.cli.targets import Target
     from actcli.datasets.batches import Split
+    from actcli.datasets.npz import Pixels
     from actcli.diagnostics.predictions import Predictions
     from actcli.nn.arrays import Labels
 
-SPLITS = ("train", "validation", "test")
 CHOICES = ("index", "first", "random", "worst", "image")
 
 
@@ -27,8 +30,8 @@ CHOICES = ("index", "first", "random", "worst", "image")
     epilog="""\b
 Examples:
   actcli train --epochs 1 -q && actcli predict --index 4
-  actcli predict --worst 5
-  actcli predict relu --label 4 --random --seed 7 --json
+  actcli train sigmoid --epochs 1 -q && actcli predict sigmoid --worst 5
+  actcli train --epochs 1 -q && actcli predict --label 4 --random --seed 7 --json
 """,
 )
 @click.argument("target", metavar="[RUN]", required=False, type=TargetType())
@@ -159,10 +162,10 @@ def ask_rows(
         raise UsageError(f"--split: {target.dataset.name} has no {name} rows{of}")
     if worst is not None:
         found, mistakes = find_worst(target.subject, split, rows, worst)
-        return _asked(target, name, split, found, len(rows), mistakes)
+        return _of_rows(target, name, found, len(rows), mistakes)
     if index is None:
         position = np.random.default_rng(seed).integers(len(rows)) if random else 0
-        return _asked(target, name, split, [int(rows[position])])
+        return _of_rows(target, name, [int(rows[position])])
     if true_class is not None:
         raise UsageError("--index and --label exclude each other", "The row has a class of its own")
     if index >= len(rows):
@@ -170,51 +173,50 @@ def ask_rows(
             f"--index: {target.dataset.name} has {len(rows):,} {name} rows",
             f"Allowed: 0 to {len(rows) - 1}",
         )
-    return _asked(target, name, split, [index])
+    return _of_rows(target, name, [index])
 
 
 def ask_image(target: "Target", path: Path, invert: bool, true_class: int | None) -> "Predictions":
     """What the network says of an image from a file."""
     from actcli.datasets.images import inverted, read_image
-    from actcli.diagnostics.predictions import Predictions, predict
 
-    data = target.dataset
-    pixels = read_image(path, data.shape, data.train.pixels.dtype)
-    pixels = (inverted(pixels) if invert else pixels)[None]
-    return Predictions(
-        model=target.name,
-        dataset=data.name,
-        split=None,
-        output=target.subject.loss.output,
-        loss=target.loss,
-        classes=target.subject.classes,
-        rows=None,
-        mistakes=None,
-        predictions=predict(target.subject, pixels, data.shape, [true_class], [None]),
-    )
+    pixels = read_image(path, target.dataset.shape, target.dataset.train.pixels.dtype)
+    pixels = inverted(pixels) if invert else pixels
+    return _asked(target, None, pixels[None], [true_class], [None])
 
 
-def _asked(
+def _of_rows(
     target: "Target",
     name: str,
-    split: "Split",
     indices: list[int],
     rows: int | None = None,
     mistakes: int | None = None,
 ) -> "Predictions":
+    split: Split = getattr(target.dataset, name)
+    pixels, labels = split.pixels[split.rows[indices]], split.labels[indices].tolist()
+    return replace(_asked(target, name, pixels, labels, indices), rows=rows, mistakes=mistakes)
+
+
+def _asked(
+    target: "Target",
+    name: str | None,
+    pixels: "Pixels",
+    labels: "Sequence[int | None]",
+    indices: "Sequence[int | None]",
+) -> "Predictions":
     from actcli.diagnostics.predictions import Predictions, predict
 
-    pixels, labels = split.pixels[split.rows[indices]], split.labels[indices].tolist()
+    subject, data = target.subject, target.dataset
     return Predictions(
         model=target.name,
-        dataset=target.dataset.name,
+        dataset=data.name,
         split=name,
-        output=target.subject.loss.output,
+        output=subject.loss.output,
         loss=target.loss,
-        classes=target.subject.classes,
-        rows=rows,
-        mistakes=mistakes,
-        predictions=predict(target.subject, pixels, target.dataset.shape, labels, indices),
+        classes=subject.classes,
+        rows=None,
+        mistakes=None,
+        predictions=predict(subject, pixels, data.shape, labels, indices),
     )
 
 
@@ -225,7 +227,8 @@ def write_json(found: "Predictions") -> None:
     def named(index: int | None) -> str | None:
         return None if index is None else found.classes[index]
 
-    predictions = [
+    written = {each.name: getattr(found, each.name) for each in fields(found)}
+    written["predictions"] = [
         {
             "index": each.index,
             "true_class": named(each.true_class),
@@ -238,18 +241,7 @@ def write_json(found: "Predictions") -> None:
         }
         for each in found.predictions
     ]
-    fields = {
-        "model": found.model,
-        "dataset": found.dataset,
-        "split": found.split,
-        "output": found.output,
-        "loss": found.loss,
-        "classes": found.classes,
-        "rows": found.rows,
-        "mistakes": found.mistakes,
-        "predictions": predictions,
-    }
-    click.echo(dumps(fields))
+    click.echo(dumps(written))
 
 
 def write_tables(found: "Predictions") -> None:
