@@ -37,7 +37,7 @@ Examples:
 )
 @click.option("--json", "as_json", is_flag=True, help="Write the result as one JSON object.")
 def activations(names: tuple[str, ...], at: str | None, as_json: bool) -> None:
-    """Compare activation functions, and see what their derivatives do to an error.
+    """Compare activation functions and what they do to an error.
 
     Without a NAME all of them are listed: range, the supremum of |f'|, whether a unit can die. With
     names, or --at, f and f' are drawn and evaluated.

@@ -44,7 +44,7 @@ Examples:
 def softmax(
     values: tuple[str, ...], temperature: str, labels: str | None, target: str | None, as_json: bool
 ) -> None:
-    """Turn scores into probabilities, with softmax and with sigmoids.
+    """Turn scores into probabilities, by softmax and by sigmoids.
 
     VALUES are the scores (logits) of one vector, with spaces or commas between them. Without any,
     vectors are read from standard input, one per line, and each is answered at once; blank lines
