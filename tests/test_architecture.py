@@ -35,7 +35,8 @@ RANKS = {
     )
     for name in names
 }
-ONLY_IN = {"click": {"cli"}, "rich": {"render", "cli"}}
+ONLY_IN = {"click": {"cli"}, "rich": {"render", "cli"}, "PIL": {"datasets"}}
+IMPORTED_AS = {"pillow": "PIL"}
 NN_MAY_IMPORT = ("numpy", "actcli.nn", "actcli.errors", "actcli.registry")
 AT_IMPORT_NEVER = {
     "Console",
@@ -140,7 +141,9 @@ def test_imports_point_downward(module):
 @EVERY_MODULE
 def test_what_is_imported_is_declared(module):
     project = tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))["project"]
-    declared = {re.split(r"[^\w-]", line)[0] for line in project["dependencies"]}
+    lines = [*project["dependencies"], *project["optional-dependencies"]["image"]]
+    declared = {re.split(r"[^\w-]", line)[0] for line in lines}
+    declared = {IMPORTED_AS.get(name, name) for name in declared}
     tops = {name.split(".")[0] for name in imports(module, parse(module))} - {"actcli", ""}
     assert tops - sys.stdlib_module_names <= declared
 

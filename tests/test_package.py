@@ -82,7 +82,7 @@ def test_every_lesson_and_the_data_are_shipped():
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--help"], ["--version"], ["train", "--help"], ["diagnose", "--help"], ["softmax", "--help"]],
+    [["--help"], ["--version"], *([name, "--help"] for name in Commands.names)],
     ids=" ".join,
 )
 def test_help_imports_neither_numpy_nor_rich(arguments, tmp_path):
@@ -110,6 +110,7 @@ def test_help_imports_neither_numpy_nor_rich(arguments, tmp_path):
         ("actcli train --activation relu,ta", "relu,tanh"),
         ("actcli train --optimizer ad", "adamw"),
         ("actcli train deep", "deep-sigmoid"),
+        ("actcli activations sigmoid re", "relu"),
     ],
 )
 def test_completion_offers_names_without_importing_numpy_or_rich(typed, offered, tmp_path):

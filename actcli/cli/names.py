@@ -67,7 +67,7 @@ class NamesType(click.ParamType[Any]):
         given = [each.strip() for each in value.split(",")] if self.several else [value.strip()]
         for each in given:
             if each not in self.names:
-                option = param.opts[0] if param else ""
+                option = param.opts[0] if isinstance(param, click.Option) else ""
                 error = unknown_name(self.name, each, self.names)
                 raise UsageError(f"{option}: {error.message}".removeprefix(": "), error.hint)
         return tuple(given) if self.several else given[0]

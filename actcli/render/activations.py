@@ -1,0 +1,216 @@
+"""Activations: all of them as a table, or some as a card each, with f and f' as curves."""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.text import Text
+
+from actcli.diagnostics.activations import Course, Facts, Study
+from actcli.render.columns import (
+    Column,
+    beside,
+    fit,
+    lines,
+    needed,
+    numbers,
+    paragraph,
+    plain,
+    titled,
+)
+from actcli.render.numbers import fixed, shortest, significant
+from actcli.render.plot import Curve, Plot
+
+WIDEST = 132  # columns for cards: in a pipe, too, which has no edge
+NARROWEST_CARD, WIDEST_CARD = 36, 60
+BETWEEN = 4  # columns from card to card
+ROWS = 10  # of a plot
+ABOUT = "mean f: for z from a standard normal; zero-centred if that is 0"
+HEADINGS = ("range", "sup|f'|", "mean f", "zero-centred", "can die", "initializer")
+LEAST = ("initializer", "zero-centred")  # what is left out where it is narrow, the last one first
+
+
+@dataclass(frozen=True)
+class ActivationsView:
+    """The result of `actcli activations`: facts of all, or studies of some."""
+
+    found: Sequence[Facts] | Sequence[Study]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        studies = [each for each in self.found if isinstance(each, Study)]
+        facts = [each for each in self.found if isinstance(each, Facts)]
+        yield StudiesView(studies) if studies else FactsView(facts)
+
+
+@dataclass(frozen=True)
+class FactsView:
+    """All activations: one table if there is room for it, else formulas and sources below it."""
+
+    facts: Sequence[Facts]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        ascii_only, width = options.ascii_only, options.max_width
+        yield titled("Activations", ABOUT, width, ascii_only)
+        columns = _columns(self.facts, ascii_only)
+        formula = Column(
+            "f(z)", [plain(each.formula, ascii_only) for each in self.facts], left=True
+        )
+        source = Column(
+            "source", [plain(each.source, ascii_only) for each in self.facts], left=True
+        )
+        with_formula = [columns[0], formula, *columns[1:]]
+        if needed([*with_formula, source]) <= width:
+            yield from lines([*with_formula, source])
+            return
+        fits = needed(with_formula) <= width
+        yield from lines(with_formula if fits else fit(columns, width))
+        yield Text()
+        yield Text("Sources" if fits else "Formulas and sources", style="bold")
+        for each in self.facts:
+            label = each.name.ljust(columns[0].width + 2)
+            if not fits:
+                yield paragraph(each.formula, width, ascii_only, label)
+                label = " " * len(label)
+            yield paragraph(each.source, width, ascii_only, label, "" if fits else "dim")
+
+
+@dataclass(frozen=True)
+class StudiesView:
+    """A card for each activation, side by side as far as there is room."""
+
+    studies: Sequence[Study]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        width = min(options.max_width, WIDEST)
+        abreast = max(1, min(len(self.studies), (width + BETWEEN) // (NARROWEST_CARD + BETWEEN)))
+        card = min(WIDEST_CARD, (width - BETWEEN * (abreast - 1)) // abreast)
+        for first in range(0, len(self.studies), abreast):
+            row = self.studies[first : first + abreast]
+            if first:
+                yield Text("\n")
+            for part in PARTS:
+                yield from _side_by_side(
+                    [part(study, card, options.ascii_only) for study in row], card
+                )
+
+
+def _side_by_side(blocks: Sequence[Sequence[Text]], width: int) -> Iterator[Text]:
+    """Blocks of lines, each in as many columns as the others, whatever they hold."""
+    whole = list(blocks[-1])
+    for block in blocks[-2::-1]:
+        padded = [line.copy() for line in block] or [Text()]
+        padded[0].pad_right(max(0, width - padded[0].cell_len))
+        whole = beside(padded, whole, BETWEEN)
+    for line in whole:
+        line.rstrip()
+        yield line
+
+
+def _head(study: Study, width: int, ascii_only: bool) -> list[Text]:
+    text = study.facts.summary
+    return [
+        Text(study.facts.name, style="bold"),
+        *_split(paragraph(f"f(z) = {study.facts.formula}", width, ascii_only)),
+        *_split(paragraph(text, width, ascii_only, style="dim")),
+    ]
+
+
+def _plot(study: Study, width: int, ascii_only: bool) -> list[Text]:
+    curves = [
+        Curve(name, _points(course), _marks(study, values), "@" if ascii_only else "●")
+        for name, course, values in (
+            ("f(z)", study.value_course, study.values),
+            ("f'(z)", study.slope_course, study.slopes),
+        )
+    ]
+    return [Text(), *Plot(curves, width, ROWS, "z").lines(ascii_only)]
+
+
+def _points(course: Course) -> list[tuple[float, float]]:
+    return list(zip(course.z, course.y, strict=True))
+
+
+def _marks(study: Study, values: Sequence[float]) -> list[tuple[float, float]]:
+    """The points that were asked for, as far as the curves reach."""
+    low, high = study.value_course.z[0], study.value_course.z[-1]
+    return [(z, y) for z, y in zip(study.at, values, strict=True) if low <= z <= high]
+
+
+def _table(study: Study, width: int, ascii_only: bool) -> list[Text]:
+    found = lines(
+        [
+            numbers("z", [shortest(z) for z in study.at]),
+            numbers("f(z)", [_number(value) for value in study.values]),
+            numbers("f'(z)", [_number(value) for value in study.slopes]),
+        ]
+    )
+    outside = len(study.at) - len(_marks(study, study.values))
+    if outside:
+        low, high = study.value_course.z[0], study.value_course.z[-1]
+        told = f"The plot ends at z = {low:g} and {high:g}; what lies beyond is in the table only."
+        found += _split(paragraph(told, width, ascii_only))
+    return [Text(), *found]
+
+
+def _remark(study: Study, width: int, ascii_only: bool) -> list[Text]:
+    return [Text(), *_split(paragraph(study.remark, width, ascii_only, style="bold"))]
+
+
+def _known(study: Study, width: int, ascii_only: bool) -> list[Text]:
+    cells = [column.cells[0].strip() for column in _columns([study.facts], ascii_only)[1:]]
+    entries = [*zip(HEADINGS, cells, strict=True), ("source", study.facts.source)]
+    indent = max(len(heading) for heading, _ in entries) + 2
+    return [
+        Text(),
+        *(
+            line
+            for heading, value in entries
+            for line in _split(paragraph(value, width, ascii_only, heading.ljust(indent)))
+        ),
+    ]
+
+
+PARTS: tuple[Callable[[Study, int, bool], list[Text]], ...] = (
+    _head,
+    _plot,
+    _table,
+    _remark,
+    _known,
+)
+
+
+def _columns(facts: Sequence[Facts], ascii_only: bool) -> list[Column]:
+    yes = ("no", "yes")
+    cells = (
+        [_range(each.range, ascii_only) for each in facts],
+        [shortest(each.bound, 4) for each in facts],
+        [fixed(each.mean, 3) for each in facts],
+        [yes[each.zero_centred] for each in facts],
+        [yes[each.can_die] for each in facts],
+        [each.initializer for each in facts],
+    )
+    columns = [Column("", [each.name for each in facts], left=True)]
+    for heading, texts in zip(HEADINGS, cells, strict=True):
+        numeric = heading in {"sup|f'|", "mean f"}
+        rank = LEAST.index(heading) + 1 if heading in LEAST else 0
+        columns.append(
+            numbers(heading, texts) if numeric else Column(heading, texts, rank, left=True)
+        )
+    return columns
+
+
+def _range(ends: tuple[float, float], ascii_only: bool) -> str:
+    low, high = (
+        plain(f"{end:+}".replace("inf", "∞"), ascii_only) if math.isinf(end) else shortest(end, 3)
+        for end in ends
+    )
+    return f"{low} to {high.removeprefix('+')}".replace("+", "")
+
+
+def _number(value: float) -> str:
+    return shortest(value) if value == round(value) and abs(value) < 1e6 else significant(value)
+
+
+def _split(text: Text) -> list[Text]:
+    return list(text.split("\n"))

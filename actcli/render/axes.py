@@ -1,0 +1,87 @@
+"""Axes: what they reach over, and the round numbers at which they have ticks."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import count, islice
+
+from actcli.render.numbers import shortest
+
+TICKS = 3  # of a vertical axis at least, if it has room for them
+ROWS_OF_TICK = 1.5  # at least
+BETWEEN_LABELS = 3  # columns
+
+
+@dataclass(frozen=True)
+class Axis:
+    """What an axis reaches over, and where its ticks are."""
+
+    low: float
+    high: float
+    ticks: tuple[float, ...]
+    step: float
+
+    def position(self, value: float, steps: int) -> int:
+        """Of so many steps between both ends, the nearest to a value."""
+        return round((value - self.low) / (self.high - self.low) * (steps - 1))
+
+    def label(self, tick: float) -> str:
+        """With the decimals that tell one tick from the next."""
+        if not 1e-4 <= self.step < 1e6:
+            return shortest(tick, 3)
+        decimals = max(0, -math.floor(math.log10(self.step) + 1e-9))
+        return f"{tick + 0.0:.{decimals}f}"
+
+
+def vertical_axis(low: float, high: float, rows: int) -> Axis:
+    """An axis from tick to tick that reaches as little as can be beyond what it has to reach."""
+    low, high = _apart(low, high)
+    most = max(1, math.floor((rows - 1) / ROWS_OF_TICK))  # steps from tick to tick
+    found = []
+    for step in islice(_steps((high - low) / most), 6):
+        first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+        found.append(Axis(first * step, last * step, _ticks(first, last, step), step))
+
+    def worth(each: Axis) -> tuple[bool, bool, float, int]:
+        count, reach = len(each.ticks), round((each.high - each.low) / (high - low), 6)
+        return count > most + 1, count < TICKS, reach, count
+
+    return min(found, key=worth)
+
+
+def horizontal_axis(low: float, high: float, columns: int, whole: bool) -> Axis:
+    """An axis over just what it has to reach, with two ticks at least, at round numbers."""
+    low, high = _apart(low, high)
+    label = max(len(shortest(end, 3)) for end in (low, high))
+    least = (high - low) / max(1, (columns - 1) // (label + BETWEEN_LABELS))
+    found = []
+    for step in islice(_steps(least / 10), 6):
+        first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+        if not whole or step >= 1:
+            found.append(Axis(low, high, _ticks(first, last, step), step))
+    if not found:
+        return Axis(low, high, _ticks(math.ceil(low), math.floor(high), 1.0), 1.0)
+
+    def worth(each: Axis) -> tuple[bool, bool, float]:
+        distance = abs(math.log(each.step / least))
+        return len(each.ticks) < 2, each.step < least * (1 - 1e-9), distance
+
+    return min(found, key=worth)
+
+
+def _apart(low: float, high: float) -> tuple[float, float]:
+    """Two ends that differ; where they did not, to rounding, 0 is one of them."""
+    if high - low > max(1e-9 * max(abs(low), abs(high)), 1e-300):
+        return low, high
+    return min(low, 0.0), max(high, 0.0) or float(low == 0)
+
+
+def _steps(least: float) -> Iterator[float]:
+    """Those of 1, 2, 5, 10, 20, … (times any power of ten) that suffice."""
+    power = 10.0 ** math.floor(math.log10(least))
+    found = (each * power * 10.0**more for more in count() for each in (1, 2, 5))
+    return (step for step in found if step >= least * (1 - 1e-9))
+
+
+def _ticks(first: int, last: int, step: float) -> tuple[float, ...]:
+    return tuple(number * step for number in range(first, last + 1))
