@@ -20,9 +20,9 @@ from typing import Any, Protocol
 from actcli.datasets.dataset import Raw
 from actcli.errors import ActcliError
 from actcli.sweep.plan import Job
-from actcli.sweep.work import WORKERS, Files, Report, Worker, train
+from actcli.sweep.work import WORKERS, Files, Report, StoppedError, Worker, train
 
-DEATHS = 3  # of workers, one after another without a job done in between
+DEATHS = 3  # of processes, one after another without a job that had begun
 TICK = 0.1  # seconds from one look for a signal to the next
 
 
@@ -55,6 +55,9 @@ class Engine(Protocol):
 def train_all(jobs: Sequence[Job], engine: Engine, stopped: Callable[[], bool]) -> Iterator[Event]:
     """Train jobs, and tell of each event as it happens.
 
+    Where a process dies, nobody can tell which of the jobs that were being trained killed it. The
+    rest goes on; then each of these has processes of its own, and only one that dies alone failed.
+
     Args:
         jobs: those that can be trained.
         engine: where.
@@ -63,36 +66,75 @@ def train_all(jobs: Sequence[Job], engine: Engine, stopped: Callable[[], bool]) 
     Raises:
         ActcliError: the workers are lost.
     """
-    waiting, deaths = list(jobs), 0
-    while waiting:
-        inbox: Inbox = queue.SimpleQueue()
-        lost: list[Job] = []
-        with engine.start(inbox) as executor:
-            futures = {
-                executor.submit(train, engine.token, job.name, job.config): job for job in waiting
-            }
-            for future in futures:
-                future.add_done_callback(inbox.put)
-            while futures and not stopped():
+    waiting, suspects, deaths = list(jobs), list[Job](), 0
+    while (waiting or suspects) and not stopped():
+        alone = not waiting
+        batch = Batch(waiting or [suspects.pop()])
+        yield from batch.train(engine, stopped)
+        begun = [job for job in batch.lost if job.name in batch.begun]
+        if begun and alone:
+            yield Done(begun[0], None, "the process that trained it died")
+            waiting = []
+            continue
+        suspects += begun
+        waiting = [job for job in batch.lost if job.name not in batch.begun]
+        deaths = deaths + 1 if waiting and not begun else 0
+        if deaths == DEATHS:
+            raise ActcliError("processes cannot be started here: they die before any job begins")
+
+
+class Batch:
+    """Jobs that are given to workers together.
+
+    Args:
+        jobs: the first is given first.
+    """
+
+    def __init__(self, jobs: Sequence[Job]) -> None:
+        self.jobs = jobs
+        self.begun: set[str] = set()  # by name
+        self.lost: list[Job] = []  # since a process died
+        self._inbox: Inbox = queue.SimpleQueue()
+        self._futures: dict[Future[Files], Job] = {}
+
+    def train(self, engine: Engine, stopped: Callable[[], bool]) -> Iterator[Event]:
+        """Until all are done or lost, or until they are to be left."""
+        with engine.start(self._inbox) as executor:
+            self._submit(executor, engine.token)
+            while self._futures and not stopped():
                 with contextlib.suppress(queue.Empty):
-                    message = inbox.get(timeout=TICK)
-                    if isinstance(message, Report):
-                        yield message
-                        continue
-                    job = futures.pop(message)
-                    if message.cancelled():
-                        raise ActcliError("the workers are lost", "The same command goes on")
-                    if isinstance(message.exception(), BrokenExecutor):
-                        lost.append(job)
-                        continue
-                    deaths = 0
-                    yield _outcome(job, message)
-        if futures:
+                    yield from self._read(self._inbox.get(timeout=TICK))
+        # Reports of processes that died may still have been on their way, and so may be results.
+        with contextlib.suppress(queue.Empty):
+            while True:
+                message = self._inbox.get_nowait()
+                if isinstance(message, Report) or not message.cancelled():
+                    yield from self._read(message)
+
+    def _submit(self, executor: Executor, token: str) -> None:
+        for number, job in enumerate(self.jobs):
+            try:
+                future = executor.submit(train, token, job.name, job.config)
+            except BrokenExecutor:
+                self.lost += self.jobs[number:]
+                return
+            self._futures[future] = job
+            future.add_done_callback(self._inbox.put)
+
+    def _read(self, message: "Report | Future[Files]") -> Iterator[Event]:
+        if isinstance(message, Report):
+            self.begun.add(message.job)
+            yield message
             return
-        deaths, waiting = deaths + 1, lost
-        if lost and deaths == DEATHS:
-            yield from (Done(job, None, "the process that trained it died") for job in lost)
-            return
+        job = self._futures.pop(message)
+        if message.cancelled():
+            raise ActcliError(
+                "the workers are lost", "What is finished is kept; the same command goes on"
+            )
+        if isinstance(message.exception(), BrokenExecutor):
+            self.lost.append(job)
+        elif not isinstance(message.exception(), StoppedError):
+            yield _outcome(job, message)
 
 
 def _outcome(job: Job, future: "Future[Files]") -> Done:

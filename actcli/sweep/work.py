@@ -28,9 +28,9 @@ class Report:
     """How far a job is."""
 
     job: str
-    epoch: int
+    epoch: int  # that is complete; 0: it has begun
     epochs: int
-    accuracy: float  # on the validation rows, or else on those of training
+    accuracy: float | None  # on the validation rows, or else on those of training
 
 
 class StoppedError(ActcliError):
@@ -66,6 +66,7 @@ class Worker:
         Raises:
             ActcliError: it cannot be trained.
         """
+        self.report(Report(name, 0, config.training.epochs, None))
         if threads() != config.training.threads:
             raise ActcliError(
                 f"a worker uses {threads()} threads, not {config.training.threads}",
