@@ -129,6 +129,15 @@ def settings(ctx: click.Context, config: str | None) -> list[Setting]:
     Raises:
         UsageError: the file or an assignment holds what it may not.
     """
+    return [*(read_toml(find_config(config), config) if config else ()), *asked(ctx)]
+
+
+def asked(ctx: click.Context) -> list[Setting]:
+    """The same without a file.
+
+    Raises:
+        UsageError: an assignment holds what it may not.
+    """
     options = [option for option in ctx.command.params if isinstance(option, KeyOption)]
     found = [
         Setting(option.key, ctx.params[option.parameter], option.origin(ctx))
@@ -136,7 +145,6 @@ def settings(ctx: click.Context, config: str | None) -> list[Setting]:
         if ctx.params[option.parameter] is not None
     ]
     return [
-        *(read_toml(find_config(config), config) if config else ()),
         *(setting for setting in found if not setting.origin.startswith("--")),
         *(setting for setting in found if setting.origin.startswith("--")),
         *map(parse_assignment, ctx.params["assignments"]),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from actcli.errors import UsageError
-from actcli.training.config import Key
+from actcli.training.config import KEYS, Key
 from actcli.training.kinds import Auto, Integer, Number
 from actcli.training.settings import find_key, value_of
 
@@ -55,6 +55,18 @@ class Axis:
         if _is_whole(self.key):
             return min(max(round(number), int(low)), int(high))
         return min(max(float(f"{number:.{DIGITS}g}"), low), high)
+
+
+def written(value: Any) -> str:
+    """A value of a key as its option takes it."""
+    if isinstance(value, tuple | list):
+        return ",".join(map(written, value)) or "none"
+    return str(value).lower() if isinstance(value, bool) else str(value).removesuffix(".0")
+
+
+def option_of(key: str) -> str:
+    """What the option of a key is called, which is shorter than the key: lr."""
+    return next((each.option for each in KEYS if str(each) == key), key)
 
 
 def parse_axis(text: str) -> Axis:

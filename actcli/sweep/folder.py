@@ -9,12 +9,15 @@ import secrets
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from actcli import jsonlines
 from actcli.errors import ActcliError, DataError, UsageError
-from actcli.sweep.plan import Job, Plan
+from actcli.registry import nearest
 from actcli.training.folder import NAME, RESULT, Folder
+
+if TYPE_CHECKING:  # which needs NumPy
+    from actcli.sweep.plan import Job, Plan
 
 PLAN = "sweep.json"
 
@@ -41,12 +44,14 @@ def open_sweep(runs: Path, name: str) -> Folder:
     return Folder(path)
 
 
-def write_plan(folder: Folder, plan: Plan, jobs: Sequence[Job], errors: Mapping[str, str]) -> None:
+def write_plan(
+    folder: Folder, plan: "Plan", jobs: Sequence["Job"], errors: Mapping[str, str]
+) -> None:
     """Write down what was planned, and which jobs could not be trained."""
     told = {
         "format": 1,
+        "shows": plan.shows,
         "axes": [str(axis.key) for axis in plan.axes],
-        "seeds": plan.seeds,
         "jobs": [
             {
                 "name": job.name,
@@ -60,12 +65,12 @@ def write_plan(folder: Folder, plan: Plan, jobs: Sequence[Job], errors: Mapping[
     folder.write(PLAN, f"{jsonlines.dumps(told)}\n".encode())
 
 
-def is_done(folder: Path, job: Job) -> bool:
+def is_done(folder: Path, job: "Job") -> bool:
     """Whether the run of a job is there."""
     return (folder / job.name / RESULT).is_file()
 
 
-def keep(folder: Path, job: Job, files: Mapping[str, bytes]) -> None:
+def keep(folder: Path, job: "Job", files: Mapping[str, bytes]) -> None:
     """Make the folder of a run, whole.
 
     Raises:
@@ -93,6 +98,33 @@ def tidy(folder: Path) -> None:
             path.unlink(missing_ok=True)
 
 
+def all_sweeps(runs: Path) -> list[Path]:
+    """The folders of all sweeps, by name."""
+    return sorted(path.parent for path in runs.glob(f"*/{PLAN}"))
+
+
+def find_sweep_folder(name: str | None, runs: Path) -> Path:
+    """The folder of a sweep by its name or path, or of the one that was begun last.
+
+    Raises:
+        UsageError: there is none; the message has the nearest name.
+    """
+    known = all_sweeps(runs)
+    if name is None:
+        if not known:
+            raise UsageError(f"there is no sweep in {runs}", "See actcli sweep --help")
+        return max(known, key=lambda path: ((path / PLAN).stat().st_mtime_ns, path.name))
+    if runs / name in known:
+        return runs / name
+    if (Path(name) / PLAN).is_file():
+        return Path(name)
+    names = [path.name for path in known]
+    guess = nearest(name, names)
+    meant = f"Did you mean {guess!r}? " if guess else ""
+    listed = ", ".join(names[:10]) or "none"
+    raise UsageError(f"there is no sweep {name!a}", f"{meant}Sweeps in {runs}: {listed}")
+
+
 def read_plan(folder: Path) -> dict[str, Any]:
     """What was planned.
 
@@ -102,16 +134,22 @@ def read_plan(folder: Path) -> dict[str, Any]:
     path = folder / PLAN
     try:
         told: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        if told["format"] != 1 or not all(
-            isinstance(job["name"], str)
-            and NAME.fullmatch(job["name"])
-            and len(job["varied"]) == len(told["axes"])
-            and isinstance(job["seed"], int)
-            for job in told["jobs"]
+        if (
+            told["format"] != 1
+            or not isinstance(told["shows"], str)
+            or not all(isinstance(axis, str) for axis in told["axes"])
+            or not all(
+                NAME.fullmatch(job["name"])
+                and isinstance(job["varied"], list)
+                and len(job["varied"]) == len(told["axes"])
+                and isinstance(job["seed"], int)
+                and isinstance(job["error"], str | None)
+                for job in told["jobs"]
+            )
         ):
             raise ValueError
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, LookupError, TypeError, RecursionError):
         raise DataError(f"{path} is not the plan of a sweep") from None
     return told

@@ -1,5 +1,6 @@
 """What a sweep came to: for each combination the mean over its seeds, the best first."""
 
+import contextlib
 import json
 import statistics
 from collections import Counter
@@ -44,6 +45,7 @@ class Point:
     varied: tuple[Any, ...]
     runs: int  # that finished
     planned: int
+    job: str  # the name of its first run, of those that finished if there are any
     validation: Mean | None
     test: Mean | None
     dead: Mean | None
@@ -56,13 +58,15 @@ class SweepTable:
     """A sweep.
 
     Args:
-        name: of the sweep.
+        folder: of the sweep.
+        shows: what it is about, in words.
         axes: the keys that vary.
         points: the best first, by the validation accuracy if there is one.
         outcomes: all jobs, in the order of the plan.
     """
 
-    name: str
+    folder: Path
+    shows: str
     axes: tuple[str, ...]
     points: tuple[Point, ...]
     outcomes: tuple[Outcome, ...]
@@ -80,32 +84,33 @@ def read_table(folder: Path) -> SweepTable:
     for outcome in outcomes:
         groups.setdefault(json.dumps(outcome.varied), []).append(outcome)
     points = sorted(map(_point, groups.values()), key=_rank)
-    return SweepTable(folder.name, tuple(plan["axes"]), tuple(points), outcomes)
+    return SweepTable(folder, plan["shows"], tuple(plan["axes"]), tuple(points), outcomes)
 
 
 def _outcome(folder: Path, job: dict[str, Any]) -> Outcome:
     path = folder / job["name"] / RESULT
-    told: dict[str, Any] = {"status": "failed" if job.get("error") else "missing"}
+    told: dict[str, Any] = {"status": "failed" if job["error"] else "missing"}
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-        scores = {name: (told.get(name) or {}).get("accuracy") for name in ("validation", "test")}
-        status: str = told["status"]
-    except FileNotFoundError:
-        scores, status = dict.fromkeys(("validation", "test")), told["status"]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        with contextlib.suppress(FileNotFoundError):
+            told = json.loads(path.read_text(encoding="utf-8"))
+        return Outcome(
+            job=job["name"],
+            varied=tuple(tuple(each) if isinstance(each, list) else each for each in job["varied"]),
+            seed=job["seed"],
+            status=str(told["status"]),
+            validation=_number((told.get("validation") or {}).get("accuracy")),
+            test=_number((told.get("test") or {}).get("accuracy")),
+            dead=_number(told.get("dead")),
+            verdict=told.get("verdict") and str(told["verdict"]),
+            seconds=_number(told.get("seconds")),
+            error=told.get("message") or job["error"],
+        )
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise DataError(f"{path} does not say how the run ended") from error
-    return Outcome(
-        job=job["name"],
-        varied=tuple(tuple(each) if isinstance(each, list) else each for each in job["varied"]),
-        seed=job["seed"],
-        status=status,
-        validation=scores["validation"],
-        test=scores["test"],
-        dead=told.get("dead"),
-        verdict=told.get("verdict"),
-        seconds=told.get("seconds"),
-        error=told.get("message") or job.get("error"),
-    )
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None else float(value)
 
 
 def _point(outcomes: Sequence[Outcome]) -> Point:
@@ -116,6 +121,7 @@ def _point(outcomes: Sequence[Outcome]) -> Point:
         varied=outcomes[0].varied,
         runs=len(finished),
         planned=len(outcomes),
+        job=(finished or outcomes)[0].job,
         validation=_mean(outcome.validation for outcome in finished),
         test=_mean(outcome.test for outcome in finished),
         dead=_mean(outcome.dead for outcome in finished),

@@ -6,7 +6,7 @@ mistakes of a file are told all at once.
 """
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ class ConfigError(UsageError):
     """All that is wrong with a configuration."""
 
     def __init__(self, mistakes: Sequence[str]) -> None:
+        self.mistakes = tuple(mistakes)
         if len(mistakes) == 1:
             super().__init__(mistakes[0])
         else:
@@ -86,8 +87,13 @@ def load_toml(path: Path) -> dict[str, Any]:
     return tables
 
 
-def from_tables(tables: Mapping[str, Any], origin: str) -> list[Setting]:
+def from_tables(tables: Mapping[str, Any], origin: str, also: Sequence[str] = ()) -> list[Setting]:
     """Settings from tables of a TOML file.
+
+    Args:
+        tables: of the configuration.
+        origin: what the file is called.
+        also: further tables that the file may have, for messages.
 
     Raises:
         ConfigError: unknown tables and keys, with the nearest name, and wrong values.
@@ -96,7 +102,8 @@ def from_tables(tables: Mapping[str, Any], origin: str) -> list[Setting]:
     mistakes: list[str] = []
     for table, entries in tables.items():
         if table not in TABLES:
-            mistakes.append(f"{origin}: there is no table {_named(table, TABLES, '[{}]')}")
+            known = _named(table, [*TABLES, *also], "[{}]")
+            mistakes.append(f"{origin}: there is no table {known}")
         elif not isinstance(entries, dict):
             mistakes.append(f"{origin}: [{table}] must be a table")
         else:
@@ -127,7 +134,7 @@ def find_key(table: str, name: str) -> Key:
     return known[name]
 
 
-def _named(name: str, known: Mapping[str, Any], style: str) -> str:
+def _named(name: str, known: Collection[str], style: str) -> str:
     guess = nearest(name, known) or nearest(name.replace("-", "_"), known)
     meant = f"Did you mean {style.format(guess)}? " if guess else ""
     shown = style.format(name.encode("unicode_escape").decode())
