@@ -5,63 +5,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.shell_completion import CompletionItem
 
 from actcli.cli.options import KindType, asked, configuration_options, runs_dir_option
+from actcli.cli.sweep_names import SHOW, AxisType, SweepConfigType, SweepType
 from actcli.cli.train import name_of
 from actcli.errors import UsageError
-from actcli.sweep.axes import Axis, option_of, parse_axis, written
-from actcli.sweep.file import SweepFile, find_sweep, read_sweep, sweeps
-from actcli.sweep.folder import all_sweeps, find_sweep_folder
-from actcli.training.config import KEYS
+from actcli.sweep.axes import Axis, option_of, written
+from actcli.sweep.file import SweepFile, find_sweep, read_sweep
+from actcli.sweep.folder import find_sweep_folder
 from actcli.training.kinds import Integer
-from actcli.training.settings import Setting, assemble, lessons
+from actcli.training.settings import Setting, assemble
 from actcli.training.threads import set_threads
 
 if TYPE_CHECKING:
     from actcli.sweep.plan import Job, Plan
-
-SHOW = "show"
-
-
-class SweepConfigType(click.ParamType[str]):
-    """A sweep file or a configuration file, or the name of one that comes with actcli."""
-
-    name = "CONFIG"
-
-    def shell_complete(
-        self, ctx: click.Context, param: click.Parameter, incomplete: str
-    ) -> list[CompletionItem]:
-        names = [SHOW, *sweeps(), *lessons()]
-        found = [CompletionItem(name) for name in names if name.startswith(incomplete)]
-        return [*found, CompletionItem(incomplete, type="file")]
-
-
-class AxisType(click.ParamType[Any]):
-    """What varies."""
-
-    name = "axis"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        return parse_axis(value) if isinstance(value, str) else value
-
-    def shell_complete(
-        self, ctx: click.Context, param: click.Parameter, incomplete: str
-    ) -> list[CompletionItem]:
-        return [CompletionItem(f"{key}=") for key in KEYS if str(key).startswith(incomplete)]
-
-
-class SweepType(click.ParamType[str]):
-    """A sweep, by its name."""
-
-    name = "NAME"
-
-    def shell_complete(
-        self, ctx: click.Context, param: click.Parameter, incomplete: str
-    ) -> list[CompletionItem]:
-        folders = all_sweeps(Path(ctx.params.get("runs_dir") or "runs"))
-        names = [folder.name for folder in folders]
-        return [CompletionItem(name) for name in names if name.startswith(incomplete)]
 
 
 class SweepCommand(click.Command):

@@ -43,7 +43,8 @@ def fields(table: SweepTable) -> dict[str, Any]:
 
 
 def _named(table: SweepTable, told: Point | Outcome) -> dict[str, Any]:
-    return {**asdict(told), "varied": dict(zip(table.axes, told.varied, strict=True))}
+    fields = asdict(told) | {"varied": dict(zip(table.axes, told.varied, strict=True))}
+    return {"run": fields.pop("job"), **fields}
 
 
 def rows(table: SweepTable) -> str:

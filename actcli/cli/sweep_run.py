@@ -127,8 +127,8 @@ def tell_interrupted(request: Request, path: Path, received: signal.Signals) -> 
     """Say how far the sweep is, and how it goes on."""
     done = sum(is_done(path, job) for job in request.jobs)
     click.echo(
-        f"{WORD[received]} with {done} of {len(request.jobs)} runs finished, which are kept in "
-        f"{path}. The same command goes on",
+        f"{WORD[received]}: {done} of {len(request.jobs)} runs are finished, and kept in {path}. "
+        "The same command goes on",
         err=True,
     )
 

@@ -90,4 +90,5 @@ def conclude(run: "Run", as_json: bool) -> None:
 
     data = run.learner.dataset
     rows = {"train": len(data.train), "validation": len(data.validation), "test": len(data.test)}
-    stdout_console().print(summary(result, rows, f"actcli diagnose {shlex.quote(str(run.folder))}"))
+    command = f"actcli diagnose {shlex.quote(str(run.folder))}"
+    stdout_console().print(summary(result, assessment, rows, command))
