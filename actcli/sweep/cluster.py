@@ -6,6 +6,7 @@ scheduler has the workers stop and forget the data.
 """
 
 import contextlib
+import logging
 import secrets
 import threading
 from collections.abc import Iterator, Mapping
@@ -20,7 +21,9 @@ from actcli.errors import ActcliError
 from actcli.sweep.engine import Inbox
 from actcli.sweep.work import WORKERS, Report, Worker
 
-TIMEOUT = "10s"  # to find the scheduler
+TIMEOUT = "5s"  # to find the scheduler
+# What these tell of a connection that was lost, in many lines, is told here in one.
+TALKATIVE = ("distributed", "distributed.client", "tornado.application", "asyncio")
 
 
 class Cluster:
@@ -43,6 +46,8 @@ class Cluster:
         Raises:
             ActcliError: there is no scheduler.
         """
+        for name in TALKATIVE:
+            logging.getLogger(name).setLevel(logging.CRITICAL)
         try:
             client = Client(self.address, timeout=TIMEOUT)
         except (OSError, ValueError) as error:
