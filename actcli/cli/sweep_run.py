@@ -13,6 +13,7 @@ from actcli.cli.downloads import downloads
 from actcli.cli.interrupts import STATUS, WORD, Interrupts
 from actcli.cli.sweep_output import write
 from actcli.cli.sweep_watch import Watch, label
+from actcli.datasets.catalogue import DATASETS
 from actcli.datasets.dataset import Raw, read
 from actcli.errors import UsageError
 from actcli.render.text import printable
@@ -103,7 +104,15 @@ def read_data(jobs: Sequence[Job], quiet: bool) -> dict[str, Raw]:
     """The data sets of jobs, by their name in the configuration."""
     with downloads(quiet) as progress:
         names = dict.fromkeys(job.config.data.name for job in jobs)
-        return {name: read(name, progress) for name in names}
+        return {name: read(_as_given(name), progress) for name in names}
+
+
+def _as_given(name: str) -> str:
+    """The name of data as it was typed, if they are not there: it may be near a known one."""
+    path = Path(name)
+    if path.parent == Path.cwd() and path.name not in DATASETS and not path.exists():
+        return path.name
+    return name
 
 
 def make_engine(request: Request, data: Mapping[str, Raw]) -> Engine:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from actcli.render.columns import Column, fit, lines, numbers, plain, titled
+from actcli.render.columns import Column, fit, lines, numbers, paragraph, plain, titled
 from actcli.render.numbers import grouped, significant
-from actcli.render.sweep import MOST_ROWS, varied_column
+from actcli.render.sweep import MOST_ROWS, WIDEST_TEXT, varied_column
 from actcli.render.sweep_progress import clock
 from actcli.render.text import printable
 
@@ -54,6 +54,8 @@ class ListView:
         if left_out := len(self.rows) - len(shown):
             yield Text(plain(f"… {grouped(left_out)} more: --json or --csv", ascii_only), "dim")
         yield Text()
+        for error in dict.fromkeys(row.error for row in self.rows if row.error):
+            yield paragraph(error, min(width, WIDEST_TEXT), ascii_only, label="illegal: ")
         yield Text(plain(self._estimate(), ascii_only))
 
     def _counts(self) -> str:
@@ -68,17 +70,13 @@ class ListView:
             for index, axis in enumerate(self.axes)
         ]
         times = ["" if row.seconds is None else f"{significant(row.seconds, 2)}" for row in rows]
-        states = [
-            row.state if row.error is None else f"{row.state}: {plain(row.error, ascii_only)}"
-            for row in rows
-        ]
         columns = [
             Column("run", [row.name for row in rows], rank=1, left=True),
             *varied,
             numbers("seed", [str(row.seed) for row in rows]),
             numbers(plain("≈ seconds", ascii_only), times),
         ]
-        return [*columns, Column("state", states, left=True)]
+        return [*columns, Column("state", [row.state for row in rows], left=True)]
 
     def _estimate(self) -> str:
         known = [row.seconds for row in self.rows if row.seconds is not None]

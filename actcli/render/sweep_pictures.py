@@ -18,7 +18,7 @@ from actcli.render.axes import Axis, ValuesAxis, horizontal_axis
 from actcli.render.bars import bar
 from actcli.render.columns import Column, beside, lines, plain
 from actcli.render.heatmap import HeatMap
-from actcli.render.numbers import align_points, percent
+from actcli.render.numbers import align_points, percent, shortest
 from actcli.render.plot import Curve, Plot
 from actcli.render.text import printable
 from actcli.sweep.axes import option_of, written
@@ -98,6 +98,8 @@ def value_text(value: Any, ascii_only: bool) -> str:
     """A value as it is typed; of a list of equal ones, how many there are: 4 × 64."""
     if isinstance(value, tuple) and len(value) > 1 and len(set(value)) == 1:
         return plain(f"{len(value)} × {written(value[0])}", ascii_only)
+    if isinstance(value, float):
+        return shortest(value)
     return printable(written(value), ascii_only)
 
 
