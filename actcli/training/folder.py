@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from actcli import files
-from actcli.errors import ActcliError, UsageError
+from actcli.errors import ActcliError, DataError, UsageError
 
 CONFIG = "config.toml"
 ENVIRONMENT = "environment.json"
@@ -55,13 +55,40 @@ class Folder:
             (self.path / LOCK).unlink()
         os.close(self._lock)
 
-    def write(self, name: str, text: str) -> None:
-        """Put a file in place whole, or not at all.
+    def write(self, name: str, *parts: files.Buffer) -> None:
+        """Put a file in place whole, from its parts, or not at all.
 
         Raises:
             ActcliError: it cannot be written.
         """
-        files.write(self.path / name, text.encode())
+        files.write(self.path / name, *parts)
+
+    def read(self, name: str) -> bytes:
+        """What a file holds.
+
+        Raises:
+            DataError: it cannot be read.
+        """
+        try:
+            return (self.path / name).read_bytes()
+        except OSError as error:
+            raise DataError(f"cannot read {self.path / name}: {error.strerror}") from error
+
+    def append(self, name: str, line: bytes) -> None:
+        """Add a line to a file, whole or not at all.
+
+        Raises:
+            ActcliError: it cannot be written.
+        """
+        files.append(self.path / name, line)
+
+    def sync(self, name: str) -> None:
+        """Have the system write to the disk what it has not yet written of a file.
+
+        Raises:
+            ActcliError: it cannot be written.
+        """
+        files.sync(self.path / name)
 
     def remove(self, name: str) -> None:
         """Remove a file, if it is there.
@@ -82,6 +109,43 @@ class Folder:
         """
         for path in self.path.glob(".*.tmp"):
             self.remove(path.name)
+
+
+class Memory:
+    """What would be a run's folder, kept in memory: for a run that another process writes down.
+
+    Args:
+        path: what it is called.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.files: dict[str, bytes] = {}
+
+    def write(self, name: str, *parts: files.Buffer) -> None:
+        """Keep a file."""
+        self.files[name] = b"".join(parts)
+
+    def read(self, name: str) -> bytes:
+        """What a file holds."""
+        return self.files[name]
+
+    def append(self, name: str, line: bytes) -> None:
+        """Add a line to a file."""
+        self.files[name] += line
+
+    def sync(self, name: str) -> None:
+        """Nothing is waiting to be written."""
+
+    def remove(self, name: str) -> None:
+        """Forget a file."""
+        self.files.pop(name, None)
+
+    def close(self) -> None:
+        """Nobody else can write to it anyway."""
+
+
+Place = Folder | Memory
 
 
 @contextlib.contextmanager
