@@ -61,7 +61,16 @@ def test_each_job_is_what_train_makes_of_its_configuration(blobs: Blobs) -> None
     for told in runs[1::3]:
         varied, seed = told["varied"], str(told["seed"])
         activation, normalize = varied["model.activation"], varied["data.normalize"]
-        more = "--activation", *activation, "--normalize", normalize, "--seed", seed
+        more = (
+            "--activation",
+            *activation,
+            "--normalize",
+            normalize,
+            "--seed",
+            seed,
+            "--threads",
+            "1",
+        )
         trained = actcli("train", *chosen, *more, "--name", told["run"], "--runs-dir", "one", "-q")
         assert trained.returncode == 0
         same(SWEEP / told["run"], Path("one") / told["run"])
@@ -211,4 +220,5 @@ def test_each_process_uses_one_thread_unless_asked(blobs: Blobs) -> None:
         name = f"t{count}{len(variables)}"
         assert actcli("sweep", *chosen, *options, "--name", name, **variables).returncode == 0
         for path in Path("runs", name).glob("*/environment.json"):
-            assert set(json.loads(path.read_text())["threads"].values()) == {count}
+            assert set(json.loads(path.read_text())["threads"].values()) == {"1"}  # of the BLAS
+            assert f"\nthreads = {count}\n" in path.with_name("config.toml").read_text()
