@@ -178,7 +178,7 @@ def test_the_best_comes_first_with_its_deviation() -> None:
     assert (done.exit_code, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
     assert lines[:5] == [
-        "made  6 runs, mean ± standard deviation over seeds",
+        "made  6 runs, mean ± standard deviation over seeds, best validation first",
         "     lr  validation %        test %      dead %  verdict     seconds",
         "1  0.1   95.60 ± 0.71  95.50 ± 0.71   2.5 ± 0.0  dead-units     1.25",
         "2  0.01  90.60 ± 0.71  90.50 ± 0.71   0.2 ± 0.0  dead-units     1.25",
@@ -198,7 +198,7 @@ def test_what_is_missing_failed_or_diverged_is_told() -> None:
     outcomes = {0.1: result(0.9), 1.0: diverged, 2.0: {"error": "no such thing"}, 3.0: None}
     make(("optimizer.learning_rate=0.1,1,2,3",), lambda rate, _: outcomes[rate])
     lines = run("show").stdout.splitlines()
-    assert lines[0] == "made  4 runs, 1 diverged, 1 failed, 1 missing"
+    assert lines[0] == "made  4 runs, 1 diverged, 1 failed, 1 missing, best validation first"
     assert [line.split() for line in lines[2:6]] == [
         ["1", "0.1", "90.10", "90.00", "0.0", "healthy", "1", "of", "1", "1.25"],
         ["2", "1", "–", "–", "–", "diverged", "0", "of", "1", "–"],
