@@ -125,6 +125,25 @@ def test_a_mistake_is_told_and_nothing_is_left_behind(args: str, message: str) -
     assert list(Path().iterdir()) == []
 
 
+def test_without_dask_it_is_told_how_to_get_it(blobs: Blobs) -> None:
+    script = (
+        "import sys; sys.modules['distributed'] = None\n"
+        "from actcli.cli import main; main(sys.argv[1:])"
+    )
+    chosen = "sweep", "--seeds", "2", "--dataset", str(blobs()), "--scheduler", "tcp://a:1"
+    done = subprocess.run(
+        [sys.executable, "-c", script, *chosen],
+        env=ENVIRONMENT,
+        capture_output=True,
+        check=False,
+        text=True,
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("Error: --scheduler needs Dask: ")
+    assert done.stderr.endswith("Install it with: pip install 'actcli[dask]'\n")
+    assert not Path("runs").exists()
+
+
 def test_a_sweep_that_is_not_there_is_told_with_the_nearest() -> None:
     make(("model.dropout=0,0.5",), lambda *_: result(0.9), name="dropout")
     done = run("show", "dorpout")
