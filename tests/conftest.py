@@ -8,11 +8,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
-import numpy as np
-import pytest
-from click.testing import CliRunner
+from actcli.training.threads import pin_blas
 
-from actcli.cli import main
+# One thread for the products of the tests themselves, or they crawl where several processes share
+# the cores. The processes that they start are as free as a user's.
+_outside = dict(os.environ)
+pin_blas()
+import numpy as np  # noqa: E402
+
+os.environ.clear()
+os.environ.update(_outside)
+
+import pytest  # noqa: E402
+from click.testing import CliRunner  # noqa: E402
+
+from actcli.cli import main  # noqa: E402
 
 
 def make_blobs(classes: int, rows: int, inputs: int, noise: float) -> dict[str, Any]:

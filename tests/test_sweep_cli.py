@@ -125,6 +125,25 @@ def test_a_mistake_is_told_and_nothing_is_left_behind(args: str, message: str) -
     assert list(Path().iterdir()) == []
 
 
+def test_without_dask_it_is_told_how_to_get_it(blobs: Blobs) -> None:
+    script = (
+        "import sys; sys.modules['distributed'] = None\n"
+        "from actcli.cli import main; main(sys.argv[1:])"
+    )
+    chosen = "sweep", "--seeds", "2", "--dataset", str(blobs()), "--scheduler", "tcp://a:1"
+    done = subprocess.run(
+        [sys.executable, "-c", script, *chosen],
+        env=ENVIRONMENT,
+        capture_output=True,
+        check=False,
+        text=True,
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("Error: --scheduler needs Dask: ")
+    assert done.stderr.endswith("Install it with: pip install 'actcli[dask]'\n")
+    assert not Path("runs").exists()
+
+
 def test_a_sweep_that_is_not_there_is_told_with_the_nearest() -> None:
     make(("model.dropout=0,0.5",), lambda *_: result(0.9), name="dropout")
     done = run("show", "dorpout")
@@ -178,7 +197,7 @@ def test_the_best_comes_first_with_its_deviation() -> None:
     assert (done.exit_code, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
     assert lines[:5] == [
-        "made  6 runs, mean ± standard deviation over seeds",
+        "made  6 runs, mean ± standard deviation over seeds, best validation first",
         "     lr  validation %        test %      dead %  verdict     seconds",
         "1  0.1   95.60 ± 0.71  95.50 ± 0.71   2.5 ± 0.0  dead-units     1.25",
         "2  0.01  90.60 ± 0.71  90.50 ± 0.71   0.2 ± 0.0  dead-units     1.25",
@@ -198,7 +217,7 @@ def test_what_is_missing_failed_or_diverged_is_told() -> None:
     outcomes = {0.1: result(0.9), 1.0: diverged, 2.0: {"error": "no such thing"}, 3.0: None}
     make(("optimizer.learning_rate=0.1,1,2,3",), lambda rate, _: outcomes[rate])
     lines = run("show").stdout.splitlines()
-    assert lines[0] == "made  4 runs, 1 diverged, 1 failed, 1 missing"
+    assert lines[0] == "made  4 runs, 1 diverged, 1 failed, 1 missing, best validation first"
     assert [line.split() for line in lines[2:6]] == [
         ["1", "0.1", "90.10", "90.00", "0.0", "healthy", "1", "of", "1", "1.25"],
         ["2", "1", "–", "–", "–", "diverged", "0", "of", "1", "–"],

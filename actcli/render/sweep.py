@@ -1,13 +1,23 @@
 """A sweep as a table, the best combination first, with pictures of what its keys do."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from actcli.render.columns import Column, fit, lines, numbers, optional, paragraph, plain, titled
+from actcli.render.columns import (
+    GAP,
+    Column,
+    fit,
+    lines,
+    numbers,
+    optional,
+    paragraph,
+    plain,
+    titled,
+)
 from actcli.render.numbers import align_points, fixed, grouped, percent, significant
 from actcli.render.sweep_pictures import is_number, pictures, value_text
 from actcli.render.text import printable
@@ -36,7 +46,8 @@ class SweepView:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         table, width, ascii_only = self.table, options.max_width, options.ascii_only
         name = printable(table.folder.name, ascii_only)
-        yield titled(name, _about(table), width, ascii_only)
+        about = next((each for each in _abouts(table) if len(name) + GAP + len(each) <= width), "")
+        yield titled(name, about, width, ascii_only)
         shown = table.points if self.complete else table.points[:MOST_ROWS]
         styles = [_style(point) for point in shown]
         yield from lines(fit(_columns(table, shown, ascii_only), width), styles)
@@ -52,15 +63,19 @@ class SweepView:
             yield Text.assemble("next  ", (plain(self.next_command, ascii_only), "bold"))
 
 
-def _about(table: SweepTable) -> str:
-    """How many runs there are, and what became of those that did not finish."""
+def _abouts(table: SweepTable) -> Iterator[str]:
+    """How many runs there are, what became of those that did not finish, and how to read it."""
     total = len(table.outcomes)
     told = [f"{grouped(total)} run{'s' * (total != 1)}"]
     endings = Counter(outcome.status for outcome in table.outcomes)
     told += [f"{grouped(endings[ending])} {ending}" for ending in ENDINGS if endings[ending]]
-    if any(point.test and point.test.deviation is not None for point in table.points):
-        told.append("mean ± standard deviation over seeds")
-    return ", ".join(told)
+    judged = "validation" if any(point.validation for point in table.points) else "test"
+    order = [f"best {judged} first"] if len(table.points) > 1 and endings["finished"] else []
+    spread = any(point.test and point.test.deviation is not None for point in table.points)
+    over = ["mean ± standard deviation over seeds"] if spread else []
+    yield ", ".join([*told, *over, *order])
+    yield ", ".join([*told, *order])
+    yield ", ".join(told)
 
 
 def _style(point: Point) -> str:

@@ -15,12 +15,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context, parent_process
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from actcli.datasets.dataset import Raw
 from actcli.errors import ActcliError
 from actcli.sweep.plan import Job
 from actcli.sweep.work import WORKERS, Files, Report, StoppedError, Worker, train
+
+T = TypeVar("T")
 
 DEATHS = 3  # of processes, one after another without a job that had begun
 TICK = 0.1  # seconds from one look for a signal to the next
@@ -168,7 +170,7 @@ class Processes:
         stop = context.RawValue("b", 0)  # without a lock, which a dead process would keep
         listener = threading.Thread(target=_listen, args=(reader, inbox), daemon=True)
         listener.start()
-        executor = ProcessPoolExecutor(
+        executor = Pool(
             self.count, context, initializer=_begin, initargs=(self.token, self.data, writer, stop)
         )
         try:
@@ -178,6 +180,18 @@ class Processes:
             executor.shutdown(cancel_futures=True)
             writer.send(None)
             listener.join()
+
+
+class Pool(ProcessPoolExecutor):
+    """Processes that Ctrl-C does not reach, not even before they can ignore it."""
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> "Future[T]":
+        """Give away a job. A process that is started for it gets the signals blocked that are."""
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            return super().submit(fn, *args, **kwargs)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _listen(reader: Any, inbox: Inbox) -> None:

@@ -122,6 +122,18 @@ def test_a_signal_leaves_no_process_and_a_sweep_that_goes_on(
     assert len(finished(SWEEP)) == JOBS
 
 
+def test_ctrl_c_while_processes_start(long: list[str]) -> None:
+    with started(*long) as client:
+        children = until(lambda: workers(client.pid))
+        os.killpg(client.pid, signal.SIGINT)
+        stdout, stderr = client.communicate(timeout=30)
+        assert (client.returncode, stdout) == (130, "")
+        assert not any(map(is_alive, children))
+    assert stderr == (
+        "interrupted: 0 of 6 runs are finished, and kept in runs/s. The same command goes on\n"
+    )
+
+
 def test_a_client_that_is_killed_leaves_no_process_and_a_sweep_that_goes_on(
     long: list[str],
 ) -> None:
