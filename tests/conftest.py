@@ -10,9 +10,9 @@ from typing import IO, Any
 
 from actcli.training.threads import pin_blas
 
-# One thread for the products of the tests themselves, or they crawl where several processes share
-# the cores. The processes that they start are as free as a user's.
-_outside = dict(os.environ)
+# No settings from outside. One thread for the products of the tests themselves, or they crawl where
+# several processes share the cores; the processes that they start are as free as a user's.
+_outside = {name: text for name, text in os.environ.items() if not name.startswith("ACTCLI_")}
 pin_blas()
 import numpy as np  # noqa: E402
 
@@ -36,13 +36,6 @@ def make_blobs(classes: int, rows: int, inputs: int, noise: float) -> dict[str, 
         arrays[f"x_{part}"] = points.clip(0, 255).astype(np.uint8)
         arrays[f"y_{part}"] = labels
     return arrays
-
-
-@pytest.fixture(autouse=True)
-def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in os.environ:
-        if name.startswith("ACTCLI_"):
-            monkeypatch.delenv(name)
 
 
 @pytest.fixture

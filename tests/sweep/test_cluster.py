@@ -24,7 +24,7 @@ pytest.importorskip("distributed")
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
 Blobs = Callable[..., Path]
 SWEEP = Path("runs/s")
-JOBS = 6
+JOBS = 12
 
 
 STARTED = re.compile(r"Starting Worker plugin [0-9a-f]{8}$", re.MULTILINE)
@@ -99,10 +99,10 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 @pytest.fixture
 def sweep(blobs: Blobs, cluster: Cluster) -> list[str]:
-    """A sweep of six jobs of a second or so each."""
+    """A sweep of twelve jobs of half a second or so each."""
     data = os.path.relpath(blobs())
     chosen = "--hidden", "8", "--batch-size", "32", "--dataset", data, "--epochs", "200"
-    vary = "--vary", "optimizer.learning_rate=0.01,0.02,0.03", "--seeds", "2"
+    vary = "--vary", "optimizer.learning_rate=0.01,0.02,0.03", "--seeds", "4"
     return ["sweep", *chosen, *vary, "--name", "s", "--scheduler", cluster.address]
 
 
@@ -178,9 +178,9 @@ def test_a_worker_whose_blas_has_many_threads_is_refused(sweep: list[str], tmp_p
         done = actcli(*sweep[:-1], many.address, "--epochs", "1")
     assert done.returncode == 1
     first, second = done.stderr.splitlines()[-2:]
-    assert first == "Error: 6 of 6 jobs could not be trained"
+    assert first == "Error: 12 of 12 jobs could not be trained"
     assert second == (
-        "  lr 0.01  seed 0 and 5 more: a worker's BLAS would use several threads, and come to "
+        "  lr 0.01  seed 0 and 11 more: a worker's BLAS would use several threads, and come to "
         "other last bits. Start it with OPENBLAS_NUM_THREADS=1"
     )
 

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for proce
 Blobs = Callable[..., Path]
 SWEEP = Path("runs/s")
 SMALL = ("--hidden", "8", "--batch-size", "32")
-JOBS = 6
+JOBS = 12
 
 
 @pytest.fixture(autouse=True)
@@ -37,9 +37,9 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def long(blobs: Blobs) -> list[str]:
-    """A sweep of six jobs on two processes, of a second or so each."""
+    """A sweep of twelve jobs on two processes, of half a second or so each."""
     path = os.path.relpath(blobs())
-    vary = ("--vary", "optimizer.learning_rate=0.01,0.02,0.03", "--seeds", "2", "--name", "s")
+    vary = ("--vary", "optimizer.learning_rate=0.01,0.02,0.03", "--seeds", "4", "--name", "s")
     return ["sweep", *SMALL, "--dataset", path, "--epochs", "300", *vary, "--workers", "2"]
 
 
@@ -110,7 +110,7 @@ def test_a_signal_leaves_no_process_and_a_sweep_that_goes_on(
     kept = when_written(SWEEP)
     assert 0 < len(kept) < JOBS
     assert stderr.splitlines()[-1] == (
-        f"{word}: {len(kept)} of 6 runs are finished, and kept in runs/s. The same command goes on"
+        f"{word}: {len(kept)} of 12 runs are finished, and kept in runs/s. The same command goes on"
     )
     assert "Traceback" not in stderr
     assert [path.name for path in SWEEP.glob(".*")] == []
@@ -130,7 +130,7 @@ def test_ctrl_c_while_processes_start(long: list[str]) -> None:
         assert (client.returncode, stdout) == (130, "")
         assert not any(map(is_alive, children))
     assert stderr == (
-        "interrupted: 0 of 6 runs are finished, and kept in runs/s. The same command goes on\n"
+        "interrupted: 0 of 12 runs are finished, and kept in runs/s. The same command goes on\n"
     )
 
 
