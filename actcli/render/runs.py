@@ -10,7 +10,7 @@ from actcli.render.columns import Column, fit, lines, numbers, optional, paragra
 from actcli.render.numbers import percent, significant
 from actcli.training.summary import Summary
 
-ABOUT = "silent: share of units that no row of a probe activates, dead or not"
+ABOUT = "dead: share of hidden units that no training row activates"
 UNITS = ((60, "s", 1), (3600, "min", 60), (86_400, "h", 3600), (float("inf"), "days", 86_400))
 
 
@@ -54,10 +54,13 @@ def _columns(runs: Sequence[Summary], now: float, ascii_only: bool) -> list[Colu
         ),
         Column("loss", [each.loss.name for each in configs], rank=6, left=True),
         Column("data", [plain(each.data.name, ascii_only) for each in configs], rank=7, left=True),
-        Column("epochs", [_epochs(run) for run in runs], rank=2),
+        Column("epochs", [_epochs(run) for run in runs], rank=4),
         numbers("test loss", losses, rank=5),
         Column("accuracy", shares((run.test_accuracy for run in runs), 2)),
-        Column("silent", shares((run.silent for run in runs), 1), rank=4),
+        Column("dead", shares((run.dead for run in runs), 1), rank=2),
+        Column(
+            "verdict", [plain(run.verdict or "", ascii_only) for run in runs], rank=2, left=True
+        ),
         Column("age", [age(now - run.changed) for run in runs], rank=1),
         Column("", ["" if run.state == "finished" else run.state for run in runs], left=True),
     ]

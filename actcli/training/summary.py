@@ -35,6 +35,8 @@ class Summary:
         epochs: that were trained.
         test_loss, test_accuracy: of the network that is kept; only of a run that is finished.
         validation_loss, validation_accuracy: after the last epoch; None without such rows.
+        dead: the share of hidden units that no training row activates; of a finished run.
+        verdict: what was found at the end of its training: a rule, or "healthy".
         silent: the share of hidden units that no row of the probe activated in the last epoch, at
             least as many as are dead; None if nobody looked.
     """
@@ -50,6 +52,8 @@ class Summary:
     test_accuracy: float | None = None
     validation_loss: float | None = None
     validation_accuracy: float | None = None
+    dead: float | None = None
+    verdict: str | None = None
     silent: float | None = None
 
 
@@ -104,6 +108,8 @@ def _read(folder: Path, changed: float) -> Summary:
             test_accuracy=_number(test, "accuracy"),
             validation_loss=_number(validation, "loss"),
             validation_accuracy=_number(validation, "accuracy"),
+            dead=_number(result, "dead"),
+            verdict=_text(result, "verdict"),
             silent=_silent(last, config),
         )
     except (AttributeError, TypeError, ValueError) as error:
@@ -153,6 +159,11 @@ def _parsed(path: Path, read: Callable[[], bytes]) -> dict[str, Any]:
 def _number(score: dict[str, Any], name: str) -> float | None:
     value = score.get(name)
     return None if value is None else float(value)
+
+
+def _text(record: dict[str, Any], name: str) -> str | None:
+    value = record.get(name)
+    return None if value is None else str(value)
 
 
 def _silent(last: dict[str, Any], config: Config) -> float | None:
