@@ -20,6 +20,7 @@ from actcli.cli import begin, main
 from actcli.errors import ActcliError, DataError
 from actcli.nn.optimizers import OPTIMIZERS
 from actcli.nn.schedules import SCHEDULES
+from actcli.runs.assess import finish
 from actcli.training.build import resolve
 from actcli.training.checkpoint import read_checkpoint
 from actcli.training.run import Run
@@ -75,7 +76,7 @@ def train(run: Run, events: int | None = None) -> bool:
             if number == events:
                 run.save()
                 return False
-        run.result()
+        finish(run)
     return True
 
 
