@@ -34,15 +34,26 @@ def test_a_line_in_ascii() -> None:
 
 
 def test_a_line_in_braille() -> None:
-    # Nine columns of two dots by two rows of four: 18 dots across, 8 dots up.
+    # Nine columns of two dots by two rows of four: 18 dots across, and 4 up from the middle of the
+    # row of one tick to that of the other.
     lines = drawn(Plot([Curve("y", [(0, 0), (1, 1)])], 14, 2))
     assert lines == [
         "⠤⠤⠤ y",
-        "1 ┤    ⢀⡠⠤⠒⠉",
-        "0 ┤⣀⠤⠒⠊⠁",
+        "1 ┤     ⢀⣀⡠⠤",
+        "0 ┤⠤⠔⠒⠊⠉⠁",
         "  └┬───┬───┬ x",
         "  0.0 0.5 1.0",
     ]
+
+
+@pytest.mark.parametrize("ascii_only", [False, True])
+def test_a_value_at_a_tick_is_drawn_at_the_height_of_the_tick(ascii_only: bool) -> None:
+    flat = [Curve(f"at {y}", [(0, y), (4, y)]) for y in (0, 1, 2)]
+    lines = drawn(Plot(flat, 24, 5, "t"), ascii_only)
+    rows = {line[0]: line[3:] for line in lines if line[2:3] in {"┤", "+"} and line[0].isdigit()}
+    assert set(rows) == {"0", "1", "2"}
+    for row in rows.values():  # only one line of dots, one of the two beside the middle
+        assert set(row) <= set("*o+ " if ascii_only else "⠤⠄⠠ ")
 
 
 def test_where_y_is_not_finite_the_line_breaks() -> None:
@@ -158,7 +169,7 @@ def test_nothing_is_cut_and_the_labels_are_true(
 def test_negative_control_a_shifted_axis_is_seen() -> None:
     area = Area(10, 4, Axis(0, 1, (0, 1), 1), Axis(0, 1, (0, 1), 1), False)
     shifted = Area(10, 4, Axis(0, 1, (0, 1), 1), Axis(0, 2, (0, 2), 1), False)
-    assert (area.row(1), shifted.row(1)) == (0, 1)
+    assert (area.row(1), shifted.row(1)) == (0, 2)
 
 
 def test_a_blank_of_braille_is_a_space() -> None:

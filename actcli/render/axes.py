@@ -21,9 +21,9 @@ class Axis:
     ticks: tuple[float, ...]
     step: float
 
-    def position(self, value: float, steps: int) -> int:
-        """Of so many steps between both ends, the nearest to a value."""
-        return round((value - self.low) / (self.high - self.low) * (steps - 1))
+    def share(self, value: float) -> float:
+        """How far a value is on the way from the low end, 0, to the high one, 1."""
+        return (value - self.low) / (self.high - self.low)
 
     def rows(self, about: int) -> int:
         """The number of rows, as near as can be, with which ticks are equally far apart."""
