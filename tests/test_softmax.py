@@ -205,6 +205,7 @@ def test_the_table_on_stdout() -> None:
     assert (result.exit_code, result.stderr) == (0, "")
     assert "▶ 2          3      1.0000   0.6652       -0.408   0.9526  ████" in result.stdout
     assert "\x1b" not in result.stdout
+    assert all(line == line.rstrip() for line in result.stdout.splitlines())
 
 
 @pytest.mark.parametrize(
