@@ -9,6 +9,8 @@ from pathlib import Path
 
 from actcli.errors import ActcliError
 
+Buffer = bytes | memoryview
+
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[io.BufferedWriter]:
@@ -33,14 +35,15 @@ def replacing(path: Path) -> Iterator[io.BufferedWriter]:
             temporary.unlink()
 
 
-def write(path: Path, content: bytes) -> None:
-    """Put a file in place whole, or not at all.
+def write(path: Path, *parts: Buffer) -> None:
+    """Put a file in place whole, from its parts, or not at all.
 
     Raises:
         ActcliError: the file cannot be written.
     """
     with replacing(path) as file:
-        file.write(content)
+        for part in parts:
+            file.write(part)
 
 
 def append(path: Path, line: bytes) -> None:

@@ -8,11 +8,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
-import numpy as np
-import pytest
-from click.testing import CliRunner
+from actcli.training.threads import pin_blas
 
-from actcli.cli import main
+# No settings from outside. One thread for the products of the tests themselves, or they crawl where
+# several processes share the cores; the processes that they start are as free as a user's.
+_outside = {name: text for name, text in os.environ.items() if not name.startswith("ACTCLI_")}
+pin_blas()
+import numpy as np  # noqa: E402
+
+os.environ.clear()
+os.environ.update(_outside)
+
+import pytest  # noqa: E402
+from click.testing import CliRunner  # noqa: E402
+
+from actcli.cli import main  # noqa: E402
 
 
 def make_blobs(classes: int, rows: int, inputs: int, noise: float) -> dict[str, Any]:
@@ -26,13 +36,6 @@ def make_blobs(classes: int, rows: int, inputs: int, noise: float) -> dict[str, 
         arrays[f"x_{part}"] = points.clip(0, 255).astype(np.uint8)
         arrays[f"y_{part}"] = labels
     return arrays
-
-
-@pytest.fixture(autouse=True)
-def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in os.environ:
-        if name.startswith("ACTCLI_"):
-            monkeypatch.delenv(name)
 
 
 @pytest.fixture

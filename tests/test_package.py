@@ -74,9 +74,10 @@ def test_each_command_has_two_or_three_examples(name):
 
 
 def test_every_lesson_and_the_data_are_shipped():
-    assert {path.name for path in (ROOT / "configs").glob("*.toml")} == {
-        path.name for path in files.shipped("configs").glob("*.toml")
-    }
+    for pattern in ("*.toml", "sweeps/*.toml"):
+        assert {path.name for path in (ROOT / "configs").glob(pattern)} == {
+            path.name for path in files.shipped("configs").glob(pattern)
+        }
     assert len(list(files.shipped("data").glob("mnist/*.gz"))) == 4
 
 
@@ -110,6 +111,7 @@ def test_help_imports_neither_numpy_nor_rich(arguments, tmp_path):
         ("actcli train --activation relu,ta", "relu,tanh"),
         ("actcli train --optimizer ad", "adamw"),
         ("actcli train deep", "deep-sigmoid"),
+        ("actcli sweep dead", "dead-units-vs-learning-rate"),
         ("actcli activations sigmoid re", "relu"),
     ],
 )

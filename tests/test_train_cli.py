@@ -77,9 +77,11 @@ def test_a_line_for_each_epoch_on_stderr_and_the_result_on_stdout(blobs: Blobs) 
     assert [line.split()[-1] for line in lines[1:4]] == ["250", "50", "300"]
     facts = dict(line.split(maxsplit=1) for line in lines[5:])
     assert facts.pop("time").endswith(" rows/s")
+    assert re.fullmatch(r"\d\d\.\d % of the hidden units", facts.pop("dead"))
     assert facts == {
         "parameters": str(12 * 16 + 16 + 16 * 3 + 3),
         "epochs": "2",
+        "verdict": "dead-units",
         "run": "runs/relu",
         "next": "actcli diagnose runs/relu",
     }
@@ -108,7 +110,7 @@ def test_json_is_strict_and_has_the_documented_keys(blobs: Blobs) -> None:
     told = strict(result.stdout)
     assert list(told) == [
         *("run", "parameters", "epochs", "best_epoch", "kept_epoch", "train", "validation"),
-        *("test", "seconds", "examples_per_second"),
+        *("test", "seconds", "examples_per_second", "dead", "verdict"),
     ]
     assert (told["run"], told["epochs"], told["kept_epoch"]) == ("runs/mine", 2, 2)
     for split in ("train", "validation", "test"):
@@ -125,7 +127,7 @@ def test_no_epoch_saves_the_initial_network(blobs: Blobs) -> None:
     assert (told["epochs"], told["best_epoch"], told["kept_epoch"]) == (0, 0, 0)
     assert (told["validation"], told["examples_per_second"]) == (None, None)
     plain = run(*SMALL, "--dataset", str(blobs()), "--epochs", "0")
-    assert "epochs      0\nrun " in plain.stdout
+    assert "epochs      0\nverdict " in plain.stdout
 
 
 def test_the_epoch_that_is_kept_is_told(blobs: Blobs) -> None:

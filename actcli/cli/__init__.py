@@ -42,7 +42,10 @@ class ExitStatus(IntEnum):
 class Commands(click.Group):
     """The commands, by name; each is the attribute of that name in the module of that name."""
 
-    names = ("train", "diagnose", "predict", "compare", "runs", "activations", "softmax", "loss")
+    names = (
+        *("train", "sweep", "diagnose", "predict", "compare", "runs"),
+        *("activations", "softmax", "loss"),
+    )
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.names)

@@ -2,7 +2,6 @@
 
 import json
 from contextlib import ExitStack
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +20,7 @@ from actcli.training.settings import Setting, assemble, read_toml
 
 if TYPE_CHECKING:
     from actcli.training.checkpoint import Checkpoint
-    from actcli.training.learner import Learner
-    from actcli.training.run import Observe, Run
+    from actcli.training.run import Run
 
 EPOCHS = "training.epochs"
 
@@ -66,6 +64,7 @@ def settings_of_run(ctx: click.Context, folder: Path) -> list[Setting]:
 
 def start(chosen: Config, runs: Path, name: str, quiet: bool) -> "Run":
     """Load the data, draw the initial network, make the folder."""
+    from actcli.runs.assess import observer
     from actcli.training.build import load_dataset
     from actcli.training.learner import Learner
     from actcli.training.run import create
@@ -76,17 +75,6 @@ def start(chosen: Config, runs: Path, name: str, quiet: bool) -> "Run":
     return create(learner, runs, name, observer(learner))
 
 
-def observer(learner: "Learner") -> "Observe":
-    """What tells the health of the network after each epoch."""
-    from actcli.diagnostics.health import examine, few
-    from actcli.diagnostics.probe import Subject
-
-    data = learner.dataset
-    subject = Subject(learner.network, learner.loss, data.normalization, data.classes)
-    watched = few(data.train)
-    return lambda: asdict(examine(subject, watched))
-
-
 def go_on(path: Path, config: Config, quiet: bool, as_json: bool) -> "Run | None":
     """The run in a folder, ready to be trained further; None if nothing is left to do.
 
@@ -95,6 +83,7 @@ def go_on(path: Path, config: Config, quiet: bool, as_json: bool) -> "Run | None
             file is missing or damaged; it diverged.
     """
     from actcli.datasets.catalogue import DATASETS
+    from actcli.runs.assess import observer
     from actcli.training.build import load_dataset
     from actcli.training.checkpoint import read_checkpoint
     from actcli.training.learner import Learner

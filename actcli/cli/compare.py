@@ -74,8 +74,8 @@ def contender(folder: Path, judged: bool, quiet: bool) -> "Contender":
     Raises:
         DataError: the folder is damaged.
     """
-    from actcli.cli.records import read_training
     from actcli.diagnostics.comparison import Contender
+    from actcli.runs.records import read_training
     from actcli.training.config import toml_value, values
     from actcli.training.summary import summarize
 

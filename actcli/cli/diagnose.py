@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 PARTS = ("gradients", "units", "softmax", "verdict")
 SEVERITIES = ("note", "warning", "error")
 SPLITS = ("train", "validation", "test")
-SAMPLE_SEED = 20_150_107  # any number, but always the same
 
 
 @click.command(
@@ -134,20 +133,8 @@ def examine(target: "Target", split: str, rows: int | None) -> "Evidence":
         kept = " or ".join(name for name in SPLITS if len(getattr(target.dataset, name)))
         raise UsageError(f"--split: {target.dataset.name} has no {split} rows", f"Allowed: {kept}")
     names = Names(target.name, target.dataset.name, split, target.loss)
-    chosen = examined if rows is None else sample(examined, rows)
+    chosen = examined if rows is None else examined.sample(rows)
     return gather(target.subject, chosen, names, target.initial, target.training)
-
-
-def sample(split: "Split", rows: int) -> "Split":
-    """So many rows of a split, or all if it has no more: at random, since files may be sorted."""
-    import numpy as np
-
-    from actcli.datasets.batches import Split
-
-    # NumPy promises that the raw stream of PCG64 never changes; it does not for `choice`.
-    order = np.random.PCG64(SAMPLE_SEED).random_raw(len(split)).argsort(kind="stable")
-    chosen = np.sort(order[:rows])
-    return Split(split.pixels, split.labels[chosen], split.rows[chosen])
 
 
 def counts(finding: "Finding", fail_on: str) -> bool:

@@ -137,21 +137,30 @@ def settings(ctx: click.Context, config: str | None) -> list[Setting]:
     Raises:
         UsageError: the file or an assignment holds what it may not.
     """
+    above = asked(ctx)
+    try:
+        return [*(read_toml(find_config(config), config) if config else ()), *above]
+    except ConfigError as error:
+        raise with_clashes(error, above) from None
+
+
+def asked(ctx: click.Context) -> list[Setting]:
+    """The same without a file.
+
+    Raises:
+        UsageError: an assignment holds what it may not.
+    """
     options = [option for option in ctx.command.params if isinstance(option, KeyOption)]
     found = [
         Setting(option.key, ctx.params[option.parameter], option.origin(ctx))
         for option in options
         if ctx.params[option.parameter] is not None
     ]
-    above = [
+    return [
         *(setting for setting in found if not setting.origin.startswith("--")),
         *(setting for setting in found if setting.origin.startswith("--")),
         *map(parse_assignment, ctx.params["assignments"]),
     ]
-    try:
-        return [*(read_toml(find_config(config), config) if config else ()), *above]
-    except ConfigError as error:
-        raise with_clashes(error, above) from None
 
 
 def with_clashes(error: ConfigError, above: list[Setting]) -> ConfigError:

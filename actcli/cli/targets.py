@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from actcli.cli.records import read_training
 from actcli.cli.run_folders import all_runs, find_run, is_run, newest
 from actcli.datasets.batches import Normalization
 from actcli.datasets.catalogue import DATASETS
@@ -19,6 +18,7 @@ from actcli.diagnostics.probe import Subject
 from actcli.errors import DataError, UsageError
 from actcli.nn.losses import LOSSES
 from actcli.nn.network import MLP
+from actcli.runs.records import read_training
 from actcli.training.build import load_dataset, resolve
 from actcli.training.config import Config
 from actcli.training.folder import CONFIG, MODEL

@@ -98,10 +98,15 @@ train.params[1:1] = configuration_options()
 
 def default_name(config: str | None, chosen: Config) -> str:
     """Of a run: that of its configuration, as far as a run may have it, else of its activation."""
+    return name_of(config) or chosen.model.activation[0]
+
+
+def name_of(config: str | None) -> str:
+    """What a folder may be called after a configuration; nothing if no letter of it may be used."""
     path = Path(config or "")
     # The configuration of a run is called config.toml; its folder has the name.
     stem = path.absolute().parent.name if path.name == "config.toml" else path.stem
-    return re.sub(r"[^\w.+-]+", "-", stem).strip("-.") or chosen.model.activation[0]
+    return re.sub(r"[^\w.+-]+", "-", stem).strip("-.")
 
 
 def tell_unused(chosen: Config, asked: list[Setting]) -> None:

@@ -75,7 +75,7 @@ def tell_epochs(run: "Run", events: "Iterable[Event]", console: "Console") -> No
 def watch_live(run: "Run", events: "Iterable[Event]", console: "Console") -> None:
     """A view that moves while the training goes on, and stands still at its end."""
     from actcli.cli.live import LiveView
-    from actcli.cli.records import read_epochs
+    from actcli.runs.records import read_epochs
 
     with LiveView(console, run, read_epochs(run.folder)) as view:
         for event in events:
@@ -85,15 +85,18 @@ def watch_live(run: "Run", events: "Iterable[Event]", console: "Console") -> Non
 
 def conclude(run: "Run", as_json: bool) -> None:
     """Judge the network and write the result to stdout."""
-    result = run.result()
+    from actcli.runs.assess import finish
+
+    result, assessment = finish(run)
     if as_json:
         from actcli.jsonlines import dumps
 
-        click.echo(dumps({**asdict(result), "run": str(result.run)}))
+        click.echo(dumps({**asdict(result), **asdict(assessment), "run": str(result.run)}))
         return
     from actcli.cli.console import stdout_console
     from actcli.render.training import summary
 
     data = run.learner.dataset
     rows = {"train": len(data.train), "validation": len(data.validation), "test": len(data.test)}
-    stdout_console().print(summary(result, rows, f"actcli diagnose {as_argument(run.folder)}"))
+    command = f"actcli diagnose {as_argument(run.folder)}"
+    stdout_console().print(summary(result, assessment, rows, command))

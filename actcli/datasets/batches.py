@@ -16,6 +16,8 @@ from actcli.datasets.npz import Pixels
 from actcli.nn.arrays import Array, Labels
 from actcli.registry import Registry
 
+SAMPLE_SEED = 20_150_107  # any number, but always the same
+
 CHUNK = 256  # rows that statistics are gathered from at a time
 
 
@@ -35,6 +37,13 @@ class Split:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def sample(self, count: int) -> "Split":
+        """So many of its rows, or all if it has no more: at random, but always the same ones."""
+        # NumPy promises that the raw stream of PCG64 never changes; it does not for `choice`.
+        order = np.random.PCG64(SAMPLE_SEED).random_raw(len(self)).argsort(kind="stable")
+        chosen = np.sort(order[:count])
+        return Split(self.pixels, self.labels[chosen], self.rows[chosen])
 
 
 @dataclass(frozen=True)

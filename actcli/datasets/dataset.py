@@ -69,6 +69,23 @@ class Dataset:
         return digest.hexdigest()
 
 
+@dataclass(frozen=True, eq=False)
+class Raw:
+    """A data set as its files have it.
+
+    Args:
+        name: of the catalogue, or of the folder or file.
+        known: what the labels are called, where that is known.
+        train: the examples of the training files.
+        test: those of the test files.
+    """
+
+    name: str
+    known: dict[int, str]
+    train: Examples
+    test: Examples
+
+
 def _silent(_name: str, _count: int, _total: int | None) -> None:
     """Report nothing."""
 
@@ -96,8 +113,25 @@ def load(
         UsageError: there is no such source, class or normalization, or not that many rows.
         DataError: a file does not hold what it should, or cannot be downloaded.
     """
+    raw = read(source, progress)
+    return divide(raw, validation=validation, classes=classes, normalize=normalize)
+
+
+def divide(
+    raw: Raw,
+    *,
+    validation: int | None = None,
+    classes: Sequence[str] = (),
+    normalize: str = "standard",
+) -> Dataset:
+    """Make the splits of a data set that was read: see `load`.
+
+    Raises:
+        UsageError: there is no such class or normalization, or not that many rows.
+        DataError: labels and images do not belong together.
+    """
     normalization = NORMALIZATIONS[normalize]
-    name, known, train, test = _read(source, progress)
+    known, train, test = raw.known, raw.train, raw.test
     _check(train, test, known)
     values, indices = np.unique(train.y, return_inverse=True)
     names = tuple(known.get(value, str(value)) for value in values.tolist())
@@ -110,7 +144,7 @@ def load(
     if not len(tested):
         raise DataError(f"{test.y_name} has none of the classes {', '.join(classes)}")
     return Dataset(
-        name=name,
+        name=raw.name,
         classes=tuple(names[index] for index in picked),
         shape=train.x.shape[1:],
         train=training,
@@ -120,17 +154,22 @@ def load(
     )
 
 
-def _read(source: str, progress: Progress) -> tuple[str, dict[int, str], Examples, Examples]:
-    """A name for the data set, what its labels are called, and the examples."""
+def read(source: str, progress: Progress = _silent) -> Raw:
+    """Read the files of a data set: see `load`.
+
+    Raises:
+        UsageError: there is no such source.
+        DataError: a file does not hold what it should, or cannot be downloaded.
+    """
     if source in DATASETS:
         folder = find(source) or fetch(source, progress)
-        return source, dict(enumerate(DATASETS[source].classes)), *_read_folder(folder)
+        return Raw(source, dict(enumerate(DATASETS[source].classes)), *_read_folder(folder))
     path = Path(source)
     try:
         if source and path.is_dir():  # an empty path is the current folder
-            return path.resolve().name, {}, *_read_folder(path)
+            return Raw(path.resolve().name, {}, *_read_folder(path))
         if path.is_file():
-            return path.stem, {}, *npz.read(path)
+            return Raw(path.stem, {}, *npz.read(path))
     except OSError as error:
         raise DataError(f"cannot read {source}: {error.strerror or error}") from error
     unknown = unknown_name("data set, folder or file", source, DATASETS)

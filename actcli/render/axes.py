@@ -1,9 +1,10 @@
 """Axes: what they reach over, and the round numbers at which they have ticks."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count, islice
+from typing import Self
 
 from actcli.render.numbers import shortest
 
@@ -36,6 +37,29 @@ class Axis:
             return shortest(tick, 3)
         decimals = max(0, -math.floor(math.log10(self.step) + 1e-9))
         return f"{tick + 0.0:.{decimals}f}"
+
+
+@dataclass(frozen=True)
+class ValuesAxis(Axis):
+    """An axis with ticks at values of its own, which may be evenly spaced in their logarithm."""
+
+    log: bool = False
+
+    @classmethod
+    def at(cls, values: Sequence[float], log: bool) -> Self:
+        """From the first to the last of ascending values, with a tick at each."""
+        return cls(values[0], values[-1], tuple(values), 0.0, log)
+
+    def position(self, value: float, steps: int) -> int:
+        """Of so many steps between both ends, the nearest to a value."""
+        if not self.log:
+            return super().position(value, steps)
+        share = math.log(value / self.low) / math.log(self.high / self.low)
+        return round(share * (steps - 1))
+
+    def label(self, tick: float) -> str:
+        """With the digits that it has, three at most."""
+        return shortest(tick, 3)
 
 
 def vertical_axis(low: float, high: float, rows: int) -> Axis:

@@ -55,6 +55,7 @@ class Plot:
         height: of the area, in rows, or some fewer or more, so that ticks are equally far apart.
         x_name: what stands at the end of the horizontal axis.
         whole: whether x counts something, so that ticks are whole numbers.
+        x_axis: the horizontal axis, where it is not one with ticks at round numbers.
     """
 
     curves: Sequence[Curve]
@@ -62,6 +63,7 @@ class Plot:
     height: int
     x_name: str = "x"
     whole: bool = False
+    x_axis: Axis | None = None
 
     def lines(self, ascii_only: bool) -> list[Text]:
         """All of it; `ascii_only` is whether the stream shows ASCII alone."""
@@ -71,7 +73,7 @@ class Plot:
         labels = {tick: vertical.label(tick) for tick in vertical.ticks}
         gutter = max(map(len, labels.values())) + 1
         columns = max(LEAST_COLUMNS, self.width - gutter - 1 - 1 - cell_len(self.x_name))
-        horizontal = horizontal_axis(min(xs), max(xs), columns, self.whole)
+        horizontal = self.x_axis or horizontal_axis(min(xs), max(xs), columns, self.whole)
         area = Area(columns, vertical.rows(self.height), horizontal, vertical, ascii_only)
         for number, curve in enumerate(self.curves):
             area.draw(curve, number)

@@ -21,6 +21,7 @@ from rich.text import Text
 
 from actcli.render.numbers import fixed, grouped, percent, significant
 from actcli.render.text import printable
+from actcli.runs.assess import Assessment
 from actcli.training.config import Config, toml_value, values
 from actcli.training.learner import Score
 from actcli.training.loop import EpochDone
@@ -115,11 +116,14 @@ def download_progress(console: Console) -> Progress:
     )
 
 
-def summary(result: Result, rows: Mapping[str, int], next_command: str) -> RenderableType:
-    """The scores on each split, where the run is, and what to try next.
+def summary(
+    result: Result, assessment: Assessment, rows: Mapping[str, int], next_command: str
+) -> RenderableType:
+    """The scores on each split, how the network is, where the run is, and what to try next.
 
     Args:
         result: of the run.
+        assessment: of its network.
         rows: how many each split has.
         next_command: a command line.
     """
@@ -133,6 +137,9 @@ def summary(result: Result, rows: Mapping[str, int], next_command: str) -> Rende
     if result.examples_per_second:
         speed = grouped(round(result.examples_per_second))
         facts["time"] = f"{significant(result.seconds, 3)} s, {speed} rows/s"
+    facts["verdict"] = assessment.verdict
+    if assessment.dead is not None:
+        facts["dead"] = f"{percent(assessment.dead)} of the hidden units"
     facts["run"] = printable(str(result.run))
     lines += [Text(f"{name:10}  {fact}".rstrip()) for name, fact in facts.items()]
     return Group(*lines, Text.assemble(f"{'next':10}  ", (printable(next_command), "bold")))

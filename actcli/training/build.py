@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from actcli.datasets.catalogue import DATASETS
-from actcli.datasets.dataset import Dataset, load
+from actcli.datasets.dataset import Dataset, Raw, divide, read
 from actcli.datasets.download import Progress
 from actcli.errors import UsageError
 from actcli.nn.losses import LOSSES, Loss
@@ -67,14 +67,21 @@ def load_dataset(config: Config, progress: Progress) -> tuple[Config, Dataset]:
     Raises:
         ActcliError: it does not exist, or cannot be read or downloaded.
     """
+    return split(config, read(config.data.name, progress))
+
+
+def split(config: Config, raw: Raw) -> tuple[Config, Dataset]:
+    """The same from data that were read.
+
+    Raises:
+        ActcliError: they do not have what the configuration names.
+    """
     data = config.data
-    held_out = None if data.validation == "auto" else int(data.validation)
-    dataset = load(
-        data.name,
-        validation=held_out,
+    dataset = divide(
+        raw,
+        validation=None if data.validation == "auto" else int(data.validation),
         classes=data.classes,
         normalize=data.normalize,
-        progress=progress,
     )
     name = data.name if data.name in DATASETS else str(Path(data.name).absolute())
     known = replace(data, name=name, validation=len(dataset.validation))

@@ -17,11 +17,12 @@ import numpy as np
 
 from actcli import __version__, jsonlines
 from actcli.errors import ActcliError, DataError
+from actcli.files import Buffer
 from actcli.nn.arrays import Array
 from actcli.training.config import Config, values
 from actcli.training.learner import Learner
 from actcli.training.loop import Position, Tally
-from actcli.training.tensors import read_tensors, write_tensors
+from actcli.training.tensors import packed, read_tensors
 
 MAY_CHANGE = {"training.epochs", "data.name"}  # more of the same; the same data, elsewhere
 # What states of generators that were tampered with raise.
@@ -35,7 +36,7 @@ class Checkpoint:
     Args:
         path: of the file, for messages.
         tensors: "parameters", "kept" if another network is kept, and the slots of the optimizer.
-        record: the rest, as the file has it: see `save_checkpoint`.
+        record: the rest, as the file has it: see `checkpoint_file`.
         position: where it stands.
         kept_epoch: after which epoch the network was what is kept.
     """
@@ -111,20 +112,16 @@ class Checkpoint:
         return DataError(f"{self.path} is damaged: {fault}")
 
 
-def save_checkpoint(
-    path: Path, learner: Learner, position: Position, kept: Array, kept_epoch: int
-) -> None:
-    """Write a checkpoint, atomically.
+def checkpoint_file(
+    learner: Learner, position: Position, kept: Array, kept_epoch: int
+) -> list[Buffer]:
+    """The parts of the file of a checkpoint.
 
     Args:
-        path: of the file.
         learner: what learns.
         position: where it stands.
         kept: the parameters of the network that is kept.
         kept_epoch: after which epoch they were these.
-
-    Raises:
-        ActcliError: it cannot be written.
     """
     parameters = learner.network.parameters
     tensors = {"parameters": parameters, **learner.state.slots}
@@ -140,7 +137,7 @@ def save_checkpoint(
         "kept_epoch": kept_epoch,
         "position": asdict(position),
     }
-    write_tensors(path, tensors, record | {"checksum": _checksum(tensors, record)})
+    return packed(tensors, record | {"checksum": _checksum(tensors, record)})
 
 
 def read_checkpoint(path: Path) -> Checkpoint:

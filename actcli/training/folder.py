@@ -14,11 +14,12 @@ import re
 import secrets
 import shutil
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from actcli import files
-from actcli.errors import ActcliError, UsageError
+from actcli.errors import ActcliError, DataError, UsageError
 
 CONFIG = "config.toml"
 ENVIRONMENT = "environment.json"
@@ -27,6 +28,8 @@ MODEL = "model.safetensors"
 CHECKPOINT = "checkpoint.safetensors"
 RESULT = "result.json"
 LOCK = ".lock"
+
+ABANDONED = 24 * 3600  # seconds, after which nobody fills a folder any more
 
 TAKEN = {errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR}
 NAME = re.compile(r"[\w+-][\w.+-]*")  # of a run: one folder, nothing else, and not hidden
@@ -52,13 +55,40 @@ class Folder:
             (self.path / LOCK).unlink()
         os.close(self._lock)
 
-    def write(self, name: str, text: str) -> None:
-        """Put a file in place whole, or not at all.
+    def write(self, name: str, *parts: files.Buffer) -> None:
+        """Put a file in place whole, from its parts, or not at all.
 
         Raises:
             ActcliError: it cannot be written.
         """
-        files.write(self.path / name, text.encode())
+        files.write(self.path / name, *parts)
+
+    def read(self, name: str) -> bytes:
+        """What a file holds.
+
+        Raises:
+            DataError: it cannot be read.
+        """
+        try:
+            return (self.path / name).read_bytes()
+        except OSError as error:
+            raise DataError(f"cannot read {self.path / name}: {error.strerror}") from error
+
+    def append(self, name: str, line: bytes) -> None:
+        """Add a line to a file, whole or not at all.
+
+        Raises:
+            ActcliError: it cannot be written.
+        """
+        files.append(self.path / name, line)
+
+    def sync(self, name: str) -> None:
+        """Have the system write to the disk what it has not yet written of a file.
+
+        Raises:
+            ActcliError: it cannot be written.
+        """
+        files.sync(self.path / name)
 
     def remove(self, name: str) -> None:
         """Remove a file, if it is there.
@@ -81,6 +111,43 @@ class Folder:
             self.remove(path.name)
 
 
+class Memory:
+    """What would be a run's folder, kept in memory: for a run that another process writes down.
+
+    Args:
+        path: what it is called.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.files: dict[str, bytes] = {}
+
+    def write(self, name: str, *parts: files.Buffer) -> None:
+        """Keep a file."""
+        self.files[name] = b"".join(parts)
+
+    def read(self, name: str) -> bytes:
+        """What a file holds."""
+        return self.files[name]
+
+    def append(self, name: str, line: bytes) -> None:
+        """Add a line to a file."""
+        self.files[name] += line
+
+    def sync(self, name: str) -> None:
+        """Nothing is waiting to be written."""
+
+    def remove(self, name: str) -> None:
+        """Forget a file."""
+        self.files.pop(name, None)
+
+    def close(self) -> None:
+        """Nobody else can write to it anyway."""
+
+
+Place = Folder | Memory
+
+
 @contextlib.contextmanager
 def new_folder(runs: Path, name: str) -> Iterator[Folder]:
     """A folder to be filled, which then gets its name; where that is taken, `name-2`, `name-3`, ….
@@ -100,6 +167,7 @@ def new_folder(runs: Path, name: str) -> Iterator[Folder]:
         with contextlib.suppress(FileExistsError):  # a file: the next line tells that it is none
             runs.mkdir(parents=True, exist_ok=True)
         temporary.mkdir()
+        _clear(runs)
     except OSError as error:
         raise ActcliError(f"cannot make a run folder in {runs}: {error.strerror}") from error
     with contextlib.ExitStack() as undo:
@@ -112,6 +180,14 @@ def new_folder(runs: Path, name: str) -> Iterator[Folder]:
         except OSError as error:
             raise ActcliError(f"cannot make a run folder in {runs}: {error.strerror}") from error
         undo.pop_all()
+
+
+def _clear(runs: Path) -> None:
+    """Remove what was never given its name because its process was killed, long ago."""
+    for path in runs.glob(".*.tmp"):
+        with contextlib.suppress(OSError):  # by another process, at the same time
+            if time.time() - path.stat().st_mtime > ABANDONED:
+                shutil.rmtree(path)
 
 
 def _rename(folder: Path, runs: Path, name: str) -> Path:

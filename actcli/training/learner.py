@@ -8,7 +8,7 @@ from actcli.datasets.batches import Batches, Split
 from actcli.datasets.dataset import Dataset
 from actcli.nn.arrays import Array, Labels
 from actcli.nn.links import classify
-from actcli.nn.network import Dropout
+from actcli.nn.network import MLP, Dropout
 from actcli.training.build import make_loss, make_network, make_optimizer
 from actcli.training.config import Config
 from actcli.training.memory import EVALUATION_ROWS, check_memory
@@ -38,16 +38,25 @@ class Learner:
 
     def __init__(self, config: Config, dataset: Dataset) -> None:
         check_memory(config, dataset.inputs, len(dataset.classes), len(dataset.train))
-        seeds = np.random.SeedSequence(config.training.seed).spawn(3)
-        initial, self.shuffling, dropping = (np.random.default_rng(seed) for seed in seeds)
+        _, shuffling, dropping = self._seeds(config)
+        self.shuffling = np.random.default_rng(shuffling)
         self.config = config
         self.dataset = dataset
         self.loss = make_loss(config)
         self.optimizer = make_optimizer(config)
-        self.network = make_network(config, dataset.inputs, len(dataset.classes), initial)
+        self.network = self.initial_network()
         self.state = self.optimizer.start(self.network.parameters)
         rate = config.model.dropout
-        self.dropout = Dropout(rate, dropping) if rate else None
+        self.dropout = Dropout(rate, np.random.default_rng(dropping)) if rate else None
+
+    def initial_network(self) -> MLP:
+        """The network as it is before the first step, drawn anew."""
+        rng = np.random.default_rng(self._seeds(self.config)[0])
+        return make_network(self.config, self.dataset.inputs, len(self.dataset.classes), rng)
+
+    @staticmethod
+    def _seeds(config: Config) -> list[np.random.SeedSequence]:
+        return np.random.SeedSequence(config.training.seed).spawn(3)
 
 
 class Targets:

@@ -6,28 +6,24 @@ the activations to the normalisation, is one JSON text in the header.
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
+from actcli.files import Buffer
 from actcli.nn.arrays import Array
 from actcli.nn.network import Layer
 from actcli.training.learner import Learner
-from actcli.training.tensors import write_tensors
+from actcli.training.tensors import packed
 
 
-def save_model(path: Path, learner: Learner, parameters: Array, epoch: int) -> None:
-    """Write a network with all that is needed to use it, atomically.
+def model_file(learner: Learner, parameters: Array, epoch: int) -> list[Buffer]:
+    """The parts of a file with a network and all that is needed to use it.
 
     Args:
-        path: of the file.
         learner: whose network it is.
         parameters: of the network, as they are now or were before.
         epoch: after which they were so; 0: the initial ones.
-
-    Raises:
-        ActcliError: it could not be written.
     """
-    write_tensors(path, tensors(learner.network.views(parameters)), describe(learner, epoch))
+    return packed(tensors(learner.network.views(parameters)), describe(learner, epoch))
 
 
 def tensors(layers: Sequence[Layer]) -> dict[str, Array]:

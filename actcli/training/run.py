@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from actcli import files, jsonlines
+from actcli import jsonlines
 from actcli.errors import DataError, DivergedError
-from actcli.training.checkpoint import Checkpoint, save_checkpoint
+from actcli.training.checkpoint import Checkpoint, checkpoint_file
 from actcli.training.config import to_toml
 from actcli.training.environment import environment, read_environment
 from actcli.training.folder import (
@@ -30,11 +30,12 @@ from actcli.training.folder import (
     MODEL,
     RESULT,
     Folder,
+    Place,
     new_folder,
 )
 from actcli.training.learner import Learner, Score, score
 from actcli.training.loop import EpochDone, Event, Position, fit
-from actcli.training.model import save_model
+from actcli.training.model import model_file
 
 # Seconds from one checkpoint to the next at the earliest, so that epochs of milliseconds do not
 # wait for the disk; and within an epoch, so that of a long one no more is lost.
@@ -65,7 +66,7 @@ class Run:
 
     Args:
         learner: what learns.
-        folder: where all of it is written.
+        place: where all of it is written.
         observe: what looks at the network after each epoch; what it gives goes to `metrics.jsonl`.
         checkpoint: where to go on, if not at the start.
     """
@@ -73,7 +74,7 @@ class Run:
     def __init__(
         self,
         learner: Learner,
-        folder: Folder,
+        place: Place,
         observe: Observe | None = None,
         checkpoint: Checkpoint | None = None,
     ) -> None:
@@ -85,18 +86,18 @@ class Run:
         self.kept_epoch = checkpoint.kept_epoch if checkpoint else 0
         kept = checkpoint.restore(learner) if checkpoint else learner.network.parameters
         self._kept = kept.copy()
-        self._folder = folder
+        self.place = place
         self._is_saved = False
         self._saved = -math.inf  # when
 
     def close(self) -> None:
         """Let others write to the folder."""
-        self._folder.close()
+        self.place.close()
 
     @property
     def folder(self) -> Path:
         """Where it is kept."""
-        return self._folder.path
+        return self.place.path
 
     def train(self) -> Iterator[Event]:
         """Train, and write to the folder what each event brings before passing it on.
@@ -129,27 +130,27 @@ class Run:
         Raises:
             ActcliError: they cannot be written.
         """
-        save_model(self.folder / MODEL, self.learner, self._kept, self.kept_epoch)
-        files.sync(self.folder / METRICS)
-        path = self.folder / CHECKPOINT
-        save_checkpoint(path, self.learner, self.position, self._kept, self.kept_epoch)
+        place, kept = self.place, (self._kept, self.kept_epoch)
+        place.write(MODEL, *model_file(self.learner, *kept))
+        place.sync(METRICS)
+        place.write(CHECKPOINT, *checkpoint_file(self.learner, self.position, *kept))
         self._is_saved, self._saved = True, time.monotonic()
 
     def _fit(self) -> Iterator[Event]:
         try:
             yield from fit(self.learner, self.position)
         except DivergedError as error:
-            save_model(self.folder / MODEL, self.learner, self._kept, self.kept_epoch)
+            self.place.write(MODEL, *model_file(self.learner, self._kept, self.kept_epoch))
             kept = f"after epoch {self.kept_epoch}" if self.kept_epoch else "before the first step"
             kept = f"{self.folder / MODEL} is the network {kept}"
-            self._conclude("diverged", message=error.message)
+            self.conclude("diverged", message=error.message)
             raise DivergedError(error.message, f"{error.hint}. {kept}") from None
 
     def result(self) -> Result:
-        """What the kept network does on each split, exactly; the folder keeps it, too."""
+        """What the kept network does on each split, exactly."""
         learner, data, position = self.learner, self.learner.dataset, self.position
         rows = len(data.train) * position.epoch
-        result = Result(
+        return Result(
             run=self.folder,
             parameters=learner.network.parameters.size,
             epochs=position.epoch,
@@ -161,18 +162,21 @@ class Run:
             seconds=position.seconds,
             examples_per_second=rows / position.seconds if position.seconds else None,
         )
-        self._conclude("finished", **asdict(result))
-        return result
 
-    def _conclude(self, status: str, **details: Any) -> None:
+    def conclude(self, status: str, **details: Any) -> None:
+        """Have the folder tell how it ended: with what result, or why not.
+
+        Raises:
+            ActcliError: it cannot be written.
+        """
         record = {"status": status, **details, "run": self.folder.name}
-        self._folder.write(RESULT, jsonlines.dumps(record) + "\n")
+        self.place.write(RESULT, _line(record))
 
     def _record(self, epoch: EpochDone) -> None:
         if self.observe:
             self.health = self.observe()
         record = asdict(epoch) | ({"health": self.health} if self.observe else {})
-        files.append(self.folder / METRICS, f"{jsonlines.dumps(record)}\n".encode())
+        self.place.append(METRICS, _line(record))
 
 
 def create(learner: Learner, runs: Path, name: str, observe: Observe | None = None) -> Run:
@@ -189,11 +193,16 @@ def create(learner: Learner, runs: Path, name: str, observe: Observe | None = No
         ActcliError: the folder cannot be made or written to.
     """
     with new_folder(runs, name) as folder:
-        run = Run(learner, folder, observe)
-        folder.write(CONFIG, to_toml(learner.config))
-        folder.write(ENVIRONMENT, _text(environment()))
-        folder.write(METRICS, "")
-        run.save()
+        return begin(learner, folder, observe)
+
+
+def begin(learner: Learner, place: Place, observe: Observe | None = None) -> Run:
+    """A new run, where there is nothing yet."""
+    run = Run(learner, place, observe)
+    place.write(CONFIG, to_toml(learner.config).encode())
+    place.write(ENVIRONMENT, _text(environment()))
+    place.write(METRICS, b"")
+    run.save()
     return run
 
 
@@ -221,20 +230,24 @@ def resume(
     folder.tidy()
     folder.write(METRICS, metrics)
     folder.write(ENVIRONMENT, _text(told))
-    folder.write(CONFIG, to_toml(learner.config))
+    folder.write(CONFIG, to_toml(learner.config).encode())
     folder.remove(RESULT)
     return run
 
 
-def _text(told: dict[str, Any]) -> str:
-    return json.dumps(told, indent=2) + "\n"
+def _text(told: dict[str, Any]) -> bytes:
+    return f"{json.dumps(told, indent=2)}\n".encode()
 
 
-def _until(path: Path, epochs: int) -> str:
+def _line(record: dict[str, Any]) -> bytes:
+    return f"{jsonlines.dumps(record)}\n".encode()
+
+
+def _until(path: Path, epochs: int) -> bytes:
     """The records of so many epochs. What follows them was written after the checkpoint."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)[:epochs]
-        ended = all(line.endswith("\n") for line in lines)
+        lines = path.read_bytes().splitlines(keepends=True)[:epochs]
+        ended = all(line.endswith(b"\n") for line in lines)
         found = [json.loads(line)["epoch"] for line in lines]
         complete = ended and found == list(range(1, epochs + 1))
     except OSError as error:
@@ -243,4 +256,4 @@ def _until(path: Path, epochs: int) -> str:
         complete = False
     if not complete:
         raise DataError(f"{path} does not have the {epochs} epochs that are trained, each once")
-    return "".join(lines)
+    return b"".join(lines)

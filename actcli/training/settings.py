@@ -8,7 +8,7 @@ mistakes of a file are told all at once.
 import contextlib
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -86,6 +86,15 @@ def read_toml(path: Path, origin: str | None = None) -> list[Setting]:
     Raises:
         UsageError: it cannot be read, is no TOML, or holds what it may not; all mistakes at once.
     """
+    return from_tables(load_toml(path), origin or str(path))
+
+
+def load_toml(path: Path) -> dict[str, Any]:
+    """The tables of a TOML file.
+
+    Raises:
+        UsageError: it cannot be read, or is no TOML.
+    """
     try:
         with path.open("rb") as file:
             content = file.read(MOST + 1)
@@ -101,7 +110,7 @@ def read_toml(path: Path, origin: str | None = None) -> list[Setting]:
         raise UsageError(f"{path} is not TOML: {error}") from error
     except ValueError as error:
         raise UsageError(f"{path} holds a number with too many digits{_line(content)}") from error
-    return from_tables(tables, origin or str(path))
+    return tables
 
 
 def _decoded(path: Path, content: bytes) -> str:
@@ -126,15 +135,20 @@ def _line(content: bytes) -> str:
     return f": line {content.count(10, 0, found.start()) + 1}" if found else ""
 
 
-def from_tables(tables: Mapping[str, Any], origin: str) -> list[Setting]:
+def from_tables(tables: Mapping[str, Any], origin: str, also: Sequence[str] = ()) -> list[Setting]:
     """Settings from tables of a TOML file.
+
+    Args:
+        tables: of the configuration.
+        origin: what the file is called.
+        also: further tables that the file may have, for messages.
 
     Raises:
         ConfigError: unknown tables and keys, with the nearest name, and wrong values.
     """
     settings: list[Setting] = []
     mistakes: list[Mistake] = []
-    for each in _read(tables, origin):
+    for each in _read(tables, origin, also):
         if isinstance(each, Setting):
             settings.append(each)
         elif len(mistakes) <= MANY:
@@ -146,11 +160,14 @@ def from_tables(tables: Mapping[str, Any], origin: str) -> list[Setting]:
     return settings
 
 
-def _read(tables: Mapping[str, Any], origin: str) -> Iterator[Setting | Mistake]:
+def _read(
+    tables: Mapping[str, Any], origin: str, also: Sequence[str]
+) -> Iterator[Setting | Mistake]:
     for table, entries in tables.items():
         if table not in TABLES:
+            known = _named(table, [*TABLES, *also], "[{}]")
             keys = _keys_of(_meant(table, TABLES))
-            yield Mistake(f"{origin}: there is no table {_named(table, TABLES, '[{}]')}", keys)
+            yield Mistake(f"{origin}: there is no table {known}", keys)
         elif not isinstance(entries, dict):
             yield Mistake(f"{origin}: [{table}] must be a table", _keys_of(table))
         else:
@@ -193,7 +210,7 @@ def _meant(name: str, known: Iterable[str]) -> str | None:
     return nearest(name, known) or nearest(name.replace("-", "_"), known)
 
 
-def _named(name: str, known: Mapping[str, Any], style: str) -> str:
+def _named(name: str, known: Collection[str], style: str) -> str:
     guess = _meant(name, known)
     meant = f"Did you mean {style.format(guess)}? " if guess else ""
     text = name.encode("unicode_escape").decode()
@@ -213,12 +230,12 @@ def parse_assignment(text: str) -> Setting:
         raise UsageError(f"--set {text}: expected table.key=value", "Example: model.dropout=0.2")
     key = find_key(table, name)
     try:
-        return Setting(key, _value(key.kind, value), "--set")
+        return Setting(key, value_of(key.kind, value), "--set")
     except ValueError as error:
         raise UsageError(f"--set {key}: must be {error}") from None
 
 
-def _value(kind: Kind, text: str) -> Any:
+def value_of(kind: Kind, text: str) -> Any:
     """As a file writes it, [8, 8] or "mse", or else as an option takes it, 8,8 or mse."""
     try:
         written = tomllib.loads(f"value = {text}")["value"]

@@ -18,8 +18,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from actcli import files, jsonlines
+from actcli import jsonlines
 from actcli.errors import DataError
+from actcli.files import Buffer
 from actcli.machine import require_memory
 from actcli.nn.arrays import Array
 from actcli.training.kinds import shown
@@ -36,12 +37,8 @@ MOST_HEADER = 10_000_000
 MOST_DIMENSIONS = 32  # far more than weights have; a header must not announce a million
 
 
-def write_tensors(path: Path, tensors: Mapping[str, Array], record: Mapping[str, Any]) -> None:
-    """Write arrays of float32 and a record, atomically.
-
-    Raises:
-        ActcliError: the file cannot be written.
-    """
+def packed(tensors: Mapping[str, Array], record: Mapping[str, Any]) -> list[Buffer]:
+    """The parts of a file with arrays of float32 and a record: views of the arrays, not copies."""
     arrays = {name: np.ascontiguousarray(array, "<f4") for name, array in tensors.items()}
     header: dict[str, Any] = {"__metadata__": {METADATA: jsonlines.dumps(record)}}
     start = 0
@@ -50,10 +47,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Array], record: Mapping[str,
         header[name] = {"dtype": "F32", "shape": array.shape, "data_offsets": offsets}
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % ALIGNMENT)
-    with files.replacing(path) as file:
-        file.write(len(text).to_bytes(8, "little") + text)
-        for array in arrays.values():
-            file.write(array.data)
+    return [len(text).to_bytes(8, "little"), text, *(array.data for array in arrays.values())]
 
 
 def read_tensors(path: Path) -> tuple[Tensors, dict[str, Any]]:

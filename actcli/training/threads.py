@@ -39,6 +39,11 @@ def threads(count: int | str = "auto") -> int:
     return min(USUAL, cores(), *granted)
 
 
+def is_blas_pinned() -> bool:
+    """Whether the environment has the BLAS use one thread."""
+    return {os.environ[name] for name in VARIABLES if name in os.environ} == {"1"}
+
+
 def pin_blas() -> None:
     """Have the BLAS use one thread, if NumPy is not imported yet."""
     if "numpy" not in sys.modules:

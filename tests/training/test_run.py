@@ -6,6 +6,7 @@ import shutil
 import struct
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -24,10 +25,10 @@ from actcli.training import build
 from actcli.training.folder import new_folder
 from actcli.training.learner import Learner, score
 from actcli.training.loop import EpochDone
-from actcli.training.model import save_model, tensors
+from actcli.training.model import tensors
 from actcli.training.run import Result, Run, create
 from actcli.training.settings import assemble, parse_assignment, read_toml
-from actcli.training.tensors import write_tensors
+from actcli.training.tensors import packed
 
 Blobs = Callable[..., Path]
 ROOT = Path(__file__).parents[2]
@@ -175,6 +176,17 @@ def test_names_count_up(tmp_path: Path) -> None:
     assert folder(runs, "link").name == "link-2"
     assert folder(runs, "ünï.c+o_de-1").is_dir()
     assert not list(runs.glob(".*"))
+
+
+def test_what_was_abandoned_is_removed_after_a_day(tmp_path: Path) -> None:
+    day = 24 * 3600
+    for name, age in ((".old.0a.tmp", day + 60), (".new.0a.tmp", day - 60), (".mine", day + 60)):
+        path = tmp_path / name
+        path.mkdir()
+        (path / "model.safetensors").write_bytes(b"half")
+        os.utime(path, (time.time() - age,) * 2)
+    folder(tmp_path, "relu")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".mine", ".new.0a.tmp", "relu"]
 
 
 @pytest.mark.parametrize(
@@ -386,7 +398,7 @@ def test_a_transposed_matrix_is_written_as_it_is(tmp_path: Path) -> None:
     object.__setattr__(network.layers[0], "weights", wide.T)
     object.__setattr__(network.layers[1], "weights", np.arange(12, dtype=np.float32)[::2])
     path = tmp_path / "model.safetensors"
-    write_tensors(path, tensors(network.layers), {})
+    files.write(path, *packed(tensors(network.layers), {}))
     arrays = load_file(path)
     np.testing.assert_array_equal(arrays["0.weight"], [[0, 3], [1, 4], [2, 5]])
     np.testing.assert_array_equal(arrays["2.weight"], [0, 2, 4, 6, 8, 10])
@@ -405,7 +417,7 @@ def test_a_file_that_cannot_be_written_leaves_the_old_one(
     run.learner.network.parameters += 1
     monkeypatch.setattr(files.os, "fsync", full)
     with pytest.raises(ActcliError) as caught:
-        save_model(path, run.learner, run.learner.network.parameters, 1)
+        run.save()
     assert str(caught.value) == f"cannot write {path}: No space left on device"
     assert path.read_bytes() == before
     assert sorted(each.name for each in run.folder.iterdir()) == FILES

@@ -18,12 +18,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
+from actcli import files
 from actcli.datasets.dataset import load
 from actcli.errors import DataError
 from actcli.training.build import load_dataset, resolve
 from actcli.training.kinds import shown
 from actcli.training.learner import Learner
-from actcli.training.model import describe, save_model
+from actcli.training.model import describe, model_file
 from actcli.training.settings import assemble, parse_assignment
 from actcli.training.weights import Weights, read_weights
 
@@ -77,7 +78,7 @@ def test_our_own_file(tmp_path: Path, blobs: Callable[..., Path]) -> None:
     config = resolve(assemble([parse_assignment(each) for each in settings]))
     config, dataset = load_dataset(config, lambda *_: None)
     learner = Learner(config, dataset)
-    save_model(tmp_path / "model.safetensors", learner, learner.network.parameters, 3)
+    files.write(tmp_path / "model.safetensors", *model_file(learner, learner.network.parameters, 3))
     weights = read_weights(tmp_path / "model.safetensors")
     assert weights.sizes == (12, 5, 4, 3)
     assert_layers(weights, [(each.weights, each.biases) for each in learner.network.layers])

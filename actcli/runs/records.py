@@ -12,7 +12,7 @@ from actcli.training.folder import METRICS, RESULT
 
 
 def read_training(config: Config, folder: Path | None, kept_epoch: int = 0) -> Training:
-    """How a network was trained.
+    """How the network of a run was trained.
 
     Args:
         config: resolved.
@@ -22,8 +22,17 @@ def read_training(config: Config, folder: Path | None, kept_epoch: int = 0) -> T
     Raises:
         DataError: a record in the folder is damaged.
     """
+    if folder is None:
+        return training_of(config, (), 0)
+    history = tuple(read_epochs(folder))
+    return training_of(config, history, kept_epoch, read_status(folder) == "diverged")
+
+
+def training_of(
+    config: Config, history: tuple[Epoch, ...], kept_epoch: int, diverged: bool = False
+) -> Training:
+    """How a network was trained, from a resolved configuration and what came of it."""
     chosen, training = config.optimizer, config.training
-    history = tuple(read_epochs(folder)) if folder else ()
     return Training(
         optimizer=chosen.name,
         learning_rate=float(chosen.learning_rate),
@@ -34,12 +43,17 @@ def read_training(config: Config, folder: Path | None, kept_epoch: int = 0) -> T
         init=config.model.init,
         history=history,
         kept_epoch=kept_epoch,
-        diverged=folder is not None and _status(folder / RESULT) == "diverged",
+        diverged=diverged,
     )
 
 
-def _status(path: Path) -> str | None:
-    """How a run ended; None if it did not."""
+def read_status(folder: Path) -> str | None:
+    """How a run ended; None if it did not.
+
+    Raises:
+        DataError: its record is damaged.
+    """
+    path = folder / RESULT
     try:
         status: str = json.loads(path.read_text(encoding="utf-8"))["status"]
     except FileNotFoundError:
@@ -57,11 +71,20 @@ def read_epochs(folder: Path) -> Iterator[Epoch]:
     """
     path = folder / METRICS
     try:
-        # What follows the last line end is still being written, or never was to its end.
-        lines = path.read_bytes().split(b"\n")[:-1]
+        metrics = path.read_bytes()
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror}") from error
-    for number, line in enumerate(lines, 1):
+    return read_history(metrics, str(path))
+
+
+def read_history(metrics: bytes, name: str) -> Iterator[Epoch]:
+    """The epochs of a training, from the lines of its metrics.
+
+    Raises:
+        DataError: a line is none; the message calls the file by that name.
+    """
+    # What follows the last line end is still being written, or never was to its end.
+    for number, line in enumerate(metrics.split(b"\n")[:-1], 1):
         try:
             record = json.loads(line)
             train, validation = record["train"], record["validation"] or {}
@@ -78,4 +101,4 @@ def read_epochs(folder: Path) -> Iterator[Epoch]:
                 update_ratio=tuple(record.get("update_ratio", ())),
             )
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise DataError(f"{path}, line {number}, is no record of an epoch") from error
+            raise DataError(f"{name}, line {number}, is no record of an epoch") from error

@@ -1,0 +1,233 @@
+"""`actcli sweep`: many runs that differ in a few choices, and what the choices do."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from actcli.cli.options import KindType, asked, configuration_options, runs_dir_option
+from actcli.cli.sweep_names import SHOW, AxisType, SweepConfigType, SweepType
+from actcli.cli.train import name_of
+from actcli.errors import UsageError
+from actcli.sweep.axes import Axis, option_of, written
+from actcli.sweep.file import SweepFile, find_sweep, read_sweep
+from actcli.sweep.folder import find_sweep_folder
+from actcli.training.kinds import Integer
+from actcli.training.settings import Setting, find_key
+from actcli.training.threads import pin_blas
+
+if TYPE_CHECKING:
+    from actcli.sweep.plan import Job, Plan
+
+
+class SweepCommand(click.Command):
+    """A command that hands over to another, `show`, if that is its first argument."""
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
+        if args and args[0] == SHOW:
+            return show.make_context(f"{info_name} {SHOW}", args[1:], parent, **extra)
+        return super().make_context(info_name, args, parent, **extra)
+
+
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Write the result as one JSON object."
+)
+csv_option = click.option("--csv", "as_csv", is_flag=True, help="Write a line of CSV for each run.")
+
+
+@click.command(
+    cls=SweepCommand,
+    epilog="""\b
+'actcli sweep show [NAME]' shows the result of a sweep once more: see its --help.
+
+\b
+Examples:
+  actcli sweep --vary optimizer.learning_rate=0.003,0.03,0.3 --seeds 2 --epochs 1
+  actcli sweep relu --vary model.activation=relu,tanh --vary model.hidden=[32],[32,32] --epochs 1
+  actcli sweep dead-units-vs-learning-rate --dry-run
+""",
+)
+@click.argument("config", required=False, type=SweepConfigType())
+@click.option(
+    "--vary",
+    "axes",
+    metavar="TABLE.KEY=VALUES",
+    type=AxisType(),
+    multiple=True,
+    help="A key of the configuration and its values, such as model.dropout=0,0.2 or, with "
+    "--random, a span: optimizer.learning_rate=0.001..0.1:log. May be repeated: then all "
+    "combinations are trained.",
+)
+@click.option(
+    "--seeds",
+    metavar="N",
+    type=KindType(Integer(1)),
+    help="Train each combination with N seeds, from --seed on.  [1]",
+)
+@click.option(
+    "--random",
+    "draws",
+    metavar="N",
+    type=KindType(Integer(1)),
+    help="Train N combinations drawn at random, always the same ones for one --seed.  [all]",
+)
+@click.option("--name", metavar="NAME", help="Of the sweep's folder.  [as CONFIG and what varies]")
+@runs_dir_option
+@click.option(
+    "--workers",
+    metavar="N",
+    type=KindType(Integer(1)),
+    help="How many processes train on this machine.  [the cores that there are]",
+)
+@click.option(
+    "--scheduler",
+    metavar="ADDRESS",
+    help="Train on the workers of the Dask cluster with this scheduler: tcp://host:8786.",
+)
+@click.option("--dry-run", is_flag=True, help="List the jobs, with about their time and memory.")
+@json_option
+@csv_option
+@click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
+@click.pass_context
+def sweep(
+    ctx: click.Context,
+    /,
+    config: str | None,
+    axes: tuple[Axis, ...],
+    seeds: int | None,
+    draws: int | None,
+    name: str | None,
+    runs_dir: Path,
+    workers: int | None,
+    scheduler: str | None,
+    dry_run: bool,
+    as_json: bool,
+    as_csv: bool,
+    quiet: bool,
+    **_keys: object,
+) -> None:
+    """Train many networks that differ in a few choices, and compare them.
+
+    CONFIG is a sweep file, a configuration file or the name of a lesson; options override it. Each
+    job is a run in the folder of the sweep. What is there already is not trained again, so that
+    the same command goes on with a sweep that was interrupted, or adds to it.
+    """
+    exclude({"--json": as_json, "--csv": as_csv})
+    exclude({"--workers": workers is not None, "--scheduler": scheduler is not None})
+    file = read_sweep(find_sweep(config), config) if config else SweepFile()
+    options = asked(ctx)
+    varying = merged(file.axes, axes)
+    check_fixed(options, varying)
+    # Processes share the cores, not threads, unless somebody asks for both.
+    base = (Setting(find_key("training", "threads"), 1, "sweep"), *file.settings, *options)
+    pin_blas()
+
+    from actcli.cli.sweep_list import list_jobs
+    from actcli.cli.sweep_run import Request, run
+    from actcli.sweep.plan import Plan
+
+    plan = Plan(base, varying, seeds or file.seeds or 1, draws or file.random, file.shows)
+    folder = default_name(config, axes) if name is None else name
+    request = Request(plan, check_jobs(plan), runs_dir, folder, workers, scheduler, quiet)
+    if dry_run:
+        list_jobs(request, as_json, as_csv)
+    else:
+        ctx.exit(run(request, as_json, as_csv))
+
+
+# What varies comes first in --help, what all jobs have in common last.
+sweep.params += configuration_options()
+
+
+@click.command(
+    name=SHOW,
+    epilog="""\b
+Examples:
+  actcli sweep show
+  actcli sweep show relu-activation-hidden --all
+  actcli sweep show relu-activation-hidden --csv
+""",
+)
+@click.argument("name", required=False, type=SweepType())
+@runs_dir_option
+@click.option("--all", "complete", is_flag=True, help="Show all rows, however many there are.")
+@json_option
+@csv_option
+def show(name: str | None, runs_dir: Path, complete: bool, as_json: bool, as_csv: bool) -> None:
+    """Show the result of a sweep once more, or what there is of it.
+
+    NAME is a sweep or its folder. Without it, the sweep that was begun last is shown.
+    """
+    exclude({"--json": as_json, "--csv": as_csv})
+    from actcli.cli.sweep_output import write
+    from actcli.sweep.table import read_table
+
+    write(read_table(find_sweep_folder(name, runs_dir)), as_json, as_csv, complete)
+
+
+def exclude(given: dict[str, bool]) -> None:
+    """Refuse two options of which only one can be meant.
+
+    Raises:
+        UsageError: both are given.
+    """
+    if all(given.values()):
+        raise UsageError(f"{' and '.join(given)} do not go together", "Give one of them")
+
+
+def merged(of_file: Sequence[Axis], of_options: Sequence[Axis]) -> tuple[Axis, ...]:
+    """What varies: an option takes the place of what the file says of its key.
+
+    Raises:
+        UsageError: two options are of one key.
+    """
+    found = {str(axis.key): axis for axis in of_file}
+    given = {str(axis.key): axis for axis in of_options}
+    if len(given) < len(of_options):
+        twice = next(axis.key for axis in of_options if given[str(axis.key)] is not axis)
+        raise UsageError(f"--vary {twice} is given twice", "Put all values into one")
+    return tuple((found | given).values())
+
+
+def check_fixed(options: Sequence[Setting], varying: Sequence[Axis]) -> None:
+    """See that no option asks for one value of what varies.
+
+    Raises:
+        UsageError: one does.
+    """
+    keys = {str(axis.key) for axis in varying}
+    for setting in options:
+        if str(setting.key) in keys and setting.origin.startswith("--"):
+            raise UsageError(
+                f"{setting.origin}: {setting.key} varies in this sweep",
+                f"Give its values: --vary {setting.key}={written(setting.value)}",
+            )
+
+
+def check_jobs(plan: "Plan") -> list["Job"]:
+    """The jobs, some of which can be trained.
+
+    Raises:
+        UsageError: nothing varies, or no job can be trained.
+    """
+    if not plan.axes and plan.seeds == 1:
+        raise UsageError(
+            "nothing varies", "Example: --vary optimizer.learning_rate=0.01,0.1, or --seeds 3"
+        )
+    jobs = plan.jobs()
+    if all(job.error for job in jobs):
+        raise UsageError(str(jobs[0].error))
+    return jobs
+
+
+def default_name(config: str | None, axes: Sequence[Axis]) -> str:
+    """Of a sweep: that of its file or configuration, and what varies besides."""
+    varied = [option_of(str(axis.key)) for axis in axes]
+    return "-".join([name_of(config) or "sweep", *varied])

@@ -1,0 +1,55 @@
+"""What the command line of sweeps names: sweep files, what varies, sweeps that were begun."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+from click.shell_completion import CompletionItem
+
+from actcli.sweep.axes import parse_axis
+from actcli.sweep.file import sweeps
+from actcli.sweep.folder import all_sweeps
+from actcli.training.config import KEYS
+from actcli.training.settings import lessons
+
+SHOW = "show"  # the command that goes by this name cannot be a lesson
+
+
+class SweepConfigType(click.ParamType[str]):
+    """A sweep file or a configuration file, or the name of one that comes with actcli."""
+
+    name = "CONFIG"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        names = [SHOW, *sweeps(), *lessons()]
+        found = [CompletionItem(name) for name in names if name.startswith(incomplete)]
+        return [*found, CompletionItem(incomplete, type="file")]
+
+
+class AxisType(click.ParamType[Any]):
+    """What varies."""
+
+    name = "axis"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return parse_axis(value) if isinstance(value, str) else value
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        return [CompletionItem(f"{key}=") for key in KEYS if str(key).startswith(incomplete)]
+
+
+class SweepType(click.ParamType[str]):
+    """A sweep, by its name."""
+
+    name = "NAME"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        folders = all_sweeps(Path(ctx.params.get("runs_dir") or "runs"))
+        names = [folder.name for folder in folders]
+        return [CompletionItem(name) for name in names if name.startswith(incomplete)]

@@ -1,0 +1,107 @@
+"""A sweep in sight: what is shown while its jobs are trained."""
+
+import json
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from actcli.cli.console import stderr_console
+from actcli.sweep.axes import option_of, written
+from actcli.training.folder import RESULT
+
+if TYPE_CHECKING:
+    from rich.live import Live
+
+    from actcli.sweep.engine import Done
+    from actcli.sweep.plan import Job
+    from actcli.sweep.work import Report
+
+REFRESH = 0.1  # seconds from one drawing to the next
+
+
+class Watch:
+    """Shows how far a sweep is: live in a terminal, a line for each job that is done elsewhere.
+
+    Args:
+        axes: the keys that vary.
+        jobs: all of them.
+        done: how many of them are done already.
+        quiet: whether to show nothing.
+    """
+
+    def __init__(self, axes: Sequence[str], jobs: Sequence["Job"], done: int, quiet: bool) -> None:
+        self.labels = {job.name: label(axes, job.varied, job.seed) for job in jobs}
+        self.before, self.total = done, len(jobs)
+        self.done, self.failed = done, 0
+        self.quiet = quiet
+        self.console = stderr_console()
+        is_terminal = sys.stderr is not None and sys.stderr.isatty()
+        self.is_live = is_terminal and not self.console.is_dumb_terminal and not quiet
+        self.running: dict[str, Report] = {}
+        self._live: Live | None = None
+        self._start = self._drawn = time.monotonic()
+
+    def __enter__(self) -> Self:
+        if self.is_live:
+            from rich.live import Live
+
+            self._live = Live(console=self.console, auto_refresh=False, transient=True)
+            self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._live:
+            self._live.stop()
+
+    def report(self, report: "Report") -> None:
+        """A job is so far."""
+        self.running[report.job] = report
+        self._draw()
+
+    def tell(self, done: "Done") -> None:
+        """A job came to its end."""
+        from actcli.render.sweep_progress import DoneLine
+
+        self.running.pop(done.job.name, None)
+        self.done += 1
+        self.failed += done.error is not None
+        if self.is_live:
+            self._draw()
+        elif not self.quiet:
+            result = json.loads((done.files or {}).get(RESULT, b"{}"))
+            name = self.labels[done.job.name]
+            line = DoneLine(self.done, self.total, name, result, done.error)
+            self.console.print(line.text(), soft_wrap=True)
+
+    def _draw(self) -> None:
+        now = time.monotonic()
+        if self._live is None or now - self._drawn < REFRESH:
+            return
+        from actcli.render.sweep_progress import SweepProgress
+
+        self._drawn = now
+        running = [(self.labels[name], report) for name, report in self.running.items()]
+        shown = SweepProgress(self.done, self.total, self.failed, self._left(now), running)
+        self._live.update(shown, refresh=True)
+
+    def _left(self, now: float) -> float | None:
+        """Seconds, if what is still to be done goes as fast as what was."""
+        parts = sum(
+            report.epoch / report.epochs for report in self.running.values() if report.epochs
+        )
+        trained = self.done - self.before + parts
+        rest = self.total - self.done - parts
+        return (now - self._start) / trained * rest if trained else None
+
+
+def label(axes: Sequence[str], varied: Sequence[object], seed: int) -> str:
+    """What tells a job from the others: lr 0.01  activation relu  seed 0."""
+    told: Mapping[str, object] = dict(zip(map(option_of, axes), varied, strict=True))
+    return "  ".join(f"{name} {written(value)}" for name, value in ({**told, "seed": seed}).items())

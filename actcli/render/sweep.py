@@ -1,0 +1,133 @@
+"""A sweep as a table, the best combination first, with pictures of what its keys do."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.text import Text
+
+from actcli.render.columns import (
+    GAP,
+    Column,
+    fit,
+    lines,
+    numbers,
+    optional,
+    paragraph,
+    plain,
+    titled,
+)
+from actcli.render.numbers import align_points, fixed, grouped, percent, significant
+from actcli.render.sweep_pictures import is_number, pictures, value_text
+from actcli.render.text import printable
+from actcli.sweep.axes import option_of
+from actcli.sweep.table import Mean, Point, SweepTable
+
+MOST_ROWS = 20  # so that a table and its pictures fit one screen
+WIDEST_TEXT = 96
+ENDINGS = {"diverged": "yellow", "failed": "red", "missing": "dim"}
+
+
+@dataclass(frozen=True)
+class SweepView:
+    """The result of `actcli sweep`.
+
+    Args:
+        table: of the sweep.
+        next_command: a command line for the best run.
+        complete: whether to show all rows, however many there are.
+    """
+
+    table: SweepTable
+    next_command: str | None
+    complete: bool = False
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        table, width, ascii_only = self.table, options.max_width, options.ascii_only
+        name = printable(table.folder.name, ascii_only)
+        about = next((each for each in _abouts(table) if len(name) + GAP + len(each) <= width), "")
+        yield titled(name, about, width, ascii_only)
+        shown = table.points if self.complete else table.points[:MOST_ROWS]
+        styles = [_style(point) for point in shown]
+        yield from lines(fit(_columns(table, shown, ascii_only), width), styles)
+        if left_out := len(table.points) - len(shown):
+            yield Text(plain(f"… {grouped(left_out)} more: --all or --csv", ascii_only), "dim")
+        yield from pictures(table, width, console)
+        text = min(width, WIDEST_TEXT)
+        if table.shows:
+            yield Text()
+            yield paragraph(table.shows, text, ascii_only)
+        if self.next_command:
+            yield Text()
+            yield Text.assemble("next  ", (plain(self.next_command, ascii_only), "bold"))
+
+
+def _abouts(table: SweepTable) -> Iterator[str]:
+    """How many runs there are, what became of those that did not finish, and how to read it."""
+    total = len(table.outcomes)
+    told = [f"{grouped(total)} run{'s' * (total != 1)}"]
+    endings = Counter(outcome.status for outcome in table.outcomes)
+    told += [f"{grouped(endings[ending])} {ending}" for ending in ENDINGS if endings[ending]]
+    judged = "validation" if any(point.validation for point in table.points) else "test"
+    order = [f"best {judged} first"] if len(table.points) > 1 and endings["finished"] else []
+    spread = any(point.test and point.test.deviation is not None for point in table.points)
+    over = ["mean ± standard deviation over seeds"] if spread else []
+    yield ", ".join([*told, *over, *order])
+    yield ", ".join([*told, *order])
+    yield ", ".join(told)
+
+
+def _style(point: Point) -> str:
+    return next((style for word, style in ENDINGS.items() if point.verdict.startswith(word)), "")
+
+
+def _columns(table: SweepTable, points: Sequence[Point], ascii_only: bool) -> list[Column]:
+    columns = [Column("", [str(number + 1) for number in range(len(points))], rank=6)]
+    for position, axis in enumerate(table.axes):
+        columns.append(
+            varied_column(axis, [point.varied[position] for point in points], ascii_only)
+        )
+    if any(point.validation for point in table.points):
+        cells = _means([point.validation for point in points], 2, ascii_only)
+        columns.append(Column("validation %", cells, rank=4))
+    columns += [
+        Column("test %", _means([point.test for point in points], 2, ascii_only)),
+        Column("dead %", _means([point.dead for point in points], 1, ascii_only)),
+        Column("verdict", [plain(point.verdict, ascii_only) for point in points], 2, left=True),
+    ]
+    if any(point.runs < point.planned for point in table.points):
+        runs = [f"{point.runs} of {point.planned}" for point in points]
+        columns.append(Column("finished", runs, rank=3))
+    seconds = [optional(point.seconds, _seconds, ascii_only) for point in points]
+    return [*columns, numbers("seconds", seconds, rank=5)]
+
+
+def varied_column(axis: str, values: Sequence[object], ascii_only: bool) -> Column:
+    """The values of a key, under the name of its option."""
+    texts = [value_text(value, ascii_only) for value in values]
+    if all(map(is_number, values)):
+        return numbers(option_of(axis), texts)
+    return Column(option_of(axis), texts, left=True)
+
+
+def _means(means: Sequence[Mean | None], decimals: int, ascii_only: bool) -> list[str]:
+    """Percentages below each other, and how much they vary in percentage points."""
+    left = [
+        plain("–", ascii_only) if each is None else percent(each.mean, decimals).removesuffix(" %")
+        for each in means
+    ]
+    right = [
+        "" if each is None or each.deviation is None else fixed(100 * each.deviation, decimals)
+        for each in means
+    ]
+    if not any(right):
+        return align_points(left)
+    sign = plain("±", ascii_only)
+    signs = [f" {sign} " if text else " " * (len(sign) + 2) for text in right]
+    parts = zip(align_points(left), signs, align_points(right), strict=True)
+    return ["".join(part) for part in parts]
+
+
+def _seconds(time: Mean) -> str:
+    return significant(time.mean, 3)

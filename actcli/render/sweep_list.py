@@ -1,0 +1,94 @@
+"""The jobs of a sweep before they are trained: what each is, and about what all of them take."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.text import Text
+
+from actcli.render.columns import Column, fit, lines, numbers, paragraph, plain, titled
+from actcli.render.numbers import grouped, significant
+from actcli.render.sweep import MOST_ROWS, WIDEST_TEXT, varied_column
+from actcli.render.sweep_progress import clock
+from actcli.render.text import printable
+
+MEGA = 1e6
+
+
+@dataclass(frozen=True)
+class Row:
+    """A job."""
+
+    name: str
+    varied: tuple[object, ...]
+    seed: int
+    state: str
+    error: str | None
+    seconds: float | None
+
+
+@dataclass(frozen=True)
+class ListView:
+    """The result of `actcli sweep --dry-run`.
+
+    Args:
+        name: of the sweep.
+        axes: the keys that vary.
+        rows: a row for each job.
+        workers: processes of this machine; None: those of a cluster.
+        memory: bytes that one of them takes.
+    """
+
+    name: str
+    axes: Sequence[str]
+    rows: Sequence[Row]
+    workers: int | None
+    memory: int
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        ascii_only, width = options.ascii_only, options.max_width
+        yield titled(printable(self.name, ascii_only), self._counts(), width, ascii_only)
+        shown = self.rows[:MOST_ROWS]
+        styles = ["dim" if row.seconds is None else "" for row in shown]
+        yield from lines(fit(self._columns(shown, ascii_only), width), styles)
+        if left_out := len(self.rows) - len(shown):
+            yield Text(plain(f"… {grouped(left_out)} more: --json or --csv", ascii_only), "dim")
+        yield Text()
+        for error in dict.fromkeys(row.error for row in self.rows if row.error):
+            yield paragraph(error, min(width, WIDEST_TEXT), ascii_only, label="illegal: ")
+        yield Text(plain(self._estimate(), ascii_only))
+
+    def _counts(self) -> str:
+        states = [row.state for row in self.rows]
+        return ", ".join(
+            f"{grouped(states.count(state))} {state}" for state in dict.fromkeys(states)
+        )
+
+    def _columns(self, rows: Sequence[Row], ascii_only: bool) -> list[Column]:
+        varied = [
+            varied_column(axis, [row.varied[index] for row in rows], ascii_only)
+            for index, axis in enumerate(self.axes)
+        ]
+        times = ["" if row.seconds is None else f"{significant(row.seconds, 2)}" for row in rows]
+        columns = [
+            Column("run", [row.name for row in rows], rank=1, left=True),
+            *varied,
+            numbers("seed", [str(row.seed) for row in rows]),
+            numbers(plain("≈ seconds", ascii_only), times),
+        ]
+        return [*columns, Column("state", [row.state for row in rows], left=True)]
+
+    def _estimate(self) -> str:
+        known = [row.seconds for row in self.rows if row.seconds is not None]
+        if not known:
+            return "Nothing is left to do."
+        memory = f"{significant(self.memory / MEGA, 2)} MB"
+        if self.workers is None:
+            told = f"about {clock(sum(known))} of one core, {memory} for each worker"
+        else:
+            # The last job of all may begin when the others have ended.
+            seconds = max(sum(known) / self.workers, *known)
+            processes = f"{self.workers} process{'es' * (self.workers > 1)}"
+            all_of_it = f"{significant(self.workers * self.memory / MEGA, 2)} MB"
+            told = f"about {clock(seconds)} on {processes}, with {all_of_it} of memory"
+        return f"{grouped(len(known))} to do: {told}."

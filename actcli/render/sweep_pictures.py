@@ -1,0 +1,238 @@
+"""What the keys of a sweep do, drawn: a curve over numbers, bars for names, a map for two keys.
+
+There is a picture of the test accuracy and, where any unit is dead, one of the dead share.
+"""
+
+import itertools
+import math
+import statistics
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rich.cells import cell_len
+from rich.console import Console
+from rich.text import Text
+
+from actcli.render.axes import Axis, ValuesAxis, horizontal_axis
+from actcli.render.bars import bar
+from actcli.render.columns import Column, beside, lines, plain
+from actcli.render.heatmap import HeatMap
+from actcli.render.numbers import align_points, percent, shortest
+from actcli.render.plot import Curve, Plot
+from actcli.render.text import printable
+from actcli.sweep.axes import option_of, written
+from actcli.sweep.table import Point, SweepTable
+
+LEAST_OF_CURVE = 3  # values; of two, bars tell more
+MOST_OF_MAP = 24  # values of a key
+MOST_BARS = 20
+MOST_TICKS = 12
+HEIGHT = 9  # rows of a curve
+WIDEST, NARROWEST = 56, 36  # columns of a curve
+WIDEST_BAR = 24
+SHORT_LABEL = 8  # columns
+BETWEEN = 4  # columns between two pictures
+GEOMETRIC = 4.0  # times the lowest is the highest value, at least, where an axis is logarithmic
+
+
+Values = Sequence[tuple[Any, ...]]  # of each key
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What is drawn.
+
+    Args:
+        name: above it.
+        shares: of 1, by the values of the keys.
+        ramp: the name of its colours.
+    """
+
+    name: str
+    shares: dict[tuple[Any, ...], float]
+    ramp: str
+
+
+Drawing = Callable[[Sequence[str], Values, Sequence[Measure], int, Console], Iterator[Text]]
+
+
+def pictures(table: SweepTable, width: int, console: Console) -> Iterator[Text]:
+    """Those that the keys allow; none for three and more of them."""
+    measures = _measures(table.points)
+    values = [
+        tuple(dict.fromkeys(outcome.varied[index] for outcome in table.outcomes))
+        for index in range(len(table.axes))
+    ]
+    draw = _drawing(values, len(table.points))
+    if not measures or not draw:
+        return
+    yield Text()
+    yield from draw(table.axes, values, measures, width, console)
+
+
+def _measures(points: Sequence[Point]) -> list[Measure]:
+    test = {point.varied: point.test.mean for point in points if point.test}
+    dead = {point.varied: point.dead.mean for point in points if point.dead}
+    found = [Measure("test accuracy %", test, "accuracy")] if test else []
+    return [*found, Measure("dead units %", dead, "dead")] if any(dead.values()) else found
+
+
+def _drawing(values: Values, count: int) -> "Drawing | None":
+    """What draws keys of these values."""
+    if len(values) == 1 and len(values[0]) > 1:
+        if len(values[0]) >= LEAST_OF_CURVE and all(map(is_number, values[0])):
+            return _curves
+        return _bars if len(values[0]) <= MOST_BARS else None
+    is_map = len(values) == 2 and all(2 <= len(each) <= MOST_OF_MAP for each in values)
+    # Of what was drawn at random, most fields of a map would be empty.
+    return _maps if is_map and 2 * count >= math.prod(map(len, values)) else None
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value has a place on an axis."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def value_text(value: Any, ascii_only: bool) -> str:
+    """A value as it is typed; of a list of equal ones, how many there are: 4 × 64."""
+    if isinstance(value, tuple) and len(value) > 1 and len(set(value)) == 1:
+        return plain(f"{len(value)} × {written(value[0])}", ascii_only)
+    if isinstance(value, float):
+        return shortest(value)
+    return printable(written(value), ascii_only)
+
+
+# Curves ---------------------------------------------------------------------------------------
+
+
+def _curves(
+    axes: Sequence[str],
+    values: Values,
+    measures: Sequence[Measure],
+    width: int,
+    console: Console,
+) -> Iterator[Text]:
+    ascii_only = console.options.ascii_only
+    room = (width - BETWEEN * (len(measures) - 1)) // len(measures)
+    stacked = room < NARROWEST
+    room = min(width if stacked else room, WIDEST)
+    drawn = [
+        _curve(measure, option_of(axes[0]), sorted(values[0]), room, ascii_only)
+        for measure in measures
+    ]
+    yield from _together(drawn, stacked)
+
+
+def _curve(
+    measure: Measure, name: str, values: Sequence[float], width: int, ascii_only: bool
+) -> list[Text]:
+    points = [(value, 100 * measure.shares.get((value,), math.nan)) for value in values]
+    known = [point for point in points if math.isfinite(point[1])]
+    curve = Curve(measure.name, points, known, "o" if ascii_only else "●")
+    return Plot([curve], width, HEIGHT, name, x_axis=_axis(values, width)).lines(ascii_only)
+
+
+def _axis(values: Sequence[float], width: int) -> Axis:
+    """With a tick at each value, or at round numbers where these are too many."""
+    log = _is_geometric(values)
+    if len(values) <= MOST_TICKS:
+        return ValuesAxis.at(values, log)
+    if not log:
+        return horizontal_axis(values[0], values[-1], width, whole=False)
+    powers = range(math.ceil(math.log10(values[0])), math.floor(math.log10(values[-1])) + 1)
+    ticks = [10.0**power for power in powers]
+    return ValuesAxis(values[0], values[-1], (values[0], *ticks, values[-1]), 0.0, log=True)
+
+
+def _is_geometric(values: Sequence[float]) -> bool:
+    """Whether values lie more evenly in their logarithm."""
+    if values[0] <= 0 or values[-1] < GEOMETRIC * values[0]:
+        return False
+    logs = [math.log(value) for value in values]
+    return _unevenness(logs) < _unevenness(values)
+
+
+def _unevenness(values: Sequence[float]) -> float:
+    gaps = [after - before for before, after in itertools.pairwise(values)]
+    return statistics.pstdev(gaps) / statistics.fmean(gaps)
+
+
+# Bars -----------------------------------------------------------------------------------------
+
+
+def _bars(
+    axes: Sequence[str],
+    values: Values,
+    measures: Sequence[Measure],
+    width: int,
+    console: Console,
+) -> Iterator[Text]:
+    ascii_only = console.options.ascii_only
+    texts = [value_text(value, ascii_only) for value in values[0]]
+    columns = [Column(option_of(axes[0]), texts, left=True)]
+    room = width - columns[0].width - len(measures) * 11
+    room = max(4, min(WIDEST_BAR, room // len(measures)))
+    for measure in measures:
+        shares = [measure.shares.get((value,), math.nan) for value in values[0]]
+        drawn = [bar(share, room, ascii_only) for share in shares]
+        columns += [
+            Column("", align_points(_share(share, ascii_only) for share in shares)),
+            Column(measure.name, drawn, left=True, style="cyan"),
+        ]
+    yield from lines(columns)
+
+
+def _share(share: float, ascii_only: bool) -> str:
+    return percent(share) if math.isfinite(share) else plain("–", ascii_only)
+
+
+# Maps -----------------------------------------------------------------------------------------
+
+
+def _maps(
+    axes: Sequence[str],
+    values: Values,
+    measures: Sequence[Measure],
+    width: int,
+    console: Console,
+) -> Iterator[Text]:
+    ascii_only = console.options.ascii_only
+    order = _order([[value_text(value, ascii_only) for value in each] for each in values])
+    down, across = (_sorted(values[index]) for index in order)
+    names = (option_of(axes[order[0]]), option_of(axes[order[1]]))
+    labels = tuple(tuple(value_text(each, ascii_only) for each in part) for part in (down, across))
+    drawn = []
+    for measure in measures:
+        shares = {tuple(varied[i] for i in order): each for varied, each in measure.shares.items()}
+        rows = [[shares.get((one, other)) for other in across] for one in down]
+        drawn.append(HeatMap(measure.name, names, labels, rows, measure.ramp).lines(console))
+    needed = sum(_width(each) for each in drawn) + BETWEEN * (len(drawn) - 1)
+    yield from _together(drawn, stacked=needed > width)
+
+
+def _order(labels: Sequence[Sequence[str]]) -> tuple[int, int]:
+    """Which key goes downward and which across: on the left long labels, else the fewer values."""
+    one, other = (max(map(cell_len, each)) for each in labels)
+    if max(one, other) > SHORT_LABEL and one != other:
+        return (0, 1) if one > other else (1, 0)
+    return (0, 1) if len(labels[0]) <= len(labels[1]) else (1, 0)
+
+
+def _sorted(values: tuple[Any, ...]) -> list[Any]:
+    """Numbers in their order, names in that of the plan."""
+    return sorted(values) if all(map(is_number, values)) else list(values)
+
+
+def _width(block: Sequence[Text]) -> int:
+    return max(cell_len(line.plain) for line in block)
+
+
+def _together(drawn: Sequence[list[Text]], stacked: bool) -> Iterator[Text]:
+    if len(drawn) == 2 and not stacked:
+        yield from beside(drawn[0], drawn[1], BETWEEN)
+        return
+    for number, block in enumerate(drawn):
+        if number:
+            yield Text()
+        yield from block

@@ -1,0 +1,59 @@
+"""How the network of a run is: its health while it learns, and a first verdict at its end."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from actcli.diagnostics.evidence import Names, Training, gather
+from actcli.diagnostics.health import examine, few
+from actcli.diagnostics.probe import Subject, glance
+from actcli.diagnostics.verdict import judge, verdict
+from actcli.runs.records import read_history, training_of
+from actcli.training.folder import METRICS
+from actcli.training.learner import Learner
+from actcli.training.run import Result, Run
+
+ROWS = 5000  # that the verdict rests on: a tenth of the time that all rows of MNIST would take
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """A network at the end of its training."""
+
+    dead: float | None  # share of the hidden units, on all training rows; None without any unit
+    verdict: str  # the first finding of the diagnosis of some rows, or "healthy"
+
+
+def observer(learner: Learner) -> Callable[[], dict[str, Any]]:
+    """What tells the health of the network after each epoch."""
+    subject, rows = subject_of(learner), few(learner.dataset.train)
+    return lambda: asdict(examine(subject, rows))
+
+
+def finish(run: Run) -> tuple[Result, Assessment]:
+    """Judge the network of a run that is trained, and have its folder tell it."""
+    result = run.result()
+    history = tuple(read_history(run.place.read(METRICS), METRICS))
+    training = training_of(run.learner.config, history, run.kept_epoch)
+    assessment = assess(run.learner, training)
+    run.conclude("finished", **asdict(result), **asdict(assessment))
+    return result, assessment
+
+
+def assess(learner: Learner, training: Training) -> Assessment:
+    """Judge a network that was trained so."""
+    subject, rows = subject_of(learner), learner.dataset.train
+    active = glance(subject, rows).active
+    dead = sum(int(np.count_nonzero(layer == 0)) for layer in active)
+    units = sum(map(len, active))
+    names = Names("", learner.dataset.name, "train", learner.config.loss.name)
+    evidence = gather(subject, rows.sample(ROWS), names, learner.initial_network(), training)
+    return Assessment(dead / units if units else None, verdict(judge(evidence)))
+
+
+def subject_of(learner: Learner) -> Subject:
+    """What a diagnosis examines."""
+    data = learner.dataset
+    return Subject(learner.network, learner.loss, data.normalization, data.classes)

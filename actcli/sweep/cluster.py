@@ -1,0 +1,101 @@
+"""The workers of a Dask cluster, as an executor. Only here is Dask imported.
+
+The data go to each worker as a plugin: once, and to those that join later, too. A worker that dies
+is Dask's affair, which gives its jobs to others. When the client has gone, however it went, the
+scheduler has the workers stop and forget the data.
+"""
+
+import contextlib
+import logging
+import secrets
+import threading
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Executor
+from typing import Any
+
+from distributed import Client, WorkerPlugin
+from distributed.diagnostics.plugin import SchedulerPlugin
+
+from actcli.datasets.dataset import Raw
+from actcli.errors import ActcliError
+from actcli.sweep.engine import Inbox
+from actcli.sweep.work import WORKERS, Report, Worker
+
+TIMEOUT = "5s"  # to find the scheduler
+# What these tell of a connection that was lost, in many lines, is told here in one.
+TALKATIVE = ("distributed", "distributed.client", "tornado.application", "asyncio")
+
+
+class Cluster:
+    """The workers of a Dask cluster.
+
+    Args:
+        address: of its scheduler: tcp://host:8786.
+        data: the raw data sets, by their name in the configuration.
+    """
+
+    def __init__(self, address: str, data: Mapping[str, Raw]) -> None:
+        self.token = secrets.token_hex(4)
+        self.address = address
+        self.data = data
+
+    @contextlib.contextmanager
+    def start(self, inbox: Inbox) -> Iterator[Executor]:
+        """Send the data to the workers; leaving the block cancels what is not done.
+
+        Raises:
+            ActcliError: there is no scheduler.
+        """
+        for name in TALKATIVE:
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+        try:
+            client = Client(self.address, timeout=TIMEOUT)
+        except (OSError, ValueError) as error:
+            raise ActcliError(f"there is no scheduler at {self.address}: {error}") from error
+        with client:
+            client.subscribe_topic(
+                self.token, lambda event: inbox.put(Report(**event[1]["report"]))
+            )
+            client.register_plugin(Farewell(self.token, client.id), name=self.token)
+            client.register_plugin(Data(self.token, self.data), name=self.token)
+            executor = client.get_executor(pure=False)
+            try:
+                yield executor
+            finally:
+                executor.shutdown(wait=False)
+
+
+class Data(WorkerPlugin):
+    """What makes a worker of Dask one of a sweep."""
+
+    def __init__(self, token: str, data: Mapping[str, Raw]) -> None:
+        self.token = token
+        self.data = data
+
+    def setup(self, worker: Any) -> None:
+        """Give a worker the data."""
+        self.left = threading.Event()
+
+        def report(told: Report) -> None:
+            worker.loop.add_callback(worker.log_event, self.token, {"report": vars(told)})
+
+        WORKERS[self.token] = Worker(self.data, report, self.left.is_set)
+
+    def teardown(self, worker: Any) -> None:
+        """Have it forget them, and stop."""
+        self.left.set()
+        WORKERS.pop(self.token, None)
+
+
+class Farewell(SchedulerPlugin):
+    """What tells the workers that the client of a sweep has gone."""
+
+    def __init__(self, token: str, client: str) -> None:
+        self.token = token
+        self.client = client
+
+    def remove_client(self, scheduler: Any, client: str) -> None:
+        """Called by the scheduler, of each client."""
+        if client == self.client:
+            scheduler.remove_plugin(name=self.token)
+            scheduler.loop.add_callback(scheduler.unregister_worker_plugin, None, self.token)

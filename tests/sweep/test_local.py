@@ -1,0 +1,237 @@
+"""Sweeps on real processes of this machine: the same bits, interrupted, killed, resumed."""
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sweep_commands import (
+    actcli,
+    finished,
+    is_alive,
+    same,
+    started,
+    strict,
+    until,
+    when_written,
+    workers,
+)
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
+Blobs = Callable[..., Path]
+SWEEP = Path("runs/s")
+SMALL = ("--hidden", "8", "--batch-size", "32")
+JOBS = 12
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In an empty folder."""
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def long(blobs: Blobs) -> list[str]:
+    """A sweep of twelve jobs on two processes, of half a second or so each."""
+    path = os.path.relpath(blobs())
+    vary = ("--vary", "optimizer.learning_rate=0.01,0.02,0.03", "--seeds", "4", "--name", "s")
+    return ["sweep", *SMALL, "--dataset", path, "--epochs", "300", *vary, "--workers", "2"]
+
+
+def table(*args: str) -> Any:
+    """What `sweep show` says."""
+    shown = actcli("sweep", "show", "s", "--json", *args)
+    assert (shown.returncode, shown.stderr) == (0, "")
+    return strict(shown.stdout)
+
+
+def test_each_job_is_what_train_makes_of_its_configuration(blobs: Blobs) -> None:
+    path = os.path.relpath(blobs())
+    chosen = (*SMALL, "--dataset", path, "--epochs", "3", "--dropout", "0.1")
+    vary = "--vary", "model.activation=relu,tanh", "--vary", "data.normalize=unit,standard"
+    done = actcli("sweep", *chosen, *vary, "--seeds", "2", "--name", "s", "--json")
+    assert done.returncode == 0, done.stderr
+    runs = strict(done.stdout)["runs"]
+    assert len(runs) == 8
+    for told in runs[1::3]:
+        varied, seed = told["varied"], str(told["seed"])
+        activation, normalize = varied["model.activation"], varied["data.normalize"]
+        more = (
+            "--activation",
+            *activation,
+            "--normalize",
+            normalize,
+            "--seed",
+            seed,
+            "--threads",
+            "1",
+        )
+        trained = actcli("train", *chosen, *more, "--name", told["run"], "--runs-dir", "one", "-q")
+        assert trained.returncode == 0
+        same(SWEEP / told["run"], Path("one") / told["run"])
+    diagnosed = actcli("diagnose", f"runs/s/{runs[0]['run']}", "--json")
+    assert strict(diagnosed.stdout)["verdict"] == runs[0]["verdict"]
+
+
+def test_what_is_done_is_not_trained_again_and_a_sweep_can_grow(blobs: Blobs) -> None:
+    chosen = (*SMALL, "--dataset", str(blobs()), "--epochs", "1", "--name", "s")
+    rates = "--vary", "optimizer.learning_rate=0.1,0.2"
+    assert actcli("sweep", *chosen, *rates, "-q").returncode == 0
+    before = when_written(SWEEP)
+    again = actcli("sweep", *chosen, *rates)
+    assert (again.returncode, again.stderr) == (0, "2 of 2 runs are there already\n")
+    assert when_written(SWEEP) == before
+    grown = actcli("sweep", *chosen, *rates, "--seeds", "2")
+    assert grown.stderr.splitlines()[0] == "2 of 4 runs are there already"
+    assert len(grown.stderr.splitlines()) == 3
+    assert when_written(SWEEP).items() > before.items()
+    assert [point["planned"] for point in table()["points"]] == [2, 2]
+
+
+@pytest.mark.parametrize(("signal_", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_leaves_no_process_and_a_sweep_that_goes_on(
+    long: list[str], signal_: signal.Signals, code: int
+) -> None:
+    with started(*long) as client:
+        until(lambda: finished(SWEEP))
+        children = workers(client.pid)
+        # As a terminal does it: to all processes at once.
+        os.killpg(client.pid, signal_) if code == 130 else client.send_signal(signal_)
+        stdout, stderr = client.communicate(timeout=30)
+        assert (client.returncode, stdout) == (code, "")
+        assert len(children) == 2
+        assert not any(map(is_alive, children))
+    word = "interrupted" if code == 130 else "terminated"
+    kept = when_written(SWEEP)
+    assert 0 < len(kept) < JOBS
+    assert stderr.splitlines()[-1] == (
+        f"{word}: {len(kept)} of 12 runs are finished, and kept in runs/s. The same command goes on"
+    )
+    assert "Traceback" not in stderr
+    assert [path.name for path in SWEEP.glob(".*")] == []
+    endings = [run["status"] for run in table()["runs"]]
+    assert sorted(endings) == ["finished"] * len(kept) + ["missing"] * (JOBS - len(kept))
+    again = actcli(*long)
+    assert again.returncode == 0
+    assert when_written(SWEEP).items() > kept.items()
+    assert len(finished(SWEEP)) == JOBS
+
+
+def test_ctrl_c_while_processes_start(long: list[str]) -> None:
+    with started(*long) as client:
+        children = until(lambda: workers(client.pid))
+        os.killpg(client.pid, signal.SIGINT)
+        stdout, stderr = client.communicate(timeout=30)
+        assert (client.returncode, stdout) == (130, "")
+        assert not any(map(is_alive, children))
+    assert stderr == (
+        "interrupted: 0 of 12 runs are finished, and kept in runs/s. The same command goes on\n"
+    )
+
+
+def test_a_client_that_is_killed_leaves_no_process_and_a_sweep_that_goes_on(
+    long: list[str],
+) -> None:
+    with started(*long) as client:
+        until(lambda: finished(SWEEP))
+        children = workers(client.pid)
+        assert len(children) == 2
+        client.kill()
+        client.wait()
+        until(lambda: not any(map(is_alive, children)))
+    kept = when_written(SWEEP)
+    half = SWEEP / ".0123456789ab.01234567.tmp"  # as if it had been killed while it wrote
+    half.mkdir()
+    again = actcli(*long, "-q")
+    assert (again.returncode, again.stderr) == (0, "")
+    assert when_written(SWEEP).items() > kept.items()
+    assert len(finished(SWEEP)) == JOBS
+    assert not half.exists()
+
+
+def test_a_worker_that_is_killed_costs_no_job(long: list[str]) -> None:
+    with started(*long) as client:
+        until(lambda: finished(SWEEP))
+        os.kill(workers(client.pid)[0], signal.SIGKILL)
+        _, stderr = client.communicate(timeout=60)
+        assert client.returncode == 0, stderr
+    assert len(finished(SWEEP)) == JOBS
+    assert [run["status"] for run in table()["runs"]] == ["finished"] * JOBS
+    assert len(stderr.splitlines()) == JOBS
+    assert "Traceback" not in stderr
+
+
+def test_only_one_process_trains_a_sweep(long: list[str]) -> None:
+    with started(*long) as client:
+        until((SWEEP / "sweep.json").exists)
+        second = actcli(*long)
+        assert (second.returncode, second.stdout) == (1, "")
+        assert second.stderr == (
+            f"Error: runs/s is in use: process {client.pid} on {os.uname().nodename} trains in it\n"
+        )
+
+
+def test_what_fails_is_listed_and_stops_nothing(blobs: Blobs) -> None:
+    one_class = blobs(y_test=np.arange(300) % 3)
+    chosen = (*SMALL, "--dataset", str(one_class), "--epochs", "1", "--name", "s")
+    vary = "--vary", "data.classes=[0,1],[0,7],[0,8],[1,2]", "--seeds", "2"
+    done = actcli("sweep", *chosen, *vary)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-3:] == [
+        "Error: 4 of 8 jobs could not be trained",
+        "  classes 0,7  seed 0 and 1 more: there is no class '7'. Known: 0, 1, 2",
+        "  classes 0,8  seed 0 and 1 more: there is no class '8'. Known: 0, 1, 2",
+    ]
+    assert "4 failed" in done.stdout.splitlines()[0]
+    told = table()
+    assert [run["status"] for run in told["runs"]] == [
+        *(["finished"] * 2 + ["failed"] * 4 + ["finished"] * 2)
+    ]
+    assert told["runs"][2]["error"].startswith("there is no class '7'")
+    assert [(point["verdict"], point["runs"]) for point in told["points"][2:]] == [
+        ("failed", 0)
+    ] * 2
+    assert actcli("sweep", *chosen, *vary, "-q").returncode == 1
+
+
+def test_keys_that_do_not_go_together_are_listed(blobs: Blobs) -> None:
+    chosen = (*SMALL, "--dataset", str(blobs()), "--epochs", "1", "--output", "softmax")
+    done = actcli("sweep", *chosen, "--vary", "loss.name=mse,binary-cross-entropy", "-q")
+    assert done.returncode == 1
+    first, second = done.stderr.splitlines()
+    assert first == "Error: 1 of 2 jobs could not be trained"
+    assert second.startswith("  loss binary-cross-entropy  seed 0: loss 'binary-cross-entropy' d")
+
+
+def test_a_run_that_diverges_is_a_result(blobs: Blobs) -> None:
+    chosen = (*SMALL, "--dataset", str(blobs()), "--epochs", "2", "--name", "s")
+    done = actcli("sweep", *chosen, "--vary", "optimizer.learning_rate=0.1,1e30")
+    assert done.returncode == 0
+    told = [line.partition("  ")[2] for line in done.stderr.splitlines()]
+    assert "lr 1e+30  seed 0  diverged" in told
+    assert "1 diverged" in done.stdout.splitlines()[0]
+    finite, other = table()["runs"]
+    assert (finite["status"], other["status"]) == ("finished", "diverged")
+    assert other["test"] is None
+    assert other["error"].startswith("the loss stopped being finite")
+    again = actcli("sweep", *chosen, "--vary", "optimizer.learning_rate=0.1,1e30")
+    assert again.stderr == "2 of 2 runs are there already\n"
+
+
+def test_each_process_uses_one_thread_unless_asked(blobs: Blobs) -> None:
+    chosen = (*SMALL, "--dataset", str(blobs()), "--epochs", "1", "--seeds", "2", "-q")
+    for options, variables, count in (
+        ((), {}, "1"),
+        ((), {"OPENBLAS_NUM_THREADS": "2"}, "1"),
+        (("--threads", "2"), {}, "2"),
+    ):
+        name = f"t{count}{len(variables)}"
+        assert actcli("sweep", *chosen, *options, "--name", name, **variables).returncode == 0
+        for path in Path("runs", name).glob("*/environment.json"):
+            assert set(json.loads(path.read_text())["threads"].values()) == {"1"}  # of the BLAS
+            assert f"\nthreads = {count}\n" in path.with_name("config.toml").read_text()

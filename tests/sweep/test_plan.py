@@ -1,0 +1,389 @@
+"""What varies, sweep files, and the jobs that come of them."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from actcli.errors import UsageError
+from actcli.sweep.axes import Axis, Span, option_of, parse_axis, written
+from actcli.sweep.file import find_sweep, read_sweep, sweeps
+from actcli.sweep.plan import Plan
+from actcli.training.config import KEYS
+from actcli.training.settings import assemble, parse_assignment
+
+
+def axis(text: str) -> Axis:
+    return parse_axis(text)
+
+
+def plan(*vary: str, base: tuple[str, ...] = (), **more: Any) -> Plan:
+    return Plan(tuple(map(parse_assignment, base)), tuple(map(parse_axis, vary)), **more)
+
+
+def names(found: Plan) -> list[str]:
+    return [job.name for job in found.jobs()]
+
+
+# Axes -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("optimizer.learning_rate=0.003,0.01, 0.03", (0.003, 0.01, 0.03)),
+        ("optimizer.learning_rate=auto,1e-3", ("auto", 0.001)),
+        ("model.activation=relu,leaky-relu", (("relu",), ("leaky-relu",))),
+        ("model.activation=relu,[relu,tanh]", (("relu",), ("relu", "tanh"))),
+        ('model.activation=["relu", "tanh"],tanh', (("relu", "tanh"), ("tanh",))),
+        ("model.hidden=[128,128],[64],none", ((128, 128), (64,), ())),
+        ("model.hidden=128", ((128,),)),
+        ("optimizer.nesterov=true,false", (True, False)),
+        ("data.name=mnist,../other.npz", ("mnist", "../other.npz")),
+        ("loss.name=mse", ("mse",)),
+    ],
+)
+def test_values_stand_between_commas(text: str, values: tuple[Any, ...]) -> None:
+    assert axis(text).values == values
+    assert axis(text).span is None
+
+
+@pytest.mark.parametrize(
+    ("text", "span"),
+    [
+        ("optimizer.learning_rate=0.001..0.1:log", Span(0.001, 0.1, True)),
+        ("optimizer.learning_rate=1e-3..1e-1", Span(0.001, 0.1, False)),
+        ("optimizer.learning_rate= .5 .. 2 : log ", Span(0.5, 2, True)),
+        ("model.dropout=0..0.5", Span(0, 0.5, False)),
+        ("training.batch_size=16..256:log", Span(16, 256, True)),
+    ],
+)
+def test_a_span_has_two_ends(text: str, span: Span) -> None:
+    assert axis(text) == Axis(axis(text).key, span=span)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("learning_rate=1", "--vary learning_rate=1: expected table.key=value,value. Example"),
+        ("optimizer.learning_rate", "--vary optimizer.learning_rate: expected table.key=value"),
+        ("optimizer.learning_rate=", "--vary optimizer.learning_rate=: expected table.key="),
+        ("optimizer.learning_rat=1", "[optimizer] has no key learning_rat. Did you mean lear"),
+        ("optimzer.learning_rate=1", "there is no table [optimzer]. Did you mean [optimizer]?"),
+        ("optimizer.learning_rate=1,x", "must be \"auto\" or a number above 0, not 'x'"),
+        ("optimizer.learning_rate=1,,2", "must be \"auto\" or a number above 0, not ''"),
+        ("optimizer.learning_rate=0.1],0.2", "must be \"auto\" or a number above 0, not '0.1]'"),
+        ("optimizer.learning_rate=1,2,1.0", "--vary optimizer.learning_rate: '1.0' stands there"),
+        ("model.activation=relu,rleu", "not 'rleu' (did you mean relu?)"),
+        ("model.activation=relu..tanh", "not 'relu..tanh'"),
+        ("optimizer.learning_rate=0.1..0.001", "0.1..0.001: expected the larger last"),
+        ("model.dropout=0..0.5:log", "0..0.5:log: expected two numbers above 0, the larger last"),
+        ("model.dropout=0..1.5", "must be a number of at least 0 and below 1, not 1.5"),
+        ("optimizer.learning_rate=auto..1", "a span lies between two numbers"),
+        ("training.threads=1,2", "--vary training.threads: all jobs use the same number"),
+    ],
+)
+def test_a_mistake_is_told(text: str, message: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        axis(text)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+KEY_NAMES = st.sampled_from([f"{key}=" for key in KEYS])
+
+
+@given(st.one_of(st.text(), st.builds(str.__add__, KEY_NAMES, st.text())))
+@example("optimizer.learning_rate=1..2..3")
+@example("optimizer.learning_rate=[[1]]")
+@example("optimizer.learning_rate=1\n[value.x]")
+@example("training.seed=1..9223372036854775807:log")
+@example("training.epochs=0..1" + "0" * 5000)
+def test_any_text_is_an_axis_or_a_mistake(text: str) -> None:
+    try:
+        found = parse_axis(text)
+    except UsageError:
+        return
+    rng = np.random.default_rng(0)
+    for _ in range(5):
+        value = found.draw(rng)
+        assert found.key.kind.check(list(value) if isinstance(value, tuple) else value) == value
+        assert found.span is None or found.span.low <= value <= found.span.high
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.03, "0.03"),
+        (1.0, "1"),
+        (1e-5, "1e-05"),
+        ((64, 64), "64,64"),
+        ((), "none"),
+        (("relu", "tanh"), "relu,tanh"),
+        (True, "true"),
+        ("auto", "auto"),
+    ],
+)
+def test_a_value_is_written_as_its_option_takes_it(value: Any, text: str) -> None:
+    assert written(value) == text
+
+
+def test_keys_are_called_as_their_options() -> None:
+    assert option_of("optimizer.learning_rate") == "lr"
+    assert option_of("data.name") == "dataset"
+    assert option_of("gone.key") == "gone.key"
+
+
+# Jobs -----------------------------------------------------------------------------------------
+
+
+def test_a_grid_has_all_combinations_with_all_seeds() -> None:
+    jobs = plan("optimizer.learning_rate=0.1,0.2", "model.activation=relu,tanh", seeds=3).jobs()
+    assert [(job.varied, job.seed) for job in jobs] == [
+        ((rate, (name,)), seed)
+        for rate in (0.1, 0.2)
+        for name in ("relu", "tanh")
+        for seed in (0, 1, 2)
+    ]
+    assert len({job.name for job in jobs}) == 12
+    for job in jobs:
+        assert job.config.optimizer.learning_rate == job.varied[0]
+        assert job.config.model.activation == job.varied[1]
+        assert job.config.training.seed == job.seed
+        assert job.error is None
+
+
+def test_seeds_begin_at_that_of_the_base() -> None:
+    jobs = plan(base=("training.seed=7",), seeds=2).jobs()
+    assert [job.config.training.seed for job in jobs] == [7, 8]
+
+
+def test_a_seed_may_vary_by_itself() -> None:
+    assert [job.seed for job in plan("training.seed=3,1").jobs()] == [3, 1]
+    with pytest.raises(UsageError, match=r"--seeds: training.seed varies already"):
+        plan("training.seed=3,1", seeds=2).jobs()
+
+
+def test_the_same_configuration_has_the_same_name_in_every_sweep() -> None:
+    few = plan("optimizer.learning_rate=0.1,0.2")
+    many = plan("optimizer.learning_rate=0.3,0.2,0.1", seeds=2)
+    other = plan("model.activation=relu,tanh", base=("optimizer.learning_rate=0.1",))
+    assert set(names(few)) < set(names(many))
+    assert names(other)[0] == names(few)[0]
+    # "auto" is what it stands for.
+    assert names(plan("optimizer.learning_rate=auto", base=("optimizer.name=sgd",))) == names(
+        plan("optimizer.learning_rate=0.1")
+    )
+
+
+def test_names_stay_the_same_from_process_to_process() -> None:
+    script = (
+        "from actcli.sweep.axes import parse_axis; from actcli.sweep.plan import Plan; "
+        "print(*(job.name for job in Plan((), (parse_axis('model.dropout=0,0.5'),)).jobs()))"
+    )
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", script], capture_output=True, check=True, text=True
+        ).stdout
+        for _ in range(2)
+    }
+    assert found == {" ".join(names(plan("model.dropout=0,0.5"))) + "\n"}
+
+
+def test_what_is_the_same_is_trained_once() -> None:
+    assert len(plan("optimizer.learning_rate=0.1,auto").jobs()) == 1
+
+
+def test_draws_are_reproducible_and_within_the_span() -> None:
+    vary = "optimizer.learning_rate=0.001..0.1:log", "model.hidden=[8],[16]", "model.dropout=0..0.5"
+    jobs = plan(*vary, draws=50, seeds=2).jobs()
+    assert len(jobs) == 100
+    assert jobs == plan(*vary, draws=50, seeds=2).jobs()
+    rates = [job.varied[0] for job in jobs]
+    assert 0.001 <= min(rates) < 0.003
+    assert 0.03 < max(rates) <= 0.1
+    assert 0.3 < np.mean([rate < 0.01 for rate in rates]) < 0.7  # evenly in the logarithm
+    assert {job.varied[1] for job in jobs} == {(8,), (16,)}
+    assert all(0 <= job.varied[2] <= 0.5 for job in jobs)
+    assert names(plan(*vary, draws=50)) != names(plan(*vary, draws=50, base=("training.seed=1",)))
+    # The first draws are those of a shorter sweep, which so can be made longer.
+    assert set(names(plan(*vary, draws=5))) < set(names(plan(*vary, draws=9)))
+
+
+def test_whole_numbers_are_drawn_whole() -> None:
+    values = [job.varied[0] for job in plan("training.batch_size=16..20", draws=40).jobs()]
+    assert set(values) == {16, 17, 18, 19, 20}
+
+
+def test_a_span_needs_a_number_of_draws() -> None:
+    with pytest.raises(UsageError, match=r"a span needs a number of draws. Example: --random 20"):
+        plan("model.dropout=0..0.5").jobs()
+    with pytest.raises(UsageError, match=r"--random: there is nothing to draw"):
+        plan(draws=3).jobs()
+
+
+def test_keys_that_do_not_go_together_are_a_job_with_an_error() -> None:
+    jobs = plan("loss.name=cross-entropy,mse", base=("model.output=softmax",)).jobs()
+    assert [job.error for job in jobs] == [None, None]
+    jobs = plan("loss.name=cross-entropy,mse", base=("model.output=sigmoid",)).jobs()
+    assert [bool(job.error) for job in jobs] == [True, False]
+    assert "does not go with output 'sigmoid'" in str(jobs[0].error)
+
+
+def test_data_have_their_full_path_and_the_name_of_a_job_does_not_depend_on_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = []
+    for folder in (tmp_path / "a", tmp_path / "b"):
+        folder.mkdir()
+        monkeypatch.chdir(folder)
+        (job,) = plan("model.dropout=0", base=("data.name=x.npz",)).jobs()
+        assert job.config.data.name == str(folder / "x.npz")
+        found.append(job.name)
+    assert found[0] == found[1]
+
+
+# Sweep files ----------------------------------------------------------------------------------
+
+
+def read(tmp_path: Path, text: str) -> Any:
+    path = tmp_path / "net.toml"
+    path.write_text(text)
+    return read_sweep(path, "net.toml")
+
+
+def test_a_sweep_file_is_a_configuration_with_one_more_table(tmp_path: Path) -> None:
+    found = read(
+        tmp_path,
+        """
+        [model]
+        hidden = [8]
+        [sweep]
+        shows = "that it works"
+        seeds = 3
+        random = 5
+        [sweep.vary]
+        "optimizer.learning_rate" = "0.001..0.1:log"
+        model.activation = ["relu", ["relu", "tanh"]]
+        model.dropout = "0,0.5"
+        """,
+    )
+    assert assemble(found.settings).model.hidden == (8,)
+    assert (found.shows, found.seeds, found.random) == ("that it works", 3, 5)
+    assert [str(each.key) for each in found.axes] == [
+        *("optimizer.learning_rate", "model.activation", "model.dropout")
+    ]
+    assert found.axes[0].span == Span(0.001, 0.1, True)
+    assert found.axes[1].values == (("relu",), ("relu", "tanh"))
+    assert found.axes[2].values == (0, 0.5)
+
+
+def test_a_configuration_is_a_sweep_file_in_which_nothing_varies(tmp_path: Path) -> None:
+    found = read(tmp_path, "[training]\nepochs = 2\n")
+    assert (found.axes, found.shows, found.seeds, found.random) == ((), "", None, None)
+    assert assemble(found.settings).training.epochs == 2
+
+
+def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as caught:
+        read(
+            tmp_path,
+            """
+            [training]
+            epoch = 1
+            [sweeep]
+            [sweep]
+            seed = 3
+            random = 0
+            [sweep.vary]
+            model.activation = ["rleu"]
+            optimizer.learning_rat = [1]
+            optimizer.momentum = 0.5
+            "model.dropout" = []
+            dropout = [0.1]
+            """,
+        )
+    lines = str(caught.value).splitlines()
+    assert lines[0] == "9 mistakes"
+    told = [
+        "[training] has no key epoch. Did you mean epochs?",
+        "there is no table [sweeep]. Did you mean [sweep]?",
+        "[sweep] has no key seed. Did you mean seeds? Known: shows, seeds, random, vary",
+        "[sweep] random must be at least 1, not 0",
+        "[sweep.vary] model.activation must be one of",
+        "[sweep.vary] [optimizer] has no key learning_rat. Did you mean learning_rate?",
+        "[sweep.vary] optimizer.momentum must be a list of values, or a text such as '0.01,0.1'",
+        "[sweep.vary] model.dropout must be a list of values",
+        "[sweep.vary] has dropout, which is no key. Example: optimizer.learning_rate = [0.1, 1]",
+    ]
+    for line, message in zip(lines[1:], told, strict=True):
+        assert line.startswith(f"  net.toml: {message}")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("sweep = 3", "net.toml: [sweep] must be a table"),
+        ("[sweep]\nvary = 3", "net.toml: [sweep.vary] must be a table of what varies"),
+        ("[sweep]\nshows = 3", "net.toml: [sweep] shows must be a text that is not empty, not 3"),
+        (
+            '[sweep.vary]\n"model.dropout" = [0]\n[sweep.vary.model]\ndropout = [1]',
+            "net.toml: [sweep.vary] model.dropout stands there twice",
+        ),
+    ],
+)
+def test_a_mistake_of_a_file_is_told(text: str, message: str, tmp_path: Path) -> None:
+    if "twice" in message:
+        text = text.replace("[1]", "[0.5]")
+    with pytest.raises(UsageError) as caught:
+        read(tmp_path, text)
+    assert str(caught.value).startswith(message)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+@given(st.dictionaries(st.sampled_from(["shows", "seeds", "random", "vary", "x\x1b"]), JSON))
+def test_any_table_is_a_sweep_or_a_mistake(table: dict[str, Any]) -> None:
+    with mock.patch("actcli.sweep.file.load_toml", return_value={"sweep": table}):
+        found = told(lambda: read_sweep(Path("net.toml"), "net.toml"))
+    assert "\x1b" not in found
+
+
+def told(do: Callable[[], Any]) -> str:
+    """The message of the mistake, if it is one."""
+    try:
+        do()
+    except UsageError as error:
+        return str(error)
+    return ""
+
+
+@pytest.mark.parametrize("name", sweeps())
+def test_every_sweep_that_is_shipped_can_be_trained(name: str) -> None:
+    found = read_sweep(find_sweep(name), name)
+    assert found.shows
+    assert found.axes
+    made = Plan(found.settings, found.axes, found.seeds or 1, found.random, found.shows)
+    jobs = made.jobs()
+    assert 8 <= len(jobs) <= 40
+    assert not any(job.error for job in jobs)
+    assert json.dumps([job.varied for job in jobs])
+
+
+def test_an_unknown_sweep_is_told_with_the_nearest() -> None:
+    with pytest.raises(UsageError) as caught:
+        find_sweep("initialization")
+    assert "sweep file, configuration file or lesson 'initialization'" in str(caught.value)
+    assert "Did you mean 'initialisation'?" in str(caught.value)
