@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from actcli.render.axes import Axis, horizontal_axis, vertical_axis
+from actcli.render.axes import Axis, ValuesAxis, horizontal_axis, vertical_axis
 from actcli.render.plot import BLANK, DASHES, Area, Curve, Plot
 
 NUMBERS = st.floats(-1e9, 1e9).map(lambda x: x if abs(x) > 1e-9 else 0.0)
@@ -54,6 +54,16 @@ def test_a_value_at_a_tick_is_drawn_at_the_height_of_the_tick(ascii_only: bool) 
     assert set(rows) == {"0", "1", "2"}
     for row in rows.values():  # only one line of dots, one of the two beside the middle
         assert set(row) <= set("*o+ " if ascii_only else "⠤⠄⠠ ")
+
+
+def test_a_logarithmic_axis_has_powers_equally_far_apart() -> None:
+    values = (0.01, 0.1, 1.0)
+    points = [(value, 0.0) for value in values]
+    plot = Plot([Curve("y", points, points, "a")], 29, 2, "x", x_axis=ValuesAxis.at(values, True))
+    marks = [at for at, sign in enumerate(drawn(plot)[2]) if sign == "a"]
+    assert len(marks) == 3
+    assert marks[1] - marks[0] == pytest.approx(marks[2] - marks[1], abs=1)
+    assert [at for at, sign in enumerate(drawn(plot)[-2]) if sign == "┬"] == marks
 
 
 def test_where_y_is_not_finite_the_line_breaks() -> None:
