@@ -1,17 +1,22 @@
 """Make the pictures of the README from real sessions.
 
 Each command runs in a real terminal (tmux) of 100 columns, from an empty folder; what the terminal
-shows at the end, colours included, becomes an SVG. Needs tmux and an installed actcli:
+shows at the end, colours included, becomes an SVG. Blocks, lines and the dots of braille become
+shapes that fill their cells, as in a terminal: glyphs of whatever font a browser finds would leave
+gaps between them. Needs tmux and an installed actcli:
 
     .venv/bin/python docs/make_pictures.py
 """
 
+import html
 import io
 import re
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
 
 from rich.console import Console
@@ -26,6 +31,7 @@ SESSIONS = {
     "diagnose": "actcli diagnose",
     "predict": "actcli predict --worst 2",
     "compare": "actcli compare relu sigmoid",
+    "activations": "actcli activations sigmoid relu --at -2,0,0.5",
     "softmax": "actcli softmax 2.0 1.0 -0.5 --labels cat,dog,bird --target dog",
 }
 BEFORE = {
@@ -33,6 +39,30 @@ BEFORE = {
     "predict": "actcli train --quiet > train.txt",
     "compare": "for name in relu sigmoid; do actcli train $name --quiet > train.txt; done",
 }
+
+CELL_WIDTH, CELL_HEIGHT, ASCENT = 12.2, 24.4, 18.5  # of rich's SVG, in its units
+STROKE = 0.05  # half of the width of a line, in widths of a cell
+THIN = STROKE * CELL_WIDTH / CELL_HEIGHT
+UPRIGHT = (0.5 - STROKE, 0.0, 0.5 + STROKE, 1.0)
+LEVEL = (0.0, 0.5 - THIN, 1.0, 0.5 + THIN)
+LEFT, RIGHT = (0.0, LEVEL[1], 0.5, LEVEL[3]), (0.5, LEVEL[1], 1.0, LEVEL[3])
+BETWEEN = 0.08  # of the height of a cell, from bar to bar
+DOT = 0.13  # half of the width of a dot of braille
+Box = tuple[float, float, float, float]  # left, top, right, bottom of a cell, from 0 to 1
+BOXES: dict[str, list[Box]] = {
+    "│": [UPRIGHT],
+    "─": [LEVEL],
+    "┤": [UPRIGHT, LEFT],
+    "┬": [LEVEL, (UPRIGHT[0], 0.5, UPRIGHT[2], 1.0)],
+    "└": [RIGHT, (UPRIGHT[0], 0.0, UPRIGHT[2], 0.5 + THIN)],
+    "▀": [(0.0, 0.0, 1.0, 0.5)],
+    **{chr(0x2580 + n): [(0.0, max(BETWEEN, 1 - n / 8), 1.0, 1.0)] for n in range(1, 9)},
+    **{chr(0x2590 - n): [(0.0, BETWEEN, n / 8, 1.0)] for n in range(1, 8)},
+}
+TEXT = re.compile(
+    r'<text class="(?P<style>[^"]*)" x="(?P<x>[^"]*)" y="(?P<y>[^"]*)" textLength="[^"]*"'
+    r"(?P<rest>[^>]*)>(?P<text>[^<]*)</text>"
+)
 
 
 def main() -> None:
@@ -44,7 +74,65 @@ def main() -> None:
         svg = console.export_svg(title="actcli", theme=MONOKAI, unique_id=name)
         # The fonts that rich asks the web for are not needed: each system has one of its own.
         svg = re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)
+        svg = TEXT.sub(with_shapes, svg)
         (PICTURES / f"{name}.svg").write_text(svg, encoding="utf-8")
+
+
+def with_shapes(found: re.Match[str]) -> str:
+    """A text of the SVG; blocks, lines and braille in it as a path."""
+    text = html.unescape(found["text"])
+    left, top = float(found["x"]), float(found["y"]) - ASCENT
+    path, words = "", ""
+    at = 0
+    for drawn, group in groupby(text, lambda sign: bool(boxes(sign))):
+        signs = "".join(group)
+        x = left + at * CELL_WIDTH
+        if drawn:
+            path += "".join(outline(x, top, signs))
+        elif signs.strip():
+            words += (
+                f'<text class="{found["style"]}" x="{x:g}" y="{found["y"]}" '
+                f'textLength="{len(signs) * CELL_WIDTH:g}"{found["rest"]}>'
+                f"{html.escape(signs).replace(chr(0xA0), '&#160;')}</text>"
+            )
+        at += len(signs)
+    if path:
+        path = f'<path class="{found["style"]}" d="{path}" shape-rendering="crispEdges"/>'
+    return path + words
+
+
+def boxes(sign: str) -> list[Box]:
+    """What fills the cell of a character that is drawn; nothing for others."""
+    dots = ord(sign) - 0x2800
+    if not 0 < dots < 0x100:
+        return BOXES.get(sign, [])
+    places = [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (0, 3), (1, 3)]
+    return [
+        (
+            x / 2 + 0.25 - DOT,
+            y / 4 + 0.125 - DOT * CELL_WIDTH / CELL_HEIGHT,
+            x / 2 + 0.25 + DOT,
+            y / 4 + 0.125 + DOT * CELL_WIDTH / CELL_HEIGHT,
+        )
+        for bit, (x, y) in enumerate(places)
+        if dots >> bit & 1
+    ]
+
+
+def outline(x: float, y: float, signs: str) -> Iterator[str]:
+    """The path of signs that stand beside each other; those that are the same are one shape."""
+    at = 0
+    for sign, group in groupby(signs):
+        count = len(list(group))
+        whole = all(left == 0 and right == 1 for left, _, right, _ in boxes(sign))
+        for first in [at] if whole else range(at, at + count):
+            for left, top, right, bottom in boxes(sign):
+                width = (count if whole else right - left) * CELL_WIDTH
+                yield (
+                    f"M{x + (first + left) * CELL_WIDTH:.2f} {y + top * CELL_HEIGHT:.2f}"
+                    f"h{width:.2f}v{(bottom - top) * CELL_HEIGHT:.2f}h{-width:.2f}z"
+                )
+        at += count
 
 
 def terminal(command: str, before: str) -> str:

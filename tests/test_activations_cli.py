@@ -120,6 +120,11 @@ def test_at_without_a_name_is_for_all() -> None:
         (["relu", "--at", "nan"], "--at: point 1 is nan. Allowed: finite numbers"),
         (["relu", "--at", "0,-inf"], "--at: point 2 is -inf. Allowed: finite numbers"),
         (["relu", "--at", ""], "--at: there is no point. Give at least one number"),
+        (
+            ["relu", "--at", "1", "2"],
+            "'2' belongs to no option. Put commas, and no spaces, between",
+        ),
+        (["relu,", "tanh"], "there is no activation ''. Known: identity, "),
         (["relu", "--ta", "1"], "No such option '--ta'."),
     ],
 )
@@ -128,3 +133,19 @@ def test_a_mistake_is_one_clear_line(args: list[str], message: str) -> None:
     assert (done.exit_code, done.stdout) == (2, "")
     assert done.stderr.startswith(f"Error: {message}")
     assert done.stderr.count("\n") == 1
+
+
+def test_names_may_have_commas_between_them() -> None:
+    assert run("relu,tanh", "relu").stdout == run("relu", "tanh").stdout
+
+
+def test_where_the_stream_is_ascii_all_columns_but_the_formula_fit_80() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "actcli", "activations"],
+        env={**os.environ, "COLUMNS": "80", "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        check=True,
+    )
+    text = done.stdout.decode("ascii")
+    assert "-inf to inf" in text
+    assert "zero-centred  can die  initializer" in text.splitlines()[1]

@@ -123,6 +123,13 @@ def test_the_tables(folder: Path) -> None:
     assert last.endswith(", slow not within 3 epochs.")
 
 
+def test_where_it_is_narrow_runs_with_one_value_share_a_line(folder: Path) -> None:
+    text = compare(folder, "fast", "slow", "boom", "--no-verdict", COLUMNS="50").stdout
+    found = text.partition("Learning")[0].splitlines()
+    at = found.index("model.activation")
+    assert found[at + 1 : at + 3] == ['  a c  ["relu"]', '  b    ["sigmoid"]']
+
+
 def test_a_goal(folder: Path) -> None:
     found = fields(folder, "fast", "slow", "--goal", "0", "--no-verdict")
     assert [run["reached"] for run in found["runs"]] == [1, 1]
@@ -180,8 +187,8 @@ def test_it_fits_the_screen(folder: Path, columns: int, encoding: str) -> None:
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (["fast"], "1 runs cannot be compared. Allowed: 2 to 26"),
-        (["fast", "fast"], "1 runs cannot be compared"),
+        (["fast"], "one run has nothing to be compared with. Allowed: 2 to 26"),
+        (["fast", "fast"], "one run has nothing to be compared with"),
         (["fast", "slwo"], "there is no run 'slwo'. Did you mean 'slow'? Runs in"),
         (["fast", "slow", "--goal", "95"], "Invalid value for '--goal': must be a number"),
         ([], "Missing argument 'RUN RUN...'."),

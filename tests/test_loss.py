@@ -146,7 +146,7 @@ def test_what_was_held_impossible_costs_infinitely_much() -> None:
         (0, [1e308, 1e308], {"renormalize": True}, "--predicted: the sum is beyond 1.8e308"),
         (0, [0.0, 0.0], {"renormalize": True}, "--predicted: all values are 0"),
         (0, [0.5, -math.inf], {"scores": True}, "--logits: value 2 is -inf"),
-        (0, [0.5, 0.5], {"labels": ["a"]}, "--labels has 1 names, --predicted has 2 values"),
+        (0, [0.5, 0.5], {"labels": ["a"]}, "--labels has 1 name, --predicted has 2 values"),
     ],
 )
 def test_the_impossible_is_refused(

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from actcli.render.axes import Axis, horizontal_axis, vertical_axis
+from actcli.render.axes import Axis, ValuesAxis, horizontal_axis, vertical_axis
 from actcli.render.plot import BLANK, DASHES, Area, Curve, Plot
 
 NUMBERS = st.floats(-1e9, 1e9).map(lambda x: x if abs(x) > 1e-9 else 0.0)
@@ -34,15 +34,36 @@ def test_a_line_in_ascii() -> None:
 
 
 def test_a_line_in_braille() -> None:
-    # Nine columns of two dots by two rows of four: 18 dots across, 8 dots up.
+    # Nine columns of two dots by two rows of four: 18 dots across, and 4 up from the middle of the
+    # row of one tick to that of the other.
     lines = drawn(Plot([Curve("y", [(0, 0), (1, 1)])], 14, 2))
     assert lines == [
         "⠤⠤⠤ y",
-        "1 ┤    ⢀⡠⠤⠒⠉",
-        "0 ┤⣀⠤⠒⠊⠁",
+        "1 ┤     ⢀⣀⡠⠤",
+        "0 ┤⠤⠔⠒⠊⠉⠁",
         "  └┬───┬───┬ x",
         "  0.0 0.5 1.0",
     ]
+
+
+@pytest.mark.parametrize("ascii_only", [False, True])
+def test_a_value_at_a_tick_is_drawn_at_the_height_of_the_tick(ascii_only: bool) -> None:
+    flat = [Curve(f"at {y}", [(0, y), (4, y)]) for y in (0, 1, 2)]
+    lines = drawn(Plot(flat, 24, 5, "t"), ascii_only)
+    rows = {line[0]: line[3:] for line in lines if line[2:3] in {"┤", "+"} and line[0].isdigit()}
+    assert set(rows) == {"0", "1", "2"}
+    for row in rows.values():  # only one line of dots, one of the two beside the middle
+        assert set(row) <= set("*o+ " if ascii_only else "⠤⠄⠠ ")
+
+
+def test_a_logarithmic_axis_has_powers_equally_far_apart() -> None:
+    values = (0.01, 0.1, 1.0)
+    points = [(value, 0.0) for value in values]
+    plot = Plot([Curve("y", points, points, "a")], 29, 2, "x", x_axis=ValuesAxis.at(values, True))
+    marks = [at for at, sign in enumerate(drawn(plot)[2]) if sign == "a"]
+    assert len(marks) == 3
+    assert marks[1] - marks[0] == pytest.approx(marks[2] - marks[1], abs=1)
+    assert [at for at, sign in enumerate(drawn(plot)[-2]) if sign == "┬"] == marks
 
 
 def test_where_y_is_not_finite_the_line_breaks() -> None:
@@ -158,7 +179,7 @@ def test_nothing_is_cut_and_the_labels_are_true(
 def test_negative_control_a_shifted_axis_is_seen() -> None:
     area = Area(10, 4, Axis(0, 1, (0, 1), 1), Axis(0, 1, (0, 1), 1), False)
     shifted = Area(10, 4, Axis(0, 1, (0, 1), 1), Axis(0, 2, (0, 2), 1), False)
-    assert (area.row(1), shifted.row(1)) == (0, 1)
+    assert (area.row(1), shifted.row(1)) == (0, 2)
 
 
 def test_a_blank_of_braille_is_a_space() -> None:

@@ -109,7 +109,8 @@ def test_a_number_never_shows_as_a_false_zero_and_never_as_minus_zero(value: flo
         (1, "████", "####"),
         (0.5, "██  ", "##  "),
         (0.28125, "█▏  ", "#   "),
-        (1e-9, "▏   ", "#   "),
+        (0.12, "▌   ", ".   "),  # less than half of a column
+        (1e-9, "▏   ", ".   "),
         (1 - 1e-9, "███▉", "### "),  # only a whole fills the bar: it is one step short
         (-1, "    ", "    "),
         (7, "████", "####"),

@@ -257,6 +257,11 @@ def test_points_and_percent_signs_stand_below_each_other() -> None:
     ("layers", "words"),
     [
         (flow(0.0009, 0.03), "0.090 % of the error reaches layer 1: each layer passes on 0.030"),
+        (
+            flow(8.2e-7, 1e-3),
+            "0.000082 % of the error reaches layer 1: each layer passes on 0.0009",
+        ),
+        (flow(8.2e-13, 1e-3), "8.2e-11 % of the error reaches layer 1"),
         (flow(2.25, 1.5), "225 % of the error reaches layer 1: each layer multiplies it by 1.5"),
         (flow(1e12, 1e6), "1.0e+12 times the error reaches layer 1: each layer multiplies it by"),
         (flow(0.5), "50 % of the error reaches layer 1."),
@@ -275,6 +280,12 @@ def test_tiny_numbers_give_all_of_a_column_exponents() -> None:
     assert measures([0.5, 2e-7, 0.0]) == ["5.0e-01", "2.0e-07", "0"]
     assert measures([0.5, 0.0002, 12]) == ["0.500", "0.000200", "12.0"]
     assert (share(0.5, 2), share(2e5, 1), share(INF, 1)) == ("50.00 %", "2.0e+07 %", "inf")
+
+
+def test_what_ten_sigmoids_leave_has_two_digits_in_the_table_and_in_words() -> None:
+    text = shown(GradientView(flow(8.2e-7, 0.3)))
+    assert text.count("0.000082 %") == 2
+    assert "100.000000 %" in text
 
 
 def test_without_update_ratios_there_is_no_column_of_them() -> None:
@@ -539,3 +550,4 @@ def test_a_line_is_not_broken_between_a_number_and_its_unit() -> None:
     assert paragraph("an accuracy of 12.5 % it is", 20, False).plain == (
         "an accuracy of\n12.5 % it is"
     )
+    assert paragraph("by equation 15, α = 1", 20, False).plain == "by equation 15,\nα = 1"

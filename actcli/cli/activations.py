@@ -1,6 +1,8 @@
 """`actcli activations`: all activation functions in a table, or some of them looked at closely."""
 
+import re
 from collections.abc import Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,6 +18,17 @@ if TYPE_CHECKING:
 USUAL = "-2,-1,0,1,2"
 
 
+class ActivationsType(NamesType):
+    """Names with spaces or commas between them; a number among them is a point that was lost."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if re.fullmatch(r"[-+]?[\d.]+(e[-+]?\d+)?,?", value):
+            raise UsageError(
+                f"{value!a} belongs to no option", "Put commas, and no spaces, between points"
+            )
+        return super().convert(value, param, ctx)
+
+
 @click.command(
     epilog="""\b
 Examples:
@@ -28,7 +41,9 @@ Examples:
     "names",
     nargs=-1,
     metavar="[NAME]...",
-    type=NamesType("activation", declared_names("actcli.nn.activations", "ACTIVATIONS")),
+    type=ActivationsType(
+        "activation", declared_names("actcli.nn.activations", "ACTIVATIONS"), several=True
+    ),
 )
 @click.option(
     "--at",
@@ -36,7 +51,7 @@ Examples:
     help=f"Values and derivatives at these points, and a plot.  [{USUAL}]",
 )
 @click.option("--json", "as_json", is_flag=True, help="Write the result as one JSON object.")
-def activations(names: tuple[str, ...], at: str | None, as_json: bool) -> None:
+def activations(names: tuple[tuple[str, ...], ...], at: str | None, as_json: bool) -> None:
     """Compare activation functions and what they do to an error.
 
     Without a NAME all of them are listed: range, the supremum of |f'|, whether a unit can die. With
@@ -45,7 +60,7 @@ def activations(names: tuple[str, ...], at: str | None, as_json: bool) -> None:
     from actcli.diagnostics.activations import facts, study
     from actcli.nn.activations import ACTIVATIONS
 
-    chosen = tuple(dict.fromkeys(names)) or tuple(ACTIVATIONS)
+    chosen = tuple(dict.fromkeys(chain.from_iterable(names))) or tuple(ACTIVATIONS)
     if names or at is not None:
         points = read_numbers(USUAL if at is None else at, "--at, point")
         if not points:

@@ -56,7 +56,12 @@ def compare(
     named = [find_run(target, runs_dir) for target in targets]
     folders = list({folder.resolve(): folder for folder in named}.values())
     if not 2 <= len(folders) <= MOST:
-        raise UsageError(f"{len(folders)} runs cannot be compared", f"Allowed: 2 to {MOST}")
+        told = (
+            f"{len(folders)} runs are too many"
+            if folders[1:]
+            else "one run has nothing to be compared with"
+        )
+        raise UsageError(told, f"Allowed: 2 to {MOST}")
     from actcli.diagnostics.comparison import put_together
 
     found = put_together([contender(folder, not no_verdict, quiet) for folder in folders], goal)

@@ -80,7 +80,7 @@ def read_number(text: str, what: str, position: int | None = None) -> float:
     meant = text.translate(MINUS_SIGNS).replace("_", "")
     hint = f"Did you mean {meant!r}?" if meant != text and _float(meant) is not None else None
     raise UsageError(
-        f"{where}, {shown}, is not a number", hint or "Allowed: such as -1, .5, 1e-3 or -inf"
+        f"{where}, {shown}, is not a number", hint or "Allowed: such as -1, .5 or 1e-3"
     )
 
 

@@ -106,7 +106,8 @@ def compare(
     if given.size < 2:
         raise UsageError(f"{option} needs a value for each class", "Two or more: 0.7,0.3")
     if labels is not None and len(labels) != given.size:
-        raise UsageError(f"--labels has {len(labels)} names, {option} has {given.size} values")
+        names = f"{len(labels)} name{'s' * (len(labels) != 1)}"
+        raise UsageError(f"--labels has {names}, {option} has {given.size} values")
     t = _target(target, given.size, option)
     _require_probabilities(t, "--target", renormalize)
     if scores:

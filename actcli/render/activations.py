@@ -208,7 +208,9 @@ def _columns(facts: Sequence[Facts], ascii_only: bool) -> list[Column]:
 
 def _range(ends: tuple[float, float], ascii_only: bool) -> str:
     low, high = (
-        plain(f"{end:+}".replace("inf", "∞"), ascii_only) if math.isinf(end) else shortest(end, 3)
+        plain(f"{end:+}".replace("inf", "∞"), ascii_only)
+        if math.isinf(end)
+        else shortest(round(end, 2))
         for end in ends
     )
     return f"{low} to {high.removeprefix('+')}".replace("+", "")

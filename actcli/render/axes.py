@@ -22,9 +22,9 @@ class Axis:
     ticks: tuple[float, ...]
     step: float
 
-    def position(self, value: float, steps: int) -> int:
-        """Of so many steps between both ends, the nearest to a value."""
-        return round((value - self.low) / (self.high - self.low) * (steps - 1))
+    def share(self, value: float) -> float:
+        """How far a value is on the way from the low end, 0, to the high one, 1."""
+        return (value - self.low) / (self.high - self.low)
 
     def rows(self, about: int) -> int:
         """The number of rows, as near as can be, with which ticks are equally far apart."""
@@ -50,12 +50,11 @@ class ValuesAxis(Axis):
         """From the first to the last of ascending values, with a tick at each."""
         return cls(values[0], values[-1], tuple(values), 0.0, log)
 
-    def position(self, value: float, steps: int) -> int:
-        """Of so many steps between both ends, the nearest to a value."""
+    def share(self, value: float) -> float:
+        """How far a value, or its logarithm, is on the way from the low end to the high one."""
         if not self.log:
-            return super().position(value, steps)
-        share = math.log(value / self.low) / math.log(self.high / self.low)
-        return round(share * (steps - 1))
+            return super().share(value)
+        return math.log(value / self.low) / math.log(self.high / self.low)
 
     def label(self, tick: float) -> str:
         """With the digits that it has, three at most."""

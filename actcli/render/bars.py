@@ -1,7 +1,7 @@
 """A bar as text: a share of a fixed width, exact to an eighth of a column.
 
 Eighth-blocks where the stream can show them, `#` where it is ASCII. A share above 0 always leaves
-a trace, and only a share of 1 fills the bar.
+a trace, in ASCII a point where it is less than half of a column; only a share of 1 fills the bar.
 """
 
 EIGHTHS = " ▏▎▍▌▋▊▉█"
@@ -21,5 +21,7 @@ def bar(share: float, width: int, ascii_only: bool = False) -> str:
     else:
         filled = min(max(round(share * full), 1), full - 1)
     whole, rest = divmod(filled, steps)
+    if ascii_only and 0 < share * full < 0.5:
+        return ".".ljust(width)
     text = "#" * whole if ascii_only else EIGHTHS[-1] * whole + EIGHTHS[rest] * (rest > 0)
     return text.ljust(width)

@@ -19,7 +19,7 @@ from actcli.render.text import printable
 T = TypeVar("T")
 
 GAP = 2  # columns of space between two columns
-TOGETHER = "\N{NO-BREAK SPACE}"  # between a number and its unit, while lines are broken
+TOGETHER = "\N{NO-BREAK SPACE}"  # in "5 %" and "α = 1", while lines are broken
 WORDS = str.maketrans(
     {
         "δ": "delta",
@@ -177,7 +177,7 @@ def paragraph(text: str, width: int, ascii_only: bool, label: str = "", style: s
         part
         for line in text.splitlines()
         for part in textwrap.wrap(
-            plain(line, ascii_only).replace(" %", f"{TOGETHER}%"),
+            _together(plain(line, ascii_only)),
             max(20, width - len(label)),
             break_long_words=False,
             break_on_hyphens=False,
@@ -190,3 +190,7 @@ def paragraph(text: str, width: int, ascii_only: bool, label: str = "", style: s
             shown.append(f"\n{indent}" if line else "\n")
         shown.append(line.replace(TOGETHER, " "), style or None)
     return shown
+
+
+def _together(text: str) -> str:
+    return text.replace(" %", f"{TOGETHER}%").replace(" = ", f"{TOGETHER}={TOGETHER}")

@@ -56,7 +56,7 @@ class ComparisonView:
 def _differences(
     found: Comparison, names: list[str], width: int, ascii_only: bool
 ) -> Iterator[Text]:
-    """A column for each run if there is room for that, else a line for each value."""
+    """A column for each run if there is room for that, else a line for the runs of each value."""
     yield Text("What differs", style="bold")
     if not found.differences:
         yield Text("Nothing: the configurations are the same.")
@@ -77,8 +77,12 @@ def _differences(
         return
     for key, values in cells.items():
         yield Text(key)
+        signs: dict[str, list[str]] = {}
         for sign, value in zip(ascii_lowercase, values, strict=False):
-            yield paragraph(value, width, ascii_only, f"  {sign}  ")
+            signs.setdefault(value, []).append(sign)
+        label = max(len(" ".join(each)) for each in signs.values())
+        for value, each in signs.items():
+            yield paragraph(value, width, ascii_only, f"  {' '.join(each).ljust(label)}  ")
 
 
 def _plot(found: Comparison, names: list[str], width: int, ascii_only: bool) -> list[Text]:

@@ -26,6 +26,7 @@ TINY = 1e-4  # a column that holds less is written with exponents
 WIDEST_BAR, NARROWEST_BAR = 24, 7
 BAR_RANK = 3  # columns of this rank and above are left out for the sake of the bar
 ABOUT = "δ = ∂loss/∂z, the error of a row at a layer; factor: over that of the next layer"
+MOST_DECIMALS = 6  # of a percentage
 DECADES = 2  # that the bar spans at least
 
 
@@ -95,8 +96,13 @@ def measures(values: Sequence[float]) -> list[str]:
 def _shares(layers: Sequence[LayerGradient]) -> list[str]:
     """Of the error at the output, with as many decimals as the smallest needs for two digits."""
     known = [layer.compounded for layer in layers if 0 < layer.compounded < math.inf]
-    decimals = min(max(-math.floor(math.log10(min(known, default=1.0))) - 1, 1), 4)
+    decimals = _decimals(min(known, default=1.0))
     return [share(layer.compounded, decimals) for layer in layers]
+
+
+def _decimals(part: float) -> int:
+    """Those that two digits of a percentage need, as far as they are not too many to be read."""
+    return min(max(-math.floor(math.log10(part)) - 1, 1), MOST_DECIMALS)
 
 
 def share(value: float, decimals: int) -> str:
@@ -131,7 +137,7 @@ def reach(layers: Sequence[LayerGradient]) -> str:
     if not whole:
         return "Nothing of the error reaches layer 1."
     factor = whole ** (1 / hidden)
-    told = f"{significant(100 * whole, 2 if whole < 1 else 3)} % of the error"
+    told = f"{_percentage(whole)} of the error"
     if whole >= 1e4:
         told = f"{significant(whole, 2)} times the error"
     if hidden == 1:
@@ -139,3 +145,10 @@ def reach(layers: Sequence[LayerGradient]) -> str:
     verb = "passes on" if factor < 1 else "multiplies it by"
     of_it = " of it" if factor < 1 else ""
     return f"{told} reaches layer 1: each layer {verb} {significant(factor, 2)}{of_it} on average."
+
+
+def _percentage(whole: float) -> str:
+    """The same digits as in the table, where that has two of them."""
+    if whole < 1e-4 and float(f"{100 * whole:.{MOST_DECIMALS - 1}f}"):
+        return percent(whole, _decimals(whole))
+    return f"{significant(100 * whole, 2 if whole < 1 else 3)} %"

@@ -140,11 +140,13 @@ class Area:
         return text
 
     def _dot_across(self, x: float) -> int:
-        return self.horizontal.position(x, self.columns * self.across)
+        return round(self.horizontal.share(x) * (self.columns * self.across - 1))
 
     def _dot_down(self, y: float) -> int:
-        steps = self.rows * self.down
-        return steps - 1 - self.vertical.position(y, steps)
+        # The ends of the axis are in the middle of their rows, where their ticks are drawn.
+        margin = (self.down - 1) / 2
+        share = self.vertical.share(y)
+        return round(margin + (1 - share) * (self.rows - 1) * self.down)
 
     def _path(self, points: Sequence[Point]) -> Iterator[tuple[int, int]]:
         """The dots of the line, each once; a point between two breaks stands by itself."""

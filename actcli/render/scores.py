@@ -5,7 +5,7 @@ that follow from the others. Numbers are never wrapped or cut. Of very many scor
 are shown, and the target.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from rich.box import SIMPLE, Box
@@ -65,13 +65,23 @@ class ScoresView:
                 f"temperature {temperature}: z = logit / {temperature}, for the sigmoids too"
             )
         rows = _rows(scores)
-        yield _table(scores, rows, options.max_width, ascii_only)
+        yield from _unpadded(_table(scores, rows, options.max_width, ascii_only), console, options)
         left_out = scores.logits.size - len(rows)
         if left_out:
             dots = "..." if ascii_only else "…"
             yield Text(f"{dots} and {grouped(left_out)} more, in the sums too; --json gives all")
         yield Text()
-        yield _summary(scores, ascii_only)
+        yield from _unpadded(_summary(scores, ascii_only), console, options)
+
+
+def _unpadded(table: Table, console: Console, options: ConsoleOptions) -> Iterator[Text]:
+    """The lines of a table without the spaces at their ends, which a pipe would hand on."""
+    for segments in console.render_lines(table, options, pad=False):
+        line = Text(no_wrap=True)
+        for segment in segments:
+            line.append(segment.text, segment.style)
+        line.rstrip()
+        yield line
 
 
 def _rows(scores: Scores) -> list[int]:
