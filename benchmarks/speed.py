@@ -53,7 +53,7 @@ class Peer:
             [sys.executable, HERE / "peers.py", name, workload, str(threads)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env=environment(threads),
+            env=environment(1 if name == "actcli" else threads),  # its threads are its own
             text=True,
         )
         self.seconds = []
