@@ -261,6 +261,7 @@ def test_it_fits_the_screen(runs: str, columns: int, encoding: str) -> None:
 
 
 def painted(color_system: str | None, **options: Any) -> Console:
+    # Its type names the systems one by one; the tests have them as texts.
     return Console(color_system=color_system, force_terminal=True, **options)  # type: ignore[arg-type]
 
 

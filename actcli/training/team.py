@@ -79,7 +79,7 @@ class _Room:
             if not self.errors:
                 try:
                     phase(number)
-                except Exception as error:  # for the thread that called
+                except Exception as error:  # raised again in the thread that called `run`
                     self.errors.append(error)
             self.meet(number)
 

@@ -41,7 +41,7 @@ class Fake:
         begins: whether a process lives long enough to begin a job.
     """
 
-    token = "token"  # noqa: S105
+    token = "token"  # noqa: S105 - names the worker, and keeps nothing secret
 
     def __init__(self, end: Callable[[int], Any], begins: bool = True) -> None:
         self.end, self.begins = end, begins
