@@ -1,6 +1,6 @@
 """One library that trains one workload, an epoch for each line that it reads: see `speed.py`.
 
-    python benchmarks/peers.py actcli M
+    python benchmarks/peers.py train actcli M 2
 
 It answers with a line of JSON: the seconds of the epoch. At the end of its input it tells the
 accuracy on the test images. Everyone has the 60,000 training images in memory as it likes them,
@@ -71,6 +71,20 @@ def assignments(work):
     ]
 
 
+def learner(work, threads):
+    """What `actcli train` trains."""
+    from actcli.training.build import load_dataset, resolve
+    from actcli.training.learner import Learner
+    from actcli.training.settings import assemble, parse_assignment
+
+    settings = map(
+        parse_assignment,
+        [*assignments(work), "training.epochs=1000000", f"training.threads={threads}"],
+    )
+    config = resolve(assemble(list(settings)))
+    return Learner(*load_dataset(config, lambda *_: None))
+
+
 class Actcli:
     """The loop of `actcli train`, without its files."""
 
@@ -78,17 +92,9 @@ class Actcli:
         from actcli.training.threads import pin_blas
 
         pin_blas()
-        from actcli.training.build import load_dataset, resolve
-        from actcli.training.learner import Learner
         from actcli.training.loop import fit
-        from actcli.training.settings import assemble, parse_assignment
 
-        settings = map(
-            parse_assignment,
-            [*assignments(work), "training.epochs=1000000", f"training.threads={threads}"],
-        )
-        config = resolve(assemble(list(settings)))
-        self.learner = Learner(*load_dataset(config, lambda *_: None))
+        self.learner = learner(work, threads)
         self.events = fit(self.learner)
 
     def epoch(self):
@@ -203,6 +209,122 @@ class Roofline:
         return
 
 
+class Diagnosis:
+    """The numbers of `actcli diagnose --split train`, without its tables and rules.
+
+    A round is one diagnosis of the initial network over the 60,000 training rows.
+    """
+
+    def __init__(self, work, threads):
+        from actcli.training.threads import pin_blas
+
+        pin_blas()
+        from actcli.diagnostics.evidence import Names
+        from actcli.runs.assess import subject_of
+
+        self.learner = learner(work, threads)
+        self.subject = subject_of(self.learner)
+        self.names = Names("", "mnist", "train", "cross-entropy")
+
+    def epoch(self):
+        """All of it."""
+        from actcli.diagnostics.evidence import gather
+
+        self.found = gather(self.subject, self.learner.dataset.train, self.names)
+
+    def accuracy(self):
+        """On the training rows, and so for both the same."""
+        return self.found.accuracy
+
+
+class TorchDiagnosis:
+    """The same numbers of the same network with PyTorch: z from hooks, δ as its gradient.
+
+    Of each layer the lengths of δ and of the gradients, mean slope, saturated pairs, rows on which
+    a unit is active; of the outputs confusion, likelihood, confidence and entropy of the classes,
+    calibration, and the best temperature.
+    """
+
+    BATCH, BINS = 1000, 15
+
+    def __init__(self, work, threads):
+        import torch
+
+        torch.set_num_threads(threads)
+        self.torch, source = torch, learner(work, 1)
+        layers = []
+        for layer in source.network.layers:
+            units, inputs = layer.weights.shape
+            linear = torch.nn.Linear(inputs, units)
+            linear.weight.data.copy_(torch.from_numpy(layer.weights))
+            linear.bias.data.copy_(torch.from_numpy(layer.biases))
+            layers += [linear, torch.nn.ReLU()]
+        self.model = torch.nn.Sequential(*layers[:-1])
+        self.linear, self.z = layers[::2], {}
+        for each in self.linear:
+            each.register_forward_hook(self.keep)
+        pixels, labels = scaled("train")
+        self.x, self.y = torch.from_numpy(pixels), torch.from_numpy(labels)
+
+    def keep(self, linear, _, z):
+        """The hook."""
+        z.retain_grad()
+        self.z[linear] = z
+
+    def epoch(self):
+        """Batch after batch, and then what needs all of them."""
+        torch = self.torch
+        self.model.zero_grad()
+        lengths, slopes, saturated = ([0.0] * len(self.linear) for _ in range(3))
+        active = [torch.zeros(each.out_features, dtype=torch.int64) for each in self.linear]
+        kept, seen = [], [0.0, 0.0]
+        for x, y in zip(self.x.split(self.BATCH), self.y.split(self.BATCH), strict=True):
+            scores = self.model(x)
+            torch.nn.functional.cross_entropy(scores, y, reduction="sum").backward()
+            with torch.no_grad():
+                seen[0] += float(x.sum())
+                seen[1] += float(x.square().sum())
+                for index, each in enumerate(self.linear):
+                    z = self.z[each]
+                    lengths[index] += float(z.grad.norm(dim=1).sum(dtype=torch.float64))
+                    if index < len(self.linear) - 1:
+                        slope = (z > 0).float()
+                        slopes[index] += float(slope.abs().sum())
+                        saturated[index] += int((slope < 0.05).sum())
+                        active[index] += (slope != 0).sum(dim=0)
+                kept.append(scores.detach())
+        gradients = [float(each.norm()) / len(self.y) for each in self.gradients()]
+        self.found = lengths, slopes, saturated, active, gradients, self.outputs(torch.cat(kept))
+
+    def gradients(self):
+        """Of weights and biases, layer by layer."""
+        return [part.grad for each in self.linear for part in (each.weight, each.bias)]
+
+    def outputs(self, scores):
+        """What the predictions come to."""
+        from check_diagnosis_against_torch import best_temperature, calibration
+
+        torch, y = self.torch, self.y
+        p = scores.softmax(dim=1)
+        confidence, answers = p.max(dim=1)
+        confusion = torch.bincount(y * CLASSES + answers, minlength=CLASSES**2)
+        entropy = torch.special.entr(p).sum(dim=1)
+        counts = torch.bincount(answers, minlength=CLASSES)
+        by_class = [
+            torch.bincount(answers, weights=each.double(), minlength=CLASSES) / counts
+            for each in (confidence, entropy)
+        ]
+        loss = float(torch.nn.functional.cross_entropy(scores, y))
+        right = answers == y
+        self.right = float(right.double().mean())
+        errors = calibration(confidence.double(), right)
+        return confusion, by_class, loss, errors, best_temperature(scores.double(), y)
+
+    def accuracy(self):
+        """On the training rows."""
+        return self.right
+
+
 PEERS = {
     "actcli": Actcli,
     "torch": Torch,
@@ -210,11 +332,13 @@ PEERS = {
     "scikit-learn": ScikitLearn,
     "matmul": Roofline,
 }
+DIAGNOSES = {"actcli": Diagnosis, "torch": TorchDiagnosis}
+KINDS = {"train": PEERS, "diagnose": DIAGNOSES}
 
 
-def main(peer, workload, threads):
+def main(kind, peer, workload, threads):
     warnings.filterwarnings("ignore", category=FutureWarning)
-    trainer = PEERS[peer](WORKLOADS[workload], int(threads))
+    trainer = KINDS[kind][peer](WORKLOADS[workload], int(threads))
     print("{}", flush=True)
     for _ in sys.stdin:
         start = time.perf_counter()

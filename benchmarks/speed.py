@@ -22,11 +22,14 @@ import time
 from importlib import metadata
 from pathlib import Path
 
-from peers import PEERS, WORKLOADS
+from peers import KINDS, PEERS, WORKLOADS
 
 HERE = Path(__file__).parent
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 TARGETS = {"S": 2.0, "M": 1.2, "MA": 1.1, "L": 1.1, "LA": 1.0}
+# Seconds before each epoch: threads of a BLAS or of OpenMP go on asking for work for a while, and
+# who comes next would pay for it.
+PAUSE = 0.3
 THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
 
 COLD_TORCH = """
@@ -45,12 +48,12 @@ def environment(threads):
 
 
 class Peer:
-    """A process that trains an epoch when it is told to."""
+    """A process that trains an epoch, or makes a diagnosis, when it is told to."""
 
-    def __init__(self, name, workload, threads):
+    def __init__(self, kind, name, workload, threads):
         self.name = name
         self.process = subprocess.Popen(
-            [sys.executable, HERE / "peers.py", name, workload, str(threads)],
+            [sys.executable, HERE / "peers.py", kind, name, workload, str(threads)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=environment(1 if name == "actcli" else threads),  # its threads are its own
@@ -74,11 +77,14 @@ def ratios(theirs, ours):
     return statistics.median(t / o for t, o in list(zip(theirs, ours, strict=True))[1:])
 
 
-def throughput(workload, rounds, threads):
+def throughput(workload, rounds, threads, kind="train"):
     """A row of the table: rows per second of each, and the ratios."""
-    peers = [Peer(name, workload, CORES if name != "actcli" else threads) for name in PEERS]
+    peers = [
+        Peer(kind, name, workload, CORES if name != "actcli" else threads) for name in KINDS[kind]
+    ]
     for number in range(rounds):
         for peer in peers[number % len(peers) :] + peers[: number % len(peers)]:
+            time.sleep(PAUSE)
             peer.epoch()
     accuracies = {peer.name: peer.end() for peer in peers}
     ours = next(peer for peer in peers if peer.name == "actcli")
@@ -160,7 +166,7 @@ def main():
         "--rounds", type=int, default=7, help="of each measurement, the first unused"
     )
     parser.add_argument("--threads", type=int, default=CORES, help="that actcli uses")
-    parser.add_argument("--only", default=",".join([*WORKLOADS, "cold"]))
+    parser.add_argument("--only", default=",".join([*WORKLOADS, "diagnosis", "cold"]))
     parser.add_argument("--json", type=Path, help="write all figures there")
     chosen = parser.parse_args()
     wanted, found = chosen.only.split(","), {"machine": versions(), "threads": chosen.threads}
@@ -179,6 +185,12 @@ def main():
             *cells,
             f" {', '.join(known)} |",
             sep="",
+        )
+    if "diagnosis" in wanted:
+        row = found["diagnosis"] = throughput("M", chosen.rounds, chosen.threads, "diagnose")
+        known = ", ".join(f"{peer} {score:.4f}" for peer, score in row["accuracy"].items())
+        print(
+            f"| diagnosis of M | {row['rows/s']:,} | 1.5 | {row['ratios']['torch']:.2f} | | | | {known} |"
         )
     if "cold" in wanted:
         print(

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actcli.datasets.npz import Pixels
-from actcli.nn.arrays import Array, Labels
+from actcli.nn.arrays import Allocate, Array, Labels
 from actcli.registry import Registry
 
 SAMPLE_SEED = 20_150_107  # any number, but always the same
@@ -77,6 +77,7 @@ class Batches:
         normalization: Normalization,
         batch_size: int,
         dtype: type[np.float32] | type[np.float64] = np.float32,
+        allocate: Allocate = np.empty,
     ) -> None:
         if batch_size < 1:
             raise ValueError(f"a batch of {batch_size} rows")
@@ -85,7 +86,7 @@ class Batches:
         self.batch_size = batch_size
         shape = (min(batch_size, len(split)), split.pixels.shape[1])
         self._pixels = np.empty(shape, split.pixels.dtype)
-        self.inputs: Array = np.empty(shape, dtype)
+        self.inputs: Array = allocate(shape, np.dtype(dtype))
 
     def __len__(self) -> int:
         return math.ceil(len(self.split) / self.batch_size)

@@ -19,7 +19,7 @@ from typing import Any, Self
 import numpy as np
 
 from actcli.nn.activations import ACTIVATIONS, Activation
-from actcli.nn.arrays import Array
+from actcli.nn.arrays import Allocate, Array
 from actcli.nn.initializers import BIAS_INITIALIZERS, INITIALIZERS
 from actcli.nn.shares import Share
 
@@ -62,11 +62,13 @@ class Pass:
     work: Array  # scratch
 
     @classmethod
-    def allocate(cls, shape: tuple[int, int], dtype: np.dtype[Any], dropout: bool) -> Self:
-        z, y, delta, work = (np.empty(shape, dtype) for _ in range(4))
+    def make(
+        cls, shape: tuple[int, int], dtype: np.dtype[Any], dropout: bool, allocate: Allocate
+    ) -> Self:
+        z, y, delta, work = (allocate(shape, dtype) for _ in range(4))
         if not dropout:
             return cls(z, y, y, None, delta, work)
-        return cls(z, y, np.empty(shape, dtype), np.empty(shape, dtype), delta, work)
+        return cls(z, y, allocate(shape, dtype), allocate(shape, dtype), delta, work)
 
     def part(self, rows: slice) -> "Pass":
         mask = None if self.mask is None else self.mask[rows]
@@ -159,13 +161,22 @@ class MLP:
             layer.weights[...] = rule(rng, *layer.weights.shape)
             layer.biases[...] = BIAS_INITIALIZERS[bias_init](rng, layer.biases.size)
 
-    def trace(self, rows: int, dropout: Dropout | None = None) -> Trace:
+    def trace(
+        self, rows: int, dropout: Dropout | None = None, allocate: Allocate = np.empty
+    ) -> Trace:
         """Buffers for batches of up to that many rows; dropout is on the hidden layers."""
         *hidden, scores = ((rows, units) for units in self.sizes[1:])
         dtype = self.parameters.dtype
-        passes = [Pass.allocate(shape, dtype, dropout is not None) for shape in hidden]
-        passes.append(Pass.allocate(scores, dtype, dropout=False))
+        passes = [Pass.make(shape, dtype, dropout is not None, allocate) for shape in hidden]
+        passes.append(Pass.make(scores, dtype, False, allocate))
         return Trace(tuple(passes), np.ones(rows, dtype), dropout)
+
+    def move(self, allocate: Allocate) -> None:
+        """Keep the parameters somewhere else. Views of where they were do not follow."""
+        before = self.parameters
+        self.parameters = allocate(before.shape, before.dtype)
+        np.copyto(self.parameters, before)
+        self.layers = self.views(self.parameters)
 
     def forward(self, inputs: Array, trace: Trace) -> Array:
         """The scores, shape (N, K), of inputs of shape (N, D): a view into the trace."""

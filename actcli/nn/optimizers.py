@@ -16,7 +16,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from actcli.nn.arrays import Array
+from actcli.nn.arrays import Allocate, Array
 from actcli.registry import Registry
 
 
@@ -31,6 +31,12 @@ class State:
     def part(self, span: slice) -> "State":
         """Views of what belongs to a stretch of the parameters, to update it by itself."""
         return State(self.step, {k: slot[span] for k, slot in self.slots.items()}, self.work[span])
+
+    def move(self, allocate: Allocate) -> None:
+        """Keep the slots somewhere else. Views of where they were do not follow."""
+        for name, before in self.slots.items():
+            self.slots[name] = allocate(before.shape, before.dtype)
+            np.copyto(self.slots[name], before)
 
 
 @dataclass(frozen=True)

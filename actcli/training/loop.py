@@ -8,12 +8,12 @@ is all that it takes to go on as if it had not been.
 import math
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from actcli.datasets.batches import Batches
 from actcli.training.config import TrainingConfig
 from actcli.training.divergence import diverged, first_lost
 from actcli.training.learner import Learner, Score, score
@@ -90,14 +90,13 @@ def fit(learner: Learner, position: Position | None = None) -> Iterator[Event]:
 
     Raises:
         DivergedError: the loss or a parameter is not finite any more: epoch, step and layer.
+        ActcliError: a process that shared the steps has died, or cannot be started.
     """
-    training, data = learner.config.training, learner.dataset
-    batches = Batches(data.train, data.normalization, training.batch_size)
-    step = Step(learner, batches)
     position = position or Position()
-    while not position.is_last(training):
-        yield from _steps(step, batches, position)
-        yield _end_epoch(learner, len(batches), position)
+    with closing(Step(learner)) as step:
+        while not position.is_last(learner.config.training):
+            yield from _steps(step, position)
+            yield _end_epoch(learner, len(step.batches), position)
 
 
 def _end_epoch(learner: Learner, steps: int, position: Position) -> EpochDone:
@@ -127,9 +126,10 @@ def _end_epoch(learner: Learner, steps: int, position: Position) -> EpochDone:
     )
 
 
-def _steps(step: Step, batches: Batches, position: Position) -> Iterator[StepDone]:
+def _steps(step: Step, position: Position) -> Iterator[StepDone]:
     """The steps of an epoch that are still to be done."""
-    learner, tally, epoch = step.learner, position.tally, position.epoch + 1
+    learner, batches = step.learner, step.batches
+    tally, epoch = position.tally, position.epoch + 1
     position.shuffling = learner.shuffling.bit_generator.state
     start = time.perf_counter()
     remaining = batches.order(learner.shuffling, position.step)

@@ -1,9 +1,9 @@
 """One training step: forward, loss, backward, clip, update, in buffers that are made once.
 
-Several threads share a step. Each takes some rows of the batch forward and back; then, when all
-know their δ, each collects the gradient of its share of the parameters and updates them. What is
-added up is added in a fixed order, so that the result depends on how many threads there are, by
-rounding, and on nothing else.
+Several processes share a step. Each takes some rows of the batch forward and back; then, when all
+have their δ, each collects the gradient of its share of the parameters and updates them. What is
+added up is added in a fixed order, so that the result depends on how many there are, by rounding,
+and on nothing else.
 """
 
 import math
@@ -13,22 +13,49 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actcli.datasets.batches import Batches
-from actcli.nn.arrays import Array, Labels
+from actcli.nn.arrays import Allocate, Array, Labels
 from actcli.nn.links import classify
 from actcli.nn.network import Trace
 from actcli.nn.optimizers import State, clip_by_norm
 from actcli.nn.schedules import SCHEDULES
 from actcli.nn.shares import Share, cut
 from actcli.training.learner import Learner, Targets
-from actcli.training.team import Team
+from actcli.training.team import Team, shared
 
-# Rows times parameters that make a thread worth the 0.1 ms that it takes to wake and meet it.
-WORTH = 4_000_000
+# Rows times parameters that make a process worth the 0.02 ms that it takes to meet it.
+WORTH = 1_000_000
 
 
-@dataclass
+class Board:
+    """What the members of a team tell each other: the batch, and what each has found in it."""
+
+    def __init__(self, rows: int, members: int, allocate: Allocate) -> None:
+        index, number = np.dtype(np.intp), np.dtype(np.float64)
+        self.rows = allocate((rows,), index)  # of the pixels, those of the batch
+        self.labels = allocate((rows,), index)
+        self.size = allocate((1,), index)  # how many rows the batch has
+        self.step = allocate((1,), index)  # how many were taken before
+        self.rate = allocate((1,), number)
+        self.losses = allocate((members,), number)  # summed over the rows of each
+        self.right = allocate((members,), index)
+        self.squares = allocate((members,), number)  # summed over the gradient of each
+
+    def write(
+        self, rows: NDArray[np.intp], labels: Labels, step: int, learning_rate: float
+    ) -> None:
+        """Set the next step."""
+        count = len(rows)
+        self.rows[:count], self.labels[:count], self.size[0] = rows, labels, count
+        self.step[0], self.rate[0] = step, learning_rate
+
+    def loss(self) -> float:
+        """Summed over the batch."""
+        return float(self.losses.sum())
+
+
+@dataclass(frozen=True)
 class Part:
-    """What is one thread's own: a share of the parameters, and what its rows come to."""
+    """What is one member's own: a share of the parameters, and the targets of its rows."""
 
     share: Share
     parameters: Array
@@ -36,44 +63,53 @@ class Part:
     state: State
     decayed: int  # so many of them are weights
     targets: Targets
-    loss: float = 0.0
-    right: int = 0
-    squares: float = 0.0  # their sum, over the gradient
 
 
 @dataclass(frozen=True)
 class Batch:
-    """What the threads share of a batch of so many rows: views of the buffers."""
+    """What the members share of a batch of so many rows: views of the buffers."""
 
     inputs: Array
     trace: Trace
-    rows: tuple[slice, ...]  # of each thread
-    traces: tuple[Trace, ...]  # of each thread's rows
+    rows: tuple[slice, ...]  # of each member
+    traces: tuple[Trace, ...]  # of each member's rows
 
 
 class Step:
-    """What takes steps.
+    """What takes steps, until it is closed.
 
     Args:
-        learner: what learns.
-        batches: from which.
+        learner: what learns. Where several processes share the steps, its parameters and slots move
+            to memory that they share.
+
+    Raises:
+        ActcliError: the processes cannot be started.
     """
 
-    def __init__(self, learner: Learner, batches: Batches) -> None:
-        network, config = learner.network, learner.config
-        rows, steps = len(batches.inputs), len(batches)
-        self.learner, self.batches = learner, batches
+    def __init__(self, learner: Learner) -> None:
+        network, config, data = learner.network, learner.config, learner.dataset
+        rows = min(config.training.batch_size, len(data.train))
+        worth = max(1, rows * network.parameters.size // WORTH)
+        members = min(int(config.training.threads), worth)
+        allocate: Allocate = shared if members > 1 else np.empty
+        if members > 1:
+            network.move(allocate)
+            learner.state.move(allocate)
+        self.learner, self.clipped = learner, config.optimizer.clip_norm > 0
+        self.batches = Batches(data.train, data.normalization, rows, allocate=allocate)
         self.schedule = SCHEDULES[config.optimizer.schedule]
-        self.total = config.training.epochs * steps
-        self.warmup = config.optimizer.warmup * steps
-        self.trace = network.trace(rows, learner.dropout)
-        self.gradient = np.empty_like(network.parameters)
+        self.total = config.training.epochs * len(self.batches)
+        self.warmup = config.optimizer.warmup * len(self.batches)
+        self.trace = network.trace(rows, learner.dropout, allocate)
+        self.gradient = allocate(network.parameters.shape, network.parameters.dtype)
         self.gradients = network.views(self.gradient)
         self.before = np.empty_like(network.parameters)
-        worth = rows * network.parameters.size // WORTH
-        self.team = Team(max(1, min(int(config.training.threads), worth)))
-        self.parts = [self._part(share) for share in cut(network.shapes, self.team.size)]
+        self.board = Board(rows, members, allocate)
+        self.parts = [self._part(share) for share in cut(network.shapes, members)]
         self.made: dict[int, Batch] = {}  # by the number of rows: that of most, and of the last
+        update = (self._collect, self._update) if self.clipped else (self._collect_and_update,)
+        with unwarned():
+            self.team = Team(members, (self._go_forth_and_back, *update))
 
     def _part(self, share: Share) -> Part:
         network, state = self.learner.network, self.learner.state
@@ -85,6 +121,10 @@ class Step:
             max(0, network.weight_count - share.span.start),
             Targets(self.learner, len(self.batches.inputs)),
         )
+
+    def close(self) -> None:
+        """Take no more steps."""
+        self.team.close()
 
     def learning_rate(self) -> float:
         """Of the next step."""
@@ -103,66 +143,69 @@ class Step:
 
         Returns:
             The summed loss of the batch, and how many of its rows were classified right.
+
+        Raises:
+            ActcliError: a process of the team has died; the parameters are half updated.
         """
-        self.rows, self.labels, self.rate = rows, labels, learning_rate
-        self.batch = self.made.get(len(rows)) or self._make(len(rows))
-        self.batch.trace.draw_masks()
-        # What overflows makes the loss infinite or NaN, and that is looked for.
-        with np.errstate(over="ignore", invalid="ignore"):
-            if self.learner.config.optimizer.clip_norm:
-                self.team.run(self._go_forth_and_back, self._collect, self._update)
-            else:
-                self.team.run(self._go_forth_and_back, self._collect_and_update)
-        if math.isfinite(loss := self._loss()):
+        self.board.write(rows, labels, self.learner.state.step, learning_rate)
+        self.trace.first(len(rows)).draw_masks()
+        with unwarned():
+            self.team.run()
+            loss = self.board.loss()
+        if math.isfinite(loss):
             self.learner.state.step += 1
-        return loss, sum([part.right for part in self.parts])
+        return loss, int(self.board.right.sum())
 
-    def _loss(self) -> float:
-        return sum([part.loss for part in self.parts])
-
-    def _make(self, rows: int) -> Batch:
-        trace, count = self.trace.first(rows), self.team.size
-        bounds = [rows * thread // count for thread in range(count + 1)]
-        mine = tuple(map(slice, bounds[:-1], bounds[1:]))
-        traces = tuple(trace.part(each) for each in mine)
-        self.made[rows] = Batch(self.batches.inputs[:rows], trace, mine, traces)
+    def _batch(self) -> Batch:
+        """That of the board."""
+        rows, count = int(self.board.size[0]), len(self.parts)
+        if rows not in self.made:
+            trace = self.trace.first(rows)
+            bounds = [rows * number // count for number in range(count + 1)]
+            mine = tuple(map(slice, bounds[:-1], bounds[1:]))
+            traces = tuple(trace.part(each) for each in mine)
+            self.made[rows] = Batch(self.batches.inputs[:rows], trace, mine, traces)
         return self.made[rows]
 
-    def _go_forth_and_back(self, thread: int) -> None:
-        """The scores of the thread's rows, their loss, and the δ of every layer."""
-        network, part, trace = self.learner.network, self.parts[thread], self.batch.traces[thread]
-        mine, last = self.batch.rows[thread], trace.passes[-1]
-        labels = self.labels[mine]
-        inputs = self.batches.load(self.rows[mine], mine.start)
+    def _go_forth_and_back(self, member: int) -> None:
+        """The scores of the member's rows, their loss, and the δ of every layer."""
+        network, board, batch = self.learner.network, self.board, self._batch()
+        trace, mine = batch.traces[member], batch.rows[member]
+        last, labels = trace.passes[-1], board.labels[mine]
+        inputs = self.batches.load(board.rows[mine], mine.start)
         scores = network.forward(inputs, trace)
-        part.right = int(np.count_nonzero(classify(scores) == labels))
-        losses = self.learner.loss(scores, part.targets(labels), last.delta, last.work)
-        part.loss = float(losses.sum(dtype=np.float64))
-        np.multiply(last.delta, 1 / len(self.labels), out=last.delta)
+        board.right[member] = np.count_nonzero(classify(scores) == labels)
+        losses = self.learner.loss(
+            scores, self.parts[member].targets(labels), last.delta, last.work
+        )
+        board.losses[member] = losses.sum(dtype=np.float64)
+        np.multiply(last.delta, 1 / len(batch.inputs), out=last.delta)
         network.send_back(trace)
 
-    def _collect(self, thread: int) -> None:
-        """The gradient of the thread's share of the parameters."""
-        batch, part = self.batch, self.parts[thread]
-        share = part.share if self.team.size > 1 else None
+    def _collect(self, member: int) -> None:
+        """The gradient of the member's share of the parameters."""
+        batch, part = self._batch(), self.parts[member]
+        share = part.share if len(self.parts) > 1 else None
         self.learner.network.collect(batch.inputs, batch.trace, self.gradients, share)
-        if self.learner.config.optimizer.clip_norm:
-            part.squares = float(np.vdot(part.gradient, part.gradient))
+        if self.clipped:
+            self.board.squares[member] = np.vdot(part.gradient, part.gradient)
 
-    def _update(self, thread: int) -> None:
-        """The thread's share of the parameters, once all of the gradient is known."""
-        if not math.isfinite(self._loss()):
+    def _update(self, member: int) -> None:
+        """The member's share of the parameters, once all of the gradient is known."""
+        learner, board, part = self.learner, self.board, self.parts[member]
+        if not math.isfinite(board.loss()):
             return
-        learner, part = self.learner, self.parts[thread]
-        if limit := learner.config.optimizer.clip_norm:
-            clip_by_norm(part.gradient, limit, sum(part.squares for part in self.parts))
-        part.state.step = learner.state.step
-        learner.optimizer.step(part.parameters, part.gradient, part.state, self.rate, part.decayed)
+        if self.clipped:
+            limit = learner.config.optimizer.clip_norm
+            clip_by_norm(part.gradient, limit, float(board.squares.sum()))
+        part.state.step = int(board.step[0])
+        rate = float(board.rate[0])
+        learner.optimizer.step(part.parameters, part.gradient, part.state, rate, part.decayed)
 
-    def _collect_and_update(self, thread: int) -> None:
+    def _collect_and_update(self, member: int) -> None:
         """Both at once: without clipping, no share depends on another."""
-        self._collect(thread)
-        self._update(thread)
+        self._collect(member)
+        self._update(member)
 
     def remember(self) -> None:
         """Keep the parameters as they are, for `update_ratios` after the next step."""
@@ -176,6 +219,11 @@ class Step:
             _norm(change.weights) / (_norm(layer.weights) or math.inf)
             for change, layer in zip(network.views(update), network.layers, strict=True)
         )
+
+
+def unwarned() -> np.errstate:
+    """What overflows makes the loss infinite or NaN, and that is looked for."""
+    return np.errstate(over="ignore", invalid="ignore")
 
 
 def _norm(weights: Array) -> float:

@@ -1,97 +1,211 @@
-"""A team: threads that do their parts of one piece of work, and meet after each of its phases.
+"""A team: processes that take their parts of one piece of work, and meet after each of its phases.
 
-NumPy lets go of the interpreter while it computes, so that they do run at the same time. A thread
-that waits for another sleeps, and leaves its core to whoever wants it. The threads of a BLAS keep
-asking instead: 5 % faster on an idle machine, and five to twenty times slower on a busy one.
+Threads would share one interpreter, and each of the hundred short calls of a step would have to
+wait for it: of two cores they get a third less. So the members are forks of this process, and what
+they change for each other lies in `shared` memory. They talk over sockets, which also tell when
+somebody has ended, however that came: no member outlives the others by more than a phase.
+
+Who arrives first asks for a while whether the others are there: a core that sleeps takes longer to
+wake than most waits last. Where asking has not paid, as on a busy machine, it is given up sooner.
 """
 
 import contextlib
-import threading
-import weakref
-from collections.abc import Callable
-from contextvars import Context, copy_context
+import gc
+import itertools
+import math
+import mmap
+import os
+import select
+import signal
+import socket
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
 
-Phase = Callable[[int], None]  # takes the number of the thread, from 0
+import numpy as np
+from numpy.typing import NDArray
+
+from actcli.errors import ActcliError
+from actcli.training.threads import FORKS
+
+Phase = Callable[[int], None]  # takes the number of the member, from 0
+
+ALONE = "With --threads 1 there is one process only"
+
+PATIENCE = 256  # times to ask before sleeping, of some µs each
+LEAST = 16
+
+
+# Of the sockets between members, by who has the end and who is at the other.
+Ends = dict[tuple[int, int], socket.socket]
+
+
+class GoneError(Exception):
+    """Another member has ended."""
+
+
+def shared(shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
+    """Zeros, of which all members of a team that is made later see what any of them writes."""
+    count, dtype = math.prod(shape), np.dtype(dtype)
+    memory = mmap.mmap(-1, max(1, count * dtype.itemsize))
+    return np.frombuffer(memory, dtype, count).reshape(shape)
 
 
 class Team:
-    """Threads that wait for work, until nobody refers to the team any more.
+    """Members that go through the same phases again and again, until it is closed.
+
+    Where a fork is not safe there is one member, who does the parts of all, one after another.
 
     Args:
-        size: how many; the thread that calls `run` is the first, and may be the only one.
+        size: how many; the process that calls `run` is the first, and may be the only one.
+        phases: of `run`. What they read must not have changed since, but in `shared` memory.
     """
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, phases: Sequence[Phase]) -> None:
         self.size = size
-        self._room = room = _Room(size)
-        for number in range(1, size):
-            threading.Thread(target=room.serve, args=(number,), daemon=True).start()
-        weakref.finalize(self, room.close)
+        self._phases = phases
+        self._pids: list[int] = []
+        ends: Ends = {}
+        failure = None
+        try:
+            for one, other in itertools.combinations(range(size if FORKS else 1), 2):
+                ends[one, other], ends[other, one] = socket.socketpair()
+            self._fork(ends)
+        except OSError as error:
+            failure = error
+        self._meeting = Meeting(ends, 0)
+        if failure:
+            self.close()
+            raise ActcliError(f"no process can be started: {failure.strerror}", ALONE)
 
-    def run(self, *phases: Phase) -> None:
-        """Have each thread go through the phases; none begins one before all have done the last.
+    def run(self) -> None:
+        """Have each member go through the phases; none begins one before all have done the last.
 
         Raises:
-            Exception: the first that a phase has raised; phases that follow are left out.
+            ActcliError: a process has died. What the phases change is then anything.
         """
-        if self.size == 1:
-            for phase in phases:
-                phase(0)
-            return
-        room = self._room
-        room.phases, room.errors = phases, []
-        # NumPy's errstate is part of a context, of which each thread needs its own.
-        room.contexts = [copy_context() for _ in range(self.size)]
-        room.meet(0)
-        room.work(0)
-        room.phases = ()  # what they refer to may end
-        if room.errors:
-            raise room.errors[0]
-
-
-class _Room:
-    """What the threads of a team share. It does not know the team, which can so be forgotten."""
-
-    def __init__(self, size: int) -> None:
-        self.phases: tuple[Phase, ...] = ()
-        self.errors: list[Exception] = []
-        self.contexts: list[Context] = []
-        self.closed = False
-        # A thread that arrives opens its gate to each of the others, and goes through theirs, which
-        # close behind it. One may be back before another has gone through: hence two sets of gates,
-        # in turn. It cannot be back twice, since the other has to arrive in between.
-        self.gates = [[[threading.Lock() for _ in range(size)] for _ in range(size)] for _ in "ab"]
-        for gate in (gate for gates in self.gates for row in gates for gate in row):
-            gate.acquire()
-        self.turns = [0] * size  # of each thread: which set is next
-        self.others = [[other for other in range(size) if other != one] for one in range(size)]
-
-    def meet(self, number: int) -> None:
-        gates = self.gates[self.turns[number]]
-        self.turns[number] = 1 - self.turns[number]
-        for other in self.others[number]:
-            gates[number][other].release()
-        for other in self.others[number]:
-            gates[other][number].acquire()
-
-    def work(self, number: int) -> None:
-        for phase in self.phases:
-            if not self.errors:
-                try:
+        try:
+            self._meeting.attend()
+            for phase in self._phases:
+                for number in range(self.size if not self._pids else 1):
                     phase(number)
-                except Exception as error:  # raised again in the thread that called `run`
-                    self.errors.append(error)
-            self.meet(number)
-
-    def serve(self, number: int) -> None:
-        while True:
-            self.meet(number)
-            if self.closed:
-                return
-            self.contexts[number].run(self.work, number)
+                self._meeting.attend()
+        except GoneError:
+            raise ActcliError(f"a process of this training {self._cause()}", ALONE) from None
 
     def close(self) -> None:
-        self.closed = True
-        for other in self.others[0]:
-            with contextlib.suppress(RuntimeError):  # open already: `run` was interrupted
-                self.gates[self.turns[0]][0][other].release()
+        """End the other members, wherever they are: nothing is theirs alone."""
+        self._meeting.close()
+        self._phases = ()  # what they refer to may end
+        while self._pids:
+            pid = self._pids.pop()
+            # Where SIGCHLD is ignored there is nothing to wait for.
+            with contextlib.suppress(ProcessLookupError, ChildProcessError):
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
+
+    def _fork(self, ends: Ends) -> None:
+        """Start the others, with all signals blocked: those are for the first."""
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        try:
+            for number in sorted({owner for owner, _ in ends} - {0}):
+                if pid := os.fork():
+                    self._pids.append(pid)
+                else:
+                    _serve(number, ends, self._phases)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    def _cause(self) -> str:
+        """Why one has ended; the others follow it."""
+        self._meeting.close()
+        codes = []
+        while self._pids:
+            with contextlib.suppress(ChildProcessError):
+                codes.append(os.waitstatus_to_exitcode(os.waitpid(self._pids.pop(), 0)[1]))
+        killed = [-code for code in codes if code < 0]
+        return f"was killed by signal {killed[0]}" if killed else "has failed"
+
+
+class Meeting:
+    """Where a member meets the others: a socket to each.
+
+    Args:
+        ends: of all sockets; those of others are closed.
+        number: of the member.
+    """
+
+    def __init__(self, ends: Ends, number: int) -> None:
+        self._sockets = [end for (owner, _), end in ends.items() if owner == number]
+        for (owner, _), end in ends.items():
+            if owner == number:
+                end.setblocking(False)
+            else:
+                end.close()
+        self.files = [end.fileno() for end in self._sockets]
+        self._patience = PATIENCE
+
+    def attend(self) -> None:
+        """Wait until all are here.
+
+        Raises:
+            GoneError: one never will be.
+        """
+        try:
+            for file in self.files:
+                os.write(file, b"\0")
+            for file in self.files:
+                if not self._ask(file):
+                    raise GoneError
+        except ConnectionError:
+            raise GoneError from None
+
+    def _ask(self, file: int) -> bytes:
+        for _ in range(self._patience):
+            try:
+                arrived = os.read(file, 1)
+            except BlockingIOError:
+                continue
+            self._patience = min(PATIENCE, 2 * self._patience)
+            return arrived
+        self._patience = max(LEAST, self._patience // 2)
+        poll = select.poll()
+        poll.register(file, select.POLLIN)
+        poll.poll()
+        return os.read(file, 1)
+
+    def close(self) -> None:
+        for end in self._sockets:
+            end.close()
+
+
+def _serve(number: int, ends: Ends, phases: Sequence[Phase]) -> NoReturn:
+    """What a fork does instead of what its parent does, until somebody ends."""
+    status = 1
+    try:
+        gc.freeze()  # what was the parent's to clean up stays so
+        meeting = Meeting(ends, number)
+        _let_go_of_files(meeting.files)
+        while True:
+            meeting.attend()
+            for phase in phases:
+                phase(number)
+                meeting.attend()
+    except GoneError:
+        status = 0
+    except BaseException:
+        os.write(2, traceback.format_exc().encode())  # sys.stderr may be a terminal's live view
+    finally:
+        os._exit(status)
+
+
+def _let_go_of_files(kept: Sequence[int]) -> None:
+    """Close all but these and stderr: a lock, or the end of a pipe, is given up by its last holder
+    only."""
+    nothing = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nothing, 0)
+    os.dup2(nothing, 1)
+    for file in {int(each.name) for each in Path("/proc/self/fd").iterdir()} - {0, 1, 2, *kept}:
+        with contextlib.suppress(OSError):  # that of the list itself
+            os.close(file)

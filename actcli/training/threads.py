@@ -1,8 +1,8 @@
 """How many threads a training uses.
 
-They are those of a team (`training/team.py`); the BLAS under NumPy is told to use one. It reads
-that from the environment when NumPy is first imported, and not again. The number is part of a run's
-identity: sums in other portions are rounded otherwise.
+They are those of a team, each in a process of its own (`training/team.py`); the BLAS under NumPy is
+told to use one. It reads that from the environment when NumPy is first imported, and not again. The
+number is part of a run's identity: sums in other portions are rounded otherwise.
 """
 
 import os
@@ -16,6 +16,8 @@ VARIABLES = (
     "OMP_NUM_THREADS",
 )
 GIVEN = {name: os.environ[name] for name in VARIABLES if name in os.environ}
+# Where a process may be forked and go on as it is: macOS has libraries that break.
+FORKS = sys.platform.startswith("linux")
 USUAL = 2  # threads, where there are as many cores: more of them gain little on MNIST
 
 
@@ -31,10 +33,13 @@ def threads(count: int | str = "auto") -> int:
 
     Args:
         count: for "auto" two, or fewer where there are fewer cores, or where the environment grants
-            fewer to a BLAS: so do those who share a machine between processes.
+            fewer to a BLAS: so do those who share a machine between processes. One where processes
+            cannot be forked: more would take turns.
     """
     if count != "auto":
         return int(count)
+    if not FORKS:
+        return 1
     granted = [int(text) for text in GIVEN.values() if text.isdecimal() and int(text)]
     return min(USUAL, cores(), *granted)
 
