@@ -189,9 +189,8 @@ def main():
     if "diagnosis" in wanted:
         row = found["diagnosis"] = throughput("M", chosen.rounds, chosen.threads, "diagnose")
         known = ", ".join(f"{peer} {score:.4f}" for peer, score in row["accuracy"].items())
-        print(
-            f"| diagnosis of M | {row['rows/s']:,} | 1.5 | {row['ratios']['torch']:.2f} | | | | {known} |"
-        )
+        ratio = row["ratios"]["torch"]
+        print(f"| diagnosis of M | {row['rows/s']:,} | 1.5 | {ratio:.2f} | | | | {known} |")
     if "cold" in wanted:
         print(
             "\n| command | seconds | theirs | ratio | MB | theirs | share |\n",
