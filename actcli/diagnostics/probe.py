@@ -112,6 +112,21 @@ class Probe:
     inputs: InputSums
 
 
+class Activity:
+    """On how many rows each hidden unit is active: all that it takes is a forward pass."""
+
+    def __init__(self, network: MLP) -> None:
+        self.functions = network.activations
+        self.active = tuple(np.zeros(units, np.int64) for units in network.sizes[1:-1])
+
+    def add(self, trace: Trace) -> None:
+        """Take in a batch, after a forward pass."""
+        for f, active, at in zip(self.functions, self.active, trace.passes, strict=False):
+            f.derivative(at.z, at.y, at.work, at.delta)
+            np.not_equal(at.work, 0, out=at.delta)
+            active[:] += (trace.ones @ at.delta).astype(np.int64)
+
+
 @dataclass(frozen=True, eq=False)
 class Glance:
     """What a forward pass alone shows.
@@ -132,7 +147,7 @@ def glance(subject: Subject, split: Split) -> Glance:
     dtype = network.parameters.dtype
     whole, total = network.trace(rows), 0.0
     target_rows = loss.targets(len(subject.classes)).astype(dtype)
-    active = tuple(np.zeros(units, np.int64) for units in network.sizes[1:-1])
+    activity = Activity(network)
     with np.errstate(over="ignore", invalid="ignore"):
         for inputs, labels in Batches(split, subject.normalization, rows, dtype.type)():
             trace = whole.first(len(inputs))
@@ -140,12 +155,8 @@ def glance(subject: Subject, split: Split) -> Glance:
             last = trace.passes[-1]
             losses = loss(scores, target_rows[labels], last.delta, last.work)
             total += float(losses.sum(dtype=np.float64))
-            for index, f in enumerate(network.activations):
-                at = trace.passes[index]
-                f.derivative(at.z, at.y, at.work, at.delta)
-                np.not_equal(at.work, 0, out=at.delta)
-                active[index][:] += (trace.ones @ at.delta).astype(np.int64)
-    return Glance(total / len(split), active)
+            activity.add(trace)
+    return Glance(total / len(split), activity.active)
 
 
 def probe(subject: Subject, split: Split) -> Probe:

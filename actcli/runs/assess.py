@@ -8,7 +8,7 @@ import numpy as np
 
 from actcli.diagnostics.evidence import Names, Training, gather
 from actcli.diagnostics.health import examine, few
-from actcli.diagnostics.probe import Subject, glance
+from actcli.diagnostics.probe import Activity, Subject
 from actcli.diagnostics.verdict import judge, verdict
 from actcli.runs.records import read_history, training_of
 from actcli.training.folder import METRICS
@@ -34,20 +34,20 @@ def observer(learner: Learner) -> Callable[[], dict[str, Any]]:
 
 def finish(run: Run) -> tuple[Result, Assessment]:
     """Judge the network of a run that is trained, and have its folder tell it."""
-    result = run.result()
+    activity = Activity(run.learner.network)
+    result = run.result(activity.add)
     history = tuple(read_history(run.place.read(METRICS), METRICS))
     training = training_of(run.learner.config, history, run.kept_epoch)
-    assessment = assess(run.learner, training)
+    assessment = assess(run.learner, training, activity)
     run.conclude("finished", **asdict(result), **asdict(assessment))
     return result, assessment
 
 
-def assess(learner: Learner, training: Training) -> Assessment:
-    """Judge a network that was trained so."""
+def assess(learner: Learner, training: Training, activity: Activity) -> Assessment:
+    """Judge a network that was trained so, and was seen on all training rows."""
     subject, rows = subject_of(learner), learner.dataset.train
-    active = glance(subject, rows).active
-    dead = sum(int(np.count_nonzero(layer == 0)) for layer in active)
-    units = sum(map(len, active))
+    dead = sum(int(np.count_nonzero(layer == 0)) for layer in activity.active)
+    units = sum(map(len, activity.active))
     names = Names("", learner.dataset.name, "train", learner.config.loss.name)
     evidence = gather(subject, rows.sample(ROWS), names, learner.initial_network(), training)
     return Assessment(dead / units if units else None, verdict(judge(evidence)))

@@ -1,5 +1,6 @@
 """What learns: a network, its loss, its optimizer, its random numbers; and how well it does."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,10 +9,12 @@ from actcli.datasets.batches import Batches, Split
 from actcli.datasets.dataset import Dataset
 from actcli.nn.arrays import Array, Labels
 from actcli.nn.links import classify
-from actcli.nn.network import MLP, Dropout
+from actcli.nn.network import MLP, Dropout, Trace
 from actcli.training.build import make_loss, make_network, make_optimizer
 from actcli.training.config import Config
 from actcli.training.memory import EVALUATION_ROWS, check_memory
+
+See = Callable[[Trace], None]  # looks at a batch after its forward pass
 
 
 @dataclass(frozen=True)
@@ -74,10 +77,16 @@ class Targets:
         return out
 
 
-def score(learner: Learner, split: Split) -> Score:
+def score(learner: Learner, split: Split, see: See | None = None) -> Score:
     """How well the network does on all rows of a split, without dropout.
 
-    The split must not be empty. The loss is infinite or NaN if a parameter is.
+    Args:
+        learner: what has learnt.
+        split: not empty.
+        see: what else looks at each batch, whose buffers it may use.
+
+    Returns:
+        Its loss is infinite or NaN if a parameter is.
     """
     rows = min(EVALUATION_ROWS, len(split))
     trace, targets = learner.network.trace(rows), Targets(learner, rows)
@@ -90,4 +99,6 @@ def score(learner: Learner, split: Split) -> Score:
             right += int(np.count_nonzero(classify(scores) == labels))
             losses = learner.loss(scores, targets(labels), last.delta, last.work)
             loss += float(losses.sum(dtype=np.float64))
+            if see:
+                see(part)
     return Score(loss / len(split), right / len(split))

@@ -33,7 +33,7 @@ from actcli.training.folder import (
     Place,
     new_folder,
 )
-from actcli.training.learner import Learner, Score, score
+from actcli.training.learner import Learner, Score, See, score
 from actcli.training.loop import EpochDone, Event, Position, fit
 from actcli.training.model import model_file
 
@@ -146,8 +146,12 @@ class Run:
             self.conclude("diverged", message=error.message)
             raise DivergedError(error.message, f"{error.hint}. {kept}") from None
 
-    def result(self) -> Result:
-        """What the kept network does on each split, exactly."""
+    def result(self, see: See | None = None) -> Result:
+        """What the kept network does on each split, exactly.
+
+        Args:
+            see: what else looks at the training rows.
+        """
         learner, data, position = self.learner, self.learner.dataset, self.position
         rows = len(data.train) * position.epoch
         return Result(
@@ -156,7 +160,7 @@ class Run:
             epochs=position.epoch,
             best_epoch=position.best_epoch,
             kept_epoch=self.kept_epoch,
-            train=score(learner, data.train),
+            train=score(learner, data.train, see),
             validation=score(learner, data.validation) if len(data.validation) else None,
             test=score(learner, data.test),
             seconds=position.seconds,
