@@ -191,8 +191,8 @@ class Roofline:
 
         self.products = []
         for index, (inputs, units) in enumerate(itertools.pairwise(sizes)):
-            x, w, delta = some(work.batch, inputs), some(units, inputs), some(work.batch, units)
-            products = [(x, w.T), (delta.T, x)] + ([(delta, w)] if index else [])
+            x, w, delta = some(work.batch, inputs), some(inputs, units), some(work.batch, units)
+            products = [(x, w), (x.T, delta)] + ([(delta, w.T)] if index else [])
             self.products += [
                 (a, b, np.empty((len(a), b.shape[1]), np.float32)) for a, b in products
             ]

@@ -9,7 +9,8 @@ equations BP1 to BP4.) Rows are examples; y is what a layer receives, and a prim
 it. The last layer gives scores: its link belongs to the loss.
 
 All parameters are one vector, weights of every layer first, then the biases of every layer; what
-the layers use are views of it. So is the gradient, and whatever an optimizer remembers.
+the layers use are views of it. So is the gradient, and whatever an optimizer remembers. Weights are
+written one input after another, as W^T: a BLAS multiplies by that up to a third faster.
 """
 
 from collections.abc import Sequence
@@ -139,8 +140,8 @@ class MLP:
         layers = []
         weight, bias = 0, self.weight_count
         for units, inputs in self.shapes:
-            weights = vector[weight : weight + units * inputs].reshape(units, inputs)
-            layers.append(Layer(weights, vector[bias : bias + units]))
+            weights = vector[weight : weight + units * inputs].reshape(inputs, units)
+            layers.append(Layer(weights.T, vector[bias : bias + units]))
             weight += units * inputs
             bias += units
         return tuple(layers)
@@ -227,9 +228,9 @@ class MLP:
         """From the δ of every layer, the gradient, or that share of it."""
         received = [inputs, *(at.sent for at in trace.passes)]
         for index, at in enumerate(trace.passes):
-            delta, weights = at.delta, gradient[index].weights
+            y, weights = received[index], gradient[index].weights
             if share is not None:
-                delta, weights = delta[:, share.units[index]], weights[share.units[index]]
-            np.matmul(delta.T, received[index], out=weights)
+                y, weights = y[:, share.inputs[index]], weights[:, share.inputs[index]]
+            np.matmul(y.T, at.delta, out=weights.T)
             if share is None or share.biases:
                 np.matmul(trace.ones, at.delta, out=gradient[index].biases)

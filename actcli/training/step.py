@@ -227,4 +227,5 @@ def unwarned() -> np.errstate:
 
 
 def _norm(weights: Array) -> float:
-    return math.sqrt(np.vdot(weights, weights))
+    rows = weights.T  # as they lie in memory; otherwise they would be copied
+    return math.sqrt(np.vdot(rows, rows))

@@ -38,7 +38,7 @@ MOST_DIMENSIONS = 32  # far more than weights have; a header must not announce a
 
 
 def packed(tensors: Mapping[str, Array], record: Mapping[str, Any]) -> list[Buffer]:
-    """The parts of a file with arrays of float32 and a record: views of the arrays, not copies."""
+    """The parts of a file with arrays of float32 and a record; only what must be is copied."""
     arrays = {name: np.ascontiguousarray(array, "<f4") for name, array in tensors.items()}
     header: dict[str, Any] = {"__metadata__": {METADATA: jsonlines.dumps(record)}}
     start = 0

@@ -157,7 +157,7 @@ def test_forward_and_backward_of_a_network_worked_out_by_hand():
     # With δ = 1 at the score: ∂w = y, ∂c = 1, δ of the units = (2, 3) ⊙ (1, 0) = (2, 0),
     # ∂W = ((2, 4), (0, 0)), ∂b = (2, 0).
     network = MLP((2, 2, 1), ("relu",), "float64")
-    network.parameters[...] = [1, 1, 1, -1, 2, 3, 0.5, 0, 1]  # weights, then biases
+    network.parameters[...] = [1, 1, 1, -1, 2, 3, 0.5, 0, 1]  # W^T, w, b, c
     trace = network.trace(1)
     inputs = np.array([[1.0, 2.0]])
     np.testing.assert_array_equal(network.forward(inputs, trace), [[8]])
@@ -166,7 +166,7 @@ def test_forward_and_backward_of_a_network_worked_out_by_hand():
     trace.passes[-1].delta[...] = 1
     gradient = np.full(9, np.nan)
     network.backward(inputs, trace, network.views(gradient))
-    np.testing.assert_array_equal(gradient, [2, 4, 0, 0, 3.5, 0, 2, 0, 1])
+    np.testing.assert_array_equal(gradient, [2, 0, 4, 0, 3.5, 0, 2, 0, 1])
     np.testing.assert_array_equal(trace.passes[0].delta, [[2, 0]])
 
 
@@ -178,14 +178,14 @@ def test_parameters_are_one_vector_weights_first():
     assert not network.parameters.any()
     network.parameters[...] = np.arange(26)
     first, last = network.layers
-    np.testing.assert_array_equal(first.weights, np.arange(12).reshape(4, 3))
-    np.testing.assert_array_equal(last.weights, np.arange(12, 20).reshape(2, 4))
+    np.testing.assert_array_equal(first.weights, np.arange(12).reshape(3, 4).T)
+    np.testing.assert_array_equal(last.weights, np.arange(12, 20).reshape(4, 2).T)
     np.testing.assert_array_equal(first.biases, [20, 21, 22, 23])
     np.testing.assert_array_equal(last.biases, [24, 25])
     for layer in network.layers:
         assert np.shares_memory(layer.weights, network.parameters)
         assert np.shares_memory(layer.biases, network.parameters)
-        assert layer.weights.flags.c_contiguous
+        assert layer.weights.T.flags.c_contiguous
 
 
 def test_views_of_another_vector_leave_the_parameters_alone():

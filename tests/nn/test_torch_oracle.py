@@ -32,7 +32,10 @@ def replay(case, dtype):
     labels = ORACLE[f"labels/{case['classes']}"]
     targets = loss.targets(case["classes"]).astype(dtype)[labels]
     network = MLP((12, 9, 8, loss.units(case["classes"])), [case["activation"]] * 2, dtype)
-    network.parameters[...] = ORACLE[f"start/{network.sizes[-1]}"]
+    end = 0
+    for tensor in tensors(network):  # as PyTorch has them one after another
+        start, end = end, end + tensor.size
+        tensor[...] = ORACLE[f"start/{network.sizes[-1]}"][start:end].reshape(tensor.shape)
     optimizer = OPTIMIZERS[case["optimizer"]](**case["options"])
     state = optimizer.start(network.parameters)
     trace = network.trace(len(inputs))
@@ -48,7 +51,12 @@ def replay(case, dtype):
             clip_by_norm(gradient, case["clip_norm"])
         rate, decayed = case["learning_rate"], network.weight_count
         optimizer.step(network.parameters, gradient, state, rate, decayed)
-    return losses, network.parameters
+    return losses, np.concatenate([tensor.ravel() for tensor in tensors(network)])
+
+
+def tensors(network):
+    """The weights (units, inputs) of all layers, and then their biases."""
+    return [layer.weights for layer in network.layers] + [layer.biases for layer in network.layers]
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -68,7 +68,7 @@ def flat(arrays: dict[str, NDArray[Any]]) -> NDArray[Any]:
     """Weights and biases as in the network's vector."""
     names = [*(name for name in arrays if "weight" in name), *(n for n in arrays if "bias" in n)]
     order = sorted(names, key=lambda name: ("bias" in name, int(name.split(".")[0])))
-    return np.concatenate([arrays[name].ravel() for name in order])
+    return np.concatenate([arrays[name].ravel(order="F") for name in order])
 
 
 def memorising(blobs: Blobs) -> tuple[Any, ...]:
