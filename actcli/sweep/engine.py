@@ -19,6 +19,7 @@ from typing import Any, Protocol, TypeVar
 
 from actcli.datasets.dataset import Raw
 from actcli.errors import ActcliError
+from actcli.sweep.lending import Lent
 from actcli.sweep.plan import Job
 from actcli.sweep.work import WORKERS, Files, Report, StoppedError, Worker, train
 
@@ -166,20 +167,20 @@ class Processes:
     def start(self, inbox: Inbox) -> Iterator[Executor]:
         """Start them; leaving the block stops them after the step that each is at."""
         context = get_context("spawn")
-        reader, writer = context.Pipe(duplex=False)
-        stop = context.RawValue("b", 0)  # without a lock, which a dead process would keep
-        listener = threading.Thread(target=_listen, args=(reader, inbox), daemon=True)
-        listener.start()
-        executor = Pool(
-            self.count, context, initializer=_begin, initargs=(self.token, self.data, writer, stop)
-        )
-        try:
-            yield executor
-        finally:
-            stop.value = 1
-            executor.shutdown(cancel_futures=True)
-            writer.send(None)
-            listener.join()
+        with contextlib.closing(_lend(self.data)) as lent:
+            reader, writer = context.Pipe(duplex=False)
+            stop = context.RawValue("b", 0)  # without a lock, which a dead process would keep
+            listener = threading.Thread(target=_listen, args=(reader, inbox), daemon=True)
+            listener.start()
+            given: Any = (self.token, lent, writer, stop)
+            executor = Pool(self.count, context, initializer=_begin, initargs=given)
+            try:
+                yield executor
+            finally:
+                stop.value = 1
+                executor.shutdown(cancel_futures=True)
+                writer.send(None)
+                listener.join()
 
 
 class Pool(ProcessPoolExecutor):
@@ -192,6 +193,13 @@ class Pool(ProcessPoolExecutor):
             return super().submit(fn, *args, **kwargs)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _lend(data: Mapping[str, Raw]) -> Lent[Mapping[str, Raw]]:
+    try:
+        return Lent(data)
+    except OSError as error:
+        raise ActcliError(f"no room for the data of the sweep: {error.strerror}") from error
 
 
 def _listen(reader: Any, inbox: Inbox) -> None:
