@@ -10,6 +10,7 @@ from rich.text import Text
 
 from actcli.diagnostics.comparison import Comparison
 from actcli.diagnostics.verdict import HEALTHY
+from actcli.render.area import Curve
 from actcli.render.columns import (
     Column,
     fit,
@@ -22,7 +23,7 @@ from actcli.render.columns import (
     titled,
 )
 from actcli.render.numbers import percent, shortest, significant
-from actcli.render.plot import Curve, Plot
+from actcli.render.plot import Plot
 
 WIDEST, ROWS = 100, 12  # of the plot
 NAME = 28  # columns of the name of a run
