@@ -4,13 +4,23 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from rich.cells import cell_len, set_cell_size
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
 from actcli.diagnostics.pairs import OFF, Pair, Vector
 from actcli.render.bars import bar
-from actcli.render.columns import GAP, Column, fit, lines, needed, numbers, paragraph, plain, titled
+from actcli.render.columns import (
+    GAP,
+    Column,
+    cut,
+    fit,
+    lines,
+    needed,
+    numbers,
+    paragraph,
+    plain,
+    titled,
+)
 from actcli.render.numbers import fixed, grouped, shortest
 from actcli.render.text import printable
 
@@ -198,7 +208,7 @@ def _names(pair: Pair, rows: Sequence[int], width: int, ascii_only: bool) -> Col
     for row in rows:
         name = str(row) if pair.labels is None else printable(pair.labels[row], ascii_only)
         cell = f"{_mark(pair, row, ascii_only)}{name}"
-        cells.append(cell if cell_len(cell) <= most else f"{set_cell_size(cell, most - 1)}~")
+        cells.append(cut(cell, most))
     heading = "   class" if pair.labels is None else "   label"
     return Column(heading, [*cells, "   sum"], left=True)
 

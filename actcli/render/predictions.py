@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
 from actcli.diagnostics.predictions import Prediction, Predictions
 from actcli.render.bars import bar
-from actcli.render.columns import GAP, Column, beside, lines, needed, numbers, paragraph, plain
+from actcli.render.columns import GAP, Column, beside, cut, lines, needed, numbers, paragraph, plain
 from actcli.render.digits import digit
 from actcli.render.numbers import fixed, grouped, percent, significant
 
@@ -151,4 +151,4 @@ def _name(found: Predictions, prediction: Prediction, row: int, ascii_only: bool
     mark = triangle if row == prediction.answer else " "
     mark += diamond if row == prediction.true_class else " "
     name = f"{mark} {plain(found.classes[row], ascii_only)}"
-    return name if cell_len(name) <= LABEL else f"{set_cell_size(name, LABEL - 1)}~"
+    return cut(name, LABEL)
