@@ -26,6 +26,7 @@ from actcli.render.text import printable
 
 MOST_ROWS = 40
 WIDEST_BAR, NARROWEST_BAR = 20, 6
+MARKS = (("▶", "◆"), (">", "@"))  # of the largest probability and of the target; in ASCII
 DECIMALS = 4
 ROUNDING = 1e-9  # what adding up may leave beside the digits that were typed
 NARROWEST_LABEL, LABEL = 10, 27  # columns of a mark and a label
@@ -99,6 +100,9 @@ def _terms(pair: Pair, rows: Sequence[int], width: int, ascii_only: bool) -> Ite
     head, *body, last = lines(columns, styles)
     rule = Text(("-" if ascii_only else "─") * max(line.cell_len for line in (head, *body)), "dim")
     yield from (head, *body, rule, last)
+    triangle, diamond = MARKS[ascii_only]
+    legend = f"{triangle} largest p{' ' * GAP}{diamond} target"
+    yield Text(legend if pair.true_class is not None else legend.partition(" " * GAP)[0], "dim")
 
 
 def _given(heading: str, values: Vector, rows: Sequence[int]) -> Column:
@@ -197,7 +201,7 @@ def _because(pair: Pair, classes: Sequence[int], weight: str, other: str) -> str
 
 def _mark(pair: Pair, row: int, ascii_only: bool) -> str:
     """What stands before the winner and the true class; the same width for every row."""
-    triangle, diamond = (">", "@") if ascii_only else ("▶", "◆")
+    triangle, diamond = MARKS[ascii_only]
     return f"{triangle if row == pair.argmax else ' '}{diamond if row == pair.true_class else ' '} "
 
 
