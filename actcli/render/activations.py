@@ -195,7 +195,7 @@ def _columns(facts: Sequence[Facts], ascii_only: bool) -> list[Column]:
     yes = ("no", "yes")
     cells = (
         [_range(each.range, ascii_only) for each in facts],
-        [shortest(each.bound, 4) for each in facts],
+        [_bound(each.bound) for each in facts],
         [fixed(each.mean, 3) for each in facts],
         [yes[each.zero_centred] for each in facts],
         [yes[each.can_die] for each in facts],
@@ -219,6 +219,12 @@ def _range(ends: tuple[float, float], ascii_only: bool) -> str:
         for end in ends
     )
     return f"{low} to {high.removeprefix('+')}".replace("+", "")
+
+
+def _bound(value: float) -> str:
+    """0.25 is just that; 1.100 is rounded."""
+    text = shortest(value, 4)
+    return text if float(text) == value else significant(value)
 
 
 def _number(value: float) -> str:
