@@ -9,7 +9,6 @@ from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from actcli.diagnostics import HEALTHY
 from actcli.diagnostics.comparison import Comparison
 from actcli.render.area import Curve
 from actcli.render.columns import (
@@ -27,7 +26,7 @@ from actcli.render.columns import (
 )
 from actcli.render.numbers import percent, shortest, significant
 from actcli.render.plot import Plot
-from actcli.render.runs import ABOUT, ended
+from actcli.render.runs import ABOUT, ended, is_well
 from actcli.training.config import toml_value
 
 WIDEST, ROWS = 100, 12  # of the plot
@@ -57,7 +56,7 @@ class ComparisonView:
         columns = fit(shorten(_results(found, names, ascii_only), 1, width), width)
         headings = {column.heading for column in columns}
         yield titled("Results", _about(headings), width, ascii_only)
-        styles = ["" if run.verdict in {None, HEALTHY} else "bold" for run in found.runs]
+        styles = ["" if is_well(run.verdict, run.state) else "bold" for run in found.runs]
         yield from lines(columns, styles)
         yield Text()
         yield paragraph(_told(found), width, ascii_only, style="bold")
