@@ -70,6 +70,14 @@ def test_it_fits_the_screen(args: tuple[str, ...], columns: int, encoding: str) 
         assert ACTIVATIONS[name].source.split(",")[0] in text
 
 
+def test_in_120_columns_formulas_stand_in_the_table() -> None:
+    lines = run(COLUMNS="120").stdout.splitlines()
+    assert lines[1].split()[:2] == ["f(z)", "range"]
+    assert lines[lines.index("Sources") - 1] == ""
+    (silu,) = [line for line in lines[:20] if line.startswith("silu")]
+    assert "  1.100  " in silu  # 1.0998 to four digits, and not the exact 1.1 that it would seem
+
+
 def test_two_side_by_side() -> None:
     text = run("sigmoid", "relu", "--at", "-2,0,0.5", COLUMNS="80").stdout
     assert text.splitlines()[0].split() == ["sigmoid", "relu"]
@@ -77,7 +85,7 @@ def test_two_side_by_side() -> None:
     assert ["z", "f(z)", "f'(z)", "z", "f(z)", "f'(z)"] in rows
     assert ["-2", "0.1192", "0.1050", "-2", "0", "0"] in rows
     assert ["0.5", "0.6225", "0.2350", "0.5", "0.5000", "1"] in rows
-    assert "0.0000010." in text
+    assert "9.537e-07." in text
     assert "The plot ends" not in text
 
 

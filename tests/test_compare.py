@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,7 +16,9 @@ from rich.cells import cell_len
 from actcli.cli import main
 from actcli.diagnostics.comparison import Contender, put_together
 from actcli.diagnostics.evidence import Epoch
+from actcli.render.comparison import written
 
+GIVEN = {"dead", "verdict"}  # what a run ends with
 Blobs = Callable[..., Path]
 
 
@@ -62,7 +65,7 @@ def contender(name: str, shares: list[float | None], **settings: str) -> Contend
         Epoch(epoch, 1.0, 0.5, None if share is None else 1.0, share)
         for epoch, share in enumerate(shares, 1)
     )
-    return Contender(name, "finished", settings, history, 0.1, 0.9, 0.0, "healthy")
+    return Contender(name, "finished", settings, history, 0.1, 0.9, 0.0, 0.0, "healthy")
 
 
 def test_epochs_to_a_goal() -> None:
@@ -103,9 +106,48 @@ def test_json(folder: Path) -> None:
         result = json.loads((folder / run["name"] / "result.json").read_text())
         assert run["test_accuracy"] == result["test"]["accuracy"]
         assert run["test_loss"] == result["test"]["loss"]
-        told = call("diagnose", str(folder / run["name"]), "--json").stdout
-        assert run["verdict"] == json.loads(told)["verdict"]
-    assert fields(folder, "fast", "slow", "--no-verdict")["runs"][0]["verdict"] is None
+        assert (run["dead"], run["verdict"]) == (result["dead"], result["verdict"])
+
+
+def test_the_verdict_and_the_dead_units_are_those_of_the_list_of_runs(folder: Path) -> None:
+    path = folder / "fast" / "result.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"dead": 0.25, "verdict": "known"}))
+    text = compare(folder, "fast", "slow", "--no-verdict").stdout
+    (row,) = [line for line in text.splitlines() if line.startswith("a  fast")]
+    listed = call("runs", "--runs-dir", str(folder)).stdout
+    (same,) = [line for line in listed.splitlines() if line.startswith("fast")]
+    for line in (row, same):
+        assert "25.0 %" in line
+        assert line.endswith("known")
+    assert "silent" not in text
+
+
+def forget(folder: Path, *names: str) -> None:
+    """Make runs as they were before a run ended with a verdict."""
+    for name in names:
+        path = folder / name / "result.json"
+        kept = {k: v for k, v in json.loads(path.read_text()).items() if k not in GIVEN}
+        path.write_text(json.dumps(kept))
+
+
+def test_a_run_from_before_there_were_verdicts_is_examined(folder: Path) -> None:
+    forget(folder, "fast")
+    told = json.loads(call("diagnose", str(folder / "fast"), "--json").stdout)
+    found = fields(folder, "fast", "slow")["runs"][0]
+    layers = told["units"]
+    dead = sum(layer["dead"] for layer in layers) / sum(layer["units"] for layer in layers)
+    assert (found["verdict"], found["dead"]) == (told["verdict"], dead)
+
+
+def test_where_only_the_silent_units_are_known_they_are_named_so(folder: Path) -> None:
+    forget(folder, "fast")
+    found = fields(folder, "fast", "slow", "--no-verdict")["runs"][0]
+    assert (found["verdict"], found["dead"]) == (None, None)
+    lines = compare(folder, "fast", "slow", "--no-verdict").stdout.splitlines()
+    (at,) = [number for number, line in enumerate(lines) if line.startswith("Results")]
+    assert lines[at].endswith("silent: no row of a sample")
+    assert lines[at + 1].split()[-3:] == ["dead", "silent", "verdict"]
+    assert re.search(r" –  +\d+\.\d %  –$", lines[at + 2])
 
 
 def test_the_tables(folder: Path) -> None:
@@ -127,7 +169,33 @@ def test_where_it_is_narrow_runs_with_one_value_share_a_line(folder: Path) -> No
     text = compare(folder, "fast", "slow", "boom", "--no-verdict", COLUMNS="50").stdout
     found = text.partition("Learning")[0].splitlines()
     at = found.index("model.activation")
-    assert found[at + 1 : at + 3] == ['  a c  ["relu"]', '  b    ["sigmoid"]']
+    assert found[at + 1 : at + 3] == ["  a c  relu", "  b    sigmoid"]
+
+
+def test_values_are_written_as_options_take_them(folder: Path) -> None:
+    text = compare(folder, "fast", "boom", "--no-verdict").stdout
+    found = {line.split()[0]: line.split()[1:] for line in text.split("\n\n")[0].splitlines()[2:]}
+    assert found["model.output"] == ["softmax", "identity"]
+    assert found["optimizer.learning_rate"] == ["0.1", "1e+09"]
+    assert written("0.12345678") == "0.12345678"
+    assert [written(text) for text in ('["tanh", "relu"]', "[300, 100]", "[]", "false", "")] == [
+        "tanh,relu",
+        "300,100",
+        "[]",
+        "false",
+        "",
+    ]
+
+
+def test_a_long_name_leaves_the_columns_that_differ(folder: Path) -> None:
+    name = "a-name-that-leaves-no-room-for-anything-else"
+    (folder / "slow").rename(folder / name)
+    lines = compare(folder, "fast", name, "boom", COLUMNS="70").stdout.splitlines()
+    head = lines[1].split()
+    assert (head[:3], head[4:], head[3][-1]) == (["a", "fast", "b"], ["c", "boom"], "~")
+    (row,) = [line for line in lines if line.startswith("b  ")]
+    assert row.split()[1].endswith("~")
+    assert row.endswith(json.loads((folder / name / "result.json").read_text())["verdict"])
 
 
 def test_a_goal(folder: Path) -> None:
@@ -142,7 +210,7 @@ def test_a_run_that_has_diverged(folder: Path) -> None:
     assert (done.exit_code, done.stderr) == (0, "")
     (row,) = [line for line in done.stdout.splitlines() if line.startswith("b  boom")]
     assert row.endswith("diverged")
-    assert "boom not, without an epoch." in " ".join(done.stdout.split())
+    assert "boom not: it finished no epoch." in " ".join(done.stdout.split())
 
 
 def test_a_run_is_not_compared_with_itself(folder: Path) -> None:
@@ -159,6 +227,7 @@ def test_the_same_configuration(folder: Path, blobs: Blobs) -> None:
 
 def test_data_that_are_gone_leave_the_rest(folder: Path) -> None:
     (folder.parent / "blobs.npz").unlink()
+    forget(folder, "fast", "slow")
     done = compare(folder, "fast", "slow")
     assert done.exit_code == 0
     assert done.stderr.count("has no verdict: ") == 2

@@ -124,10 +124,13 @@ def test_the_commands_write_what_is_shown(title: str) -> None:
 def test_negative_control_a_changed_word_or_number_is_a_difference(title: str) -> None:
     output, allowed = LESSONS[title].output, TOLERANCES.get(title)
     assert differences(output, output, allowed) == []
+    # Marks of several runs that stand side by side on their curves are drawn, and are no word.
+    drawn = [] if allowed is None else [range(*found.span()) for found in CURVES.finditer(output)]
     unseen = [
         f"{found[0]} at {found.start()}"
         for found in re.finditer(r"\d[\d,]*(?:\.\d+)?(?:e[+-]\d+)?|[A-Za-z]{2,}", output)
-        if not differences(output, replaced(output, found), allowed)
+        if not any(found.start() in curve for curve in drawn)
+        and not differences(output, replaced(output, found), allowed)
     ]
     assert unseen == []
 

@@ -181,6 +181,7 @@ def test_the_example_of_the_course() -> None:
     assert lines[5].split()[-3:] == ["1.1087", "1.1087", "0.4489"]
     assert lines[1].split()[-3:] == ["0", "0", "0.0022"]
     assert lines[12].split() == ["sum", "1", "0.995", "1.1087", "1.1087", "0.5339"]
+    assert lines[13] == "▶ largest p  ◆ target"
     text = " ".join(done.stdout.split())
     assert "The prediction sums to 0.995, not to 1: it is used as it is; --renormalize" in text
     assert "Only class 4 counts" in text

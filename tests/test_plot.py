@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from actcli.render.area import BLANK, DASHES, Area, Curve
 from actcli.render.axes import Axis, ValuesAxis, horizontal_axis, vertical_axis
-from actcli.render.plot import BLANK, DASHES, Area, Curve, Plot
+from actcli.render.plot import Plot
 
 NUMBERS = st.floats(-1e9, 1e9).map(lambda x: x if abs(x) > 1e-9 else 0.0)
 POINTS = st.lists(st.tuples(NUMBERS, NUMBERS), min_size=1, max_size=20).map(sorted)
@@ -192,3 +193,58 @@ def test_a_blank_of_braille_is_a_space() -> None:
 def test_it_is_as_wide_as_it_may_be(width: int, ascii_only: bool) -> None:
     lines = drawn(Plot([Curve("y", [(-5, -1e4), (5, 1e4)])], width, 8), ascii_only)
     assert max(map(cell_len, lines)) == width
+
+
+# Where curves meet ------------------------------------------------------------------------------
+
+
+def meeting(first: str = "a", second: str = "b") -> list[Curve]:
+    """Two curves with marks at 1, 2 and 3, of which those at 1 and at 3 are the same."""
+    left, right = [(1, 0), (2, 2), (3, 1)], [(1, 0), (2, 0), (3, 1)]
+    return [Curve("left", left, left, first), Curve("right", right, right, second)]
+
+
+@pytest.mark.parametrize("ascii_only", [True, False])
+def test_marks_of_one_place_stand_side_by_side(ascii_only: bool) -> None:
+    lines = drawn(Plot(meeting(), 40, 3, "n", whole=True), ascii_only)
+    assert "both" not in lines[0]
+    top, middle, bottom = (line[3:] for line in lines[1:4])
+    assert (bottom.startswith("ab"), middle.endswith("ab"), top.count("a")) == (True, True, 1)
+    ticks = [at for at, sign in enumerate(lines[4][3:]) if sign == ("+" if ascii_only else "┬")]
+    assert top.index("a") == bottom.rindex("b") == ticks[1]
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_where_there_is_no_room_they_are_one_mark_that_the_legend_names(whole: bool) -> None:
+    # Seven columns from 1 to 3: two letters would be as near to the next number as to their own.
+    lines = drawn(Plot(meeting(), 13 if whole else 40, 3, "n" if whole else "z", whole=whole))
+    assert lines[0 if not whole else 2].endswith("& both")
+    area = [line[3:] for line in lines[-5:-2]]
+    assert [line.count("&") for line in area] == [0, 1, 1]
+    assert [line.count("a") + line.count("b") for line in area] == [1, 0, 1]
+
+
+def test_of_three_curves_some_marks_are_of_several() -> None:
+    curves = [Curve(name, RISING, RISING[:1], name) for name in "abc"]
+    assert drawn(Plot(curves, 40, 3))[0].endswith("& several")
+    assert drawn(Plot(curves, 40, 3, together="?"))[0].endswith("? several")
+
+
+def test_lines_that_are_the_same_take_turns() -> None:
+    curves = [Curve("one", RISING), Curve("two", RISING)]
+    signs = "".join(drawn(Plot(curves, 40, 5), True)[1:6])
+    assert signs.count("*") == pytest.approx(signs.count("o"), abs=2)
+    spans = [span for line in Plot(curves, 40, 5).lines(False)[1:6] for span in line.spans]
+    assert {str(span.style) for span in spans} >= {"cyan", "magenta"}
+
+
+@given(st.lists(POINTS, min_size=1, max_size=4), st.integers(20, 60), st.booleans())
+def test_no_mark_is_hidden(
+    several: list[list[tuple[float, float]]], width: int, ascii_only: bool
+) -> None:
+    rounded = [sorted({(float(round(x % 20)), y) for x, y in points}) for points in several]
+    curves = [Curve("", each, each, sign) for each, sign in zip(rounded, "abcd", strict=False)]
+    lines = drawn(Plot(curves, width, 8, whole=True), ascii_only)
+    corner = next(at for at, line in enumerate(lines) if line.lstrip()[:1] in {"└", "+"} and at > 3)
+    area = "".join(lines[:corner])
+    assert all(area.count(curve.sign) > 1 or "&" in area for curve in curves)

@@ -212,8 +212,17 @@ def test_an_image_from_a_file(runs: str, tmp_path: Path) -> None:
     known = only(runs, "--image", str(tmp_path / "a.npy"), "--label", row["true_class"])
     assert known["cross_entropy"] == row["cross_entropy"]
     text = predict(runs, "--image", str(tmp_path / "a.npy")).stdout
-    assert text.startswith("relu on mnist: an image from elsewhere\n\nthe image: answered ")
+    assert text.startswith(
+        "relu on mnist: an image from elsewhere  ▶ answer\n\nthe image: answered "
+    )
     assert "WRONG" not in text
+
+
+def test_an_image_where_a_run_should_be(runs: str, tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.zeros((28, 28), np.uint8))
+    done = predict(runs, str(tmp_path / "a.npy"))
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "is an image, not a network. To show it: --image" in done.stderr
 
 
 def test_weights_from_a_file(runs: str) -> None:
@@ -231,9 +240,9 @@ def test_what_is_shown(runs: str, truth: tuple[Any, Any]) -> None:
     assert (done.exit_code, done.stderr) == (0, "")
     answer, true = int(p[index].argmax()), int(labels[index])
     head, blank, title, *rest = done.stdout.splitlines()
-    assert (head, blank) == ("relu on mnist, test", "")
+    assert (head, blank) == ("relu on mnist, test  ▶ answer  ◆ true class", "")
     assert title == f"row {index}: answered {answer}, WRONG: it is {true}"
-    assert rest[0].endswith("class  softmax  0                            1")
+    assert rest[0].endswith("class  softmax  0                        100 %")
     assert f"▶  {answer}  " in rest[1 + answer]
     assert f" ◆ {true}  " in rest[1 + true]
     assert re.search(r"second choice  \d, +\d", done.stdout)

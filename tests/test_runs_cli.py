@@ -104,6 +104,17 @@ def test_the_table(folder: Path) -> None:
     assert "made" not in done.stdout
 
 
+def test_a_long_name_is_cut_before_what_matters_is_left_out(folder: Path) -> None:
+    name = "a-name-that-leaves-no-room-for-anything-else-in-eighty-columns"
+    (folder / "plain").rename(folder / name)
+    narrow = call("runs", "--runs-dir", str(folder), COLUMNS="80").stdout.splitlines()
+    assert narrow[1].split() == ["run", "accuracy", "dead", "age", "verdict"]
+    assert max(map(len, narrow[:6])) <= 80
+    (row,) = [line for line in narrow if line.startswith("a-name-that-leaves-no-room-f")]
+    assert row.split()[0].endswith("~")
+    assert name in call("runs", "--runs-dir", str(folder), COLUMNS="200").stdout
+
+
 @pytest.mark.parametrize("columns", [40, 80, 120])
 @pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
 def test_it_fits_the_screen(folder: Path, columns: int, encoding: str) -> None:

@@ -37,7 +37,7 @@ Examples:
     default=0.95,
     help="The accuracy to which epochs are counted.  [0.95]",
 )
-@click.option("--no-verdict", is_flag=True, help="Do not examine the networks, a second each.")
+@click.option("--no-verdict", is_flag=True, help="Do not examine runs that have no verdict.")
 @click.option("--json", "as_json", is_flag=True, help="Write the result as one JSON object.")
 @click.option("-q", "--quiet", is_flag=True, help="Tell nothing of downloads.")
 def compare(
@@ -50,7 +50,8 @@ def compare(
 ) -> None:
     """Compare runs: what differs, how fast each learnt, where it ended.
 
-    RUN is a run, by its name or folder. The verdicts are those of actcli diagnose.
+    RUN is a run, by its name or folder. Its verdict and its share of dead units are those that it
+    ended with; a run without them is examined, as by actcli diagnose.
     """
     pin_blas()
     named = [find_run(target, runs_dir) for target in targets]
@@ -69,7 +70,7 @@ def compare(
 
 
 def contender(folder: Path, judged: bool, quiet: bool) -> "Contender":
-    """What a run's folder tells, and what a diagnosis says of its network.
+    """What a run's folder tells, and where it tells no verdict, what a diagnosis says.
 
     Raises:
         DataError: the folder is damaged.
@@ -82,6 +83,10 @@ def contender(folder: Path, judged: bool, quiet: bool) -> "Contender":
     run = summarize(folder)
     if run.config is None:
         raise DataError(f"{folder} is damaged: {run.fault}")
+    verdict, dead = run.verdict, run.dead
+    if verdict is None and judged:
+        verdict, measured = examined(folder, quiet)
+        dead = measured if run.state == "finished" else None
     return Contender(
         name=run.name,
         state=run.state,
@@ -89,13 +94,17 @@ def contender(folder: Path, judged: bool, quiet: bool) -> "Contender":
         history=read_training(run.config, folder).history,
         test_loss=run.test_loss,
         test_accuracy=run.test_accuracy,
+        dead=dead,
         silent=run.silent,
-        verdict=verdict_of(folder, quiet) if judged else None,
+        verdict=verdict,
     )
 
 
-def verdict_of(folder: Path, quiet: bool) -> str | None:
-    """What a diagnosis says; told on stderr where there is none, as when the data are gone."""
+def examined(folder: Path, quiet: bool) -> tuple[str | None, float | None]:
+    """The verdict of a diagnosis, and the share of dead units, if there is any unit.
+
+    Where there can be no diagnosis, as when the data are gone, that is told on stderr.
+    """
     from actcli.cli.diagnose import examine
     from actcli.cli.targets import Overrides, find_target
     from actcli.diagnostics.verdict import judge, verdict
@@ -105,10 +114,13 @@ def verdict_of(folder: Path, quiet: bool) -> str | None:
             target = find_target(
                 str(folder.absolute()), folder.parent, Overrides(), False, progress
             )
-        return verdict(judge(examine(target, "train", None)))
+        evidence = examine(target, "train", None)
     except ActcliError as error:
         click.echo(f"{folder} has no verdict: {error}", err=True)
-        return None
+        return None, None
+    units = sum(layer.units for layer in evidence.units)
+    dead = sum(layer.dead for layer in evidence.units) / units if units else None
+    return verdict(judge(evidence)), dead
 
 
 def write_json(found: "Comparison") -> None:

@@ -164,7 +164,8 @@ def write_tables(
 ) -> None:
     """For people."""
     from actcli.cli.console import stdout_console
-    from actcli.diagnostics.verdict import HEALTHY, healthy_because, verdict
+    from actcli.diagnostics import HEALTHY
+    from actcli.diagnostics.verdict import healthy_because, verdict
     from actcli.render.diagnosis import DiagnosisView
 
     because = healthy_because(evidence) if verdict(findings) == HEALTHY else ""

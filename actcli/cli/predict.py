@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from actcli.diagnostics.predictions import Predictions
     from actcli.nn.arrays import Labels
 
+IMAGES = {".npy", ".png"}
 CHOICES = ("index", "first", "random", "worst", "image")
 
 
@@ -88,6 +89,8 @@ def predict(
     """
     pin_blas()
     require_one_choice(chosen)
+    if target and Path(target).suffix.lower() in IMAGES and Path(target).is_file():
+        raise UsageError(f"{target!a} is an image, not a network", f"To show it: --image {target}")
     from actcli.cli.targets import Overrides, find_target
 
     said = {

@@ -20,8 +20,10 @@ class Contender:
         settings: key of the configuration and its value as TOML.
         history: its epochs.
         test_loss, test_accuracy: of the kept network; None if the run is not finished.
-        silent: share of hidden units that no row of a probe activates after the last epoch.
-        verdict: of a diagnosis; None where none was made.
+        dead: share of hidden units that no training row activates; of a finished run.
+        silent: share of hidden units that no row of a sample activates after the last epoch, at
+            least as many as are dead: what is known of a run that has not ended.
+        verdict: what the run ended with, or that of a diagnosis; None where none was made.
     """
 
     name: str
@@ -30,6 +32,7 @@ class Contender:
     history: tuple[Epoch, ...]
     test_loss: float | None
     test_accuracy: float | None
+    dead: float | None
     silent: float | None
     verdict: str | None
 

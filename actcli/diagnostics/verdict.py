@@ -9,12 +9,11 @@ first.
 from collections.abc import Sequence
 from dataclasses import replace
 
+from actcli.diagnostics import HEALTHY
 from actcli.diagnostics.evidence import Evidence
 from actcli.diagnostics.findings import EVERYTHING, Finding, Severity
 from actcli.diagnostics.rules import RULES
 from actcli.diagnostics.symptoms import learns_well, percent, reaches_first, share
-
-HEALTHY = "healthy"
 
 
 def judge(evidence: Evidence) -> tuple[Finding, ...]:

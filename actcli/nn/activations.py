@@ -164,7 +164,7 @@ class ELU(Activation):
 class SELU(Activation):
     """The derivative at the kink, z = 0, is taken as λα, as in PyTorch."""
 
-    formula = "1.0507 (z if z > 0 else 1.6733 (e^z - 1))"
+    formula = "1.0507 z if z > 0 else 1.7581 (e^z - 1)"
     summary = "An ELU scaled so that deep layers keep mean 0 and variance 1 by themselves."
     scale = 1.0507009873554805  # λ
     alpha = 1.6732632423543772
@@ -192,7 +192,7 @@ class SELU(Activation):
 
 @ACTIVATIONS.register("gelu")
 class GELU(Activation):
-    formula = "z Φ(z), Φ the normal distribution function"
+    formula = "z Φ(z), Φ the standard normal CDF"
     summary = "A smooth ReLU: z is kept with the probability that a standard normal stays below it."
     range = (-0.16997120747990369, INFINITY)
     bound = 1.1289041451851548  # at z = √2

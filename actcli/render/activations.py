@@ -8,6 +8,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
 from actcli.diagnostics.activations import Course, Facts, Study
+from actcli.render.area import Curve
 from actcli.render.columns import (
     Column,
     beside,
@@ -20,12 +21,14 @@ from actcli.render.columns import (
     titled,
 )
 from actcli.render.numbers import fixed, shortest, significant
-from actcli.render.plot import Curve, Plot
+from actcli.render.plot import Plot
 
 WIDEST = 132  # columns for cards: in a pipe, too, which has no edge
 NARROWEST_CARD, WIDEST_CARD = 36, 60
 BETWEEN = 4  # columns from card to card
 ROWS = 11  # of a plot, or so
+SIGNS = ("●", "○", "◉")  # of points of f, of f', and of both where they are the same
+ASCII_SIGNS = ("@", "#", "&")
 LEGEND = 2  # lines that end with the legend
 ABOUT = "mean f: for z from a standard normal; zero-centred if that is 0"
 HEADINGS = ("range", "sup|f'|", "mean f", "zero-centred", "can die", "initializer")
@@ -123,14 +126,16 @@ def _head(study: Study, width: int, ascii_only: bool) -> list[Text]:
 
 
 def _plot(study: Study, width: int, ascii_only: bool) -> list[Text]:
+    of_value, of_slope, together = ASCII_SIGNS if ascii_only else SIGNS
     curves = [
-        Curve(name, _points(course), _marks(study, values), "@" if ascii_only else "●")
-        for name, course, values in (
-            ("f(z)", study.value_course, study.values),
-            ("f'(z)", study.slope_course, study.slopes),
+        Curve(name, _points(course), _marks(study, values), sign)
+        for name, course, values, sign in (
+            ("f(z)", study.value_course, study.values, of_value),
+            ("f'(z)", study.slope_course, study.slopes, of_slope),
         )
     ]
-    return [Text(), *Plot(curves, width, ROWS, "z").lines(ascii_only)]
+    plot = Plot(curves, width, ROWS, "z", together=together)
+    return [Text(), *plot.lines(ascii_only)]
 
 
 def _points(course: Course) -> list[tuple[float, float]]:
@@ -190,7 +195,7 @@ def _columns(facts: Sequence[Facts], ascii_only: bool) -> list[Column]:
     yes = ("no", "yes")
     cells = (
         [_range(each.range, ascii_only) for each in facts],
-        [shortest(each.bound, 4) for each in facts],
+        [_bound(each.bound) for each in facts],
         [fixed(each.mean, 3) for each in facts],
         [yes[each.zero_centred] for each in facts],
         [yes[each.can_die] for each in facts],
@@ -214,6 +219,12 @@ def _range(ends: tuple[float, float], ascii_only: bool) -> str:
         for end in ends
     )
     return f"{low} to {high.removeprefix('+')}".replace("+", "")
+
+
+def _bound(value: float) -> str:
+    """0.25 is just that; 1.100 is rounded."""
+    text = shortest(value, 4)
+    return text if float(text) == value else significant(value)
 
 
 def _number(value: float) -> str:

@@ -6,7 +6,7 @@ wrapped or cut, no line ends in spaces, and nothing depends on colour.
 
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import TypeVar
 
@@ -18,6 +18,8 @@ from actcli.render.text import printable
 
 T = TypeVar("T")
 
+MATTERS = 2  # the highest rank of a column for which a name is cut
+NAME, LEAST = 20, 8  # columns that a name has before others are left out, and in any case
 GAP = 2  # columns of space between two columns
 TOGETHER = "\N{NO-BREAK SPACE}"  # in "5 %" and "α = 1", while lines are broken
 WORDS = str.maketrans(
@@ -114,6 +116,24 @@ def fit(columns: Sequence[Column], width: int, least: int = 1) -> list[Column]:
     return kept
 
 
+def shorten(columns: Sequence[Column], at: int, width: int) -> list[Column]:
+    """The columns, with names in one of them cut so that there is room for those that matter.
+
+    Args:
+        columns: in their order.
+        at: the position of the column of names.
+        width: of all.
+    """
+    names, others = columns[at], [*columns[:at], *columns[at + 1 :]]
+    rooms = [
+        width - GAP - needed([column for column in others if column.rank <= rank])
+        for rank in (MATTERS, 1, 0)
+    ]
+    room = next((room for room in rooms if room >= min(NAME, names.width)), max(LEAST, rooms[-1]))
+    short = replace(names, cells=[cut(name, room) for name in names.cells])
+    return [*columns[:at], short, *columns[at + 1 :]]
+
+
 def lines(columns: Sequence[Column], styles: Sequence[str] = ()) -> list[Text]:
     """The headings and the rows.
 
@@ -160,6 +180,11 @@ def optional(value: T | None, write: Callable[[T], str], ascii_only: bool) -> st
 def plain(text: str, ascii_only: bool) -> str:
     """A line of text, safe to show; where the stream is ASCII, with words for symbols."""
     return printable(text.translate(WORDS) if ascii_only else text, ascii_only)
+
+
+def cut(text: str, width: int) -> str:
+    """A text of at most so many columns; a longer one is cut, and ends in ~."""
+    return text if cell_len(text) <= width else f"{set_cell_size(text, width - 1)}~"
 
 
 def paragraph(text: str, width: int, ascii_only: bool, label: str = "", style: str = "") -> Text:

@@ -1,17 +1,19 @@
 """Runs side by side: what differs, the learning curves in one plot, and where they ended."""
 
+import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from string import ascii_lowercase
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
 from actcli.diagnostics.comparison import Comparison
-from actcli.diagnostics.verdict import HEALTHY
+from actcli.render.area import Curve
 from actcli.render.columns import (
     Column,
+    cut,
     fit,
     lines,
     needed,
@@ -19,14 +21,19 @@ from actcli.render.columns import (
     optional,
     paragraph,
     plain,
+    shorten,
     titled,
 )
 from actcli.render.numbers import percent, shortest, significant
-from actcli.render.plot import Curve, Plot
+from actcli.render.plot import Plot
+from actcli.render.runs import ABOUT, ended, is_well
+from actcli.training.config import toml_value
 
 WIDEST, ROWS = 100, 12  # of the plot
+HEADING = 10  # columns of a heading that has been cut
 NAME = 28  # columns of the name of a run
 ROWS_NAMED = {"validation": "validation rows", "train": "training rows, while it learnt"}
+ABOUT_SILENT = "dead: no training row activates the unit; silent: no row of a sample"
 MOST_MARKS = 30  # epochs that are marked each: of more, letters would hide the curves
 
 
@@ -46,9 +53,11 @@ class ComparisonView:
             yield titled("Learning curves", about, width, ascii_only)
             yield from _plot(found, names, min(width, WIDEST), ascii_only)
             yield Text()
-        yield Text("Results", style="bold")
-        styles = ["" if run.verdict in {None, HEALTHY} else "bold" for run in found.runs]
-        yield from lines(fit(_results(found, names, ascii_only), width), styles)
+        columns = fit(shorten(_results(found, names, ascii_only), 1, width), width)
+        headings = {column.heading for column in columns}
+        yield titled("Results", _about(headings), width, ascii_only)
+        styles = ["" if is_well(run.verdict, run.state) else "bold" for run in found.runs]
+        yield from lines(columns, styles)
         yield Text()
         yield paragraph(_told(found), width, ascii_only, style="bold")
 
@@ -62,7 +71,7 @@ def _differences(
         yield Text("Nothing: the configurations are the same.")
         return
     cells = {
-        key: [plain(value, ascii_only) for value in values]
+        key: [plain(written(value), ascii_only) for value in values]
         for key, values in found.differences.items()
     }
     columns = [
@@ -72,6 +81,8 @@ def _differences(
             for index, (sign, name) in enumerate(zip(ascii_lowercase, names, strict=False))
         ),
     ]
+    if needed(columns) > width:  # the table of results has the whole names
+        columns = [columns[0], *(_narrowed(column) for column in columns[1:])]
     if needed(columns) <= width:
         yield from lines(columns)
         return
@@ -83,6 +94,25 @@ def _differences(
         label = max(len(" ".join(each)) for each in signs.values())
         for value, each in signs.items():
             yield paragraph(value, width, ascii_only, f"  {' '.join(each).ljust(label)}  ")
+
+
+def written(value: str) -> str:
+    """A value as an option takes it, without the quotes and brackets of TOML: tanh,relu."""
+    parsed = tomllib.loads(f"value = {value}")["value"] if value else ""
+    parts = parsed if isinstance(parsed, list) else [parsed]
+    return ",".join(map(_part, parts)) or value
+
+
+def _part(value: object) -> str:
+    """With as few digits as tell it."""
+    if isinstance(value, float) and float(shortest(value)) == value:
+        return shortest(value)
+    return value if isinstance(value, str) else toml_value(value)
+
+
+def _narrowed(column: Column) -> Column:
+    """With a heading that is not much wider than what is below it."""
+    return replace(column, heading=cut(column.heading, max(HEADING, *map(cell_len, column.cells))))
 
 
 def _plot(found: Comparison, names: list[str], width: int, ascii_only: bool) -> list[Text]:
@@ -106,25 +136,28 @@ def _results(found: Comparison, names: list[str], ascii_only: bool) -> list[Colu
         (f">{len(curve)}" if curve else plain("–", ascii_only)) if epoch is None else str(epoch)
         for epoch, curve in zip(found.reached, found.curves, strict=True)
     ]
+    silent = Column("silent", shares((run.silent for run in runs), 1), rank=3)
     return [
         Column("", list(ascii_lowercase[: len(runs)]), left=True),
         Column("run", names, left=True),
-        Column("epochs", [str(len(run.history)) for run in runs], rank=3),
+        Column("epochs", [str(len(run.history)) for run in runs], rank=4),
         Column(f"to {_goal(found)}", reached),
         Column("accuracy", shares((run.test_accuracy for run in runs), 2)),
         numbers("test loss", [optional(run.test_loss, loss, ascii_only) for run in runs], rank=2),
-        Column("silent", shares((run.silent for run in runs), 1), rank=1),
-        Column(
-            "verdict", [_verdict(run.verdict, run.state, ascii_only) for run in runs], left=True
-        ),
+        Column("dead", shares((run.dead for run in runs), 1), rank=1),
+        *([silent] if _silent(found) else []),
+        Column("verdict", [ended(run.verdict, run.state, ascii_only) for run in runs], left=True),
     ]
 
 
-def _verdict(verdict: str | None, state: str, ascii_only: bool) -> str:
-    """What is told of a network, and of a run that has not ended."""
-    if state == "finished" or (state == "diverged" and verdict):
-        return optional(verdict, str, ascii_only)
-    return f"{state}, {verdict}" if verdict else state
+def _about(headings: set[str]) -> str:
+    """What the shares of units are, as far as they are shown."""
+    return ABOUT_SILENT if "silent" in headings else ABOUT if "dead" in headings else ""
+
+
+def _silent(found: Comparison) -> bool:
+    """Whether of some run no more is known than which units were silent."""
+    return any(run.dead is None and run.silent is not None for run in found.runs)
 
 
 def _told(found: Comparison) -> str:
@@ -135,7 +168,7 @@ def _told(found: Comparison) -> str:
         epoch, trained = found.reached[index], len(found.curves[index])
         epochs = f"{epoch or trained} epoch{'s' * ((epoch or trained) != 1)}"
         name = found.runs[index].name
-        within = f"not within {epochs}" if trained else "not, without an epoch"
+        within = f"not within {epochs}" if trained else "not: it finished no epoch"
         entries.append(f"{name} in {epochs}" if epoch else f"{name} {within}")
     rows = ROWS_NAMED[found.rows].partition(",")[0]
     return f"To {_goal(found)} of the {rows}: {', '.join(entries)}."
@@ -146,5 +179,4 @@ def _goal(found: Comparison) -> str:
 
 
 def _name(name: str, ascii_only: bool) -> str:
-    name = plain(name, ascii_only)
-    return name if cell_len(name) <= NAME else f"{set_cell_size(name, NAME - 1)}~"
+    return cut(plain(name, ascii_only), NAME)

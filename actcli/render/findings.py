@@ -9,7 +9,8 @@ from rich.text import Text
 from actcli.diagnostics.findings import Finding, Rule, Severity
 from actcli.render.columns import paragraph, plain, titled
 
-STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "bold yellow", Severity.NOTE: "bold cyan"}
+# Yellow and cyan letters cannot be read on white.
+STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "black on yellow", Severity.NOTE: "bold"}
 LABEL = 10  # columns for the names of the parts
 
 
@@ -49,8 +50,9 @@ def _counted(findings: Sequence[Finding]) -> str:
 
 
 def _told(finding: Finding, width: int, ascii_only: bool) -> list[Text]:
-    severity = f"{finding.severity.name:{LABEL}}"
-    head = Text.assemble((severity, STYLES[finding.severity]), (finding.rule, "bold"))
+    severity = finding.severity.name
+    head = Text.assemble((severity, STYLES[finding.severity]), " " * (LABEL - len(severity)))
+    head.append(finding.rule, "bold")
     if finding.layers:
         head.append(f"  {named(finding.layers)}")
     parts = {

@@ -4,18 +4,29 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from rich.cells import cell_len, set_cell_size
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
 from actcli.diagnostics.pairs import OFF, Pair, Vector
 from actcli.render.bars import bar
-from actcli.render.columns import GAP, Column, fit, lines, needed, numbers, paragraph, plain, titled
+from actcli.render.columns import (
+    GAP,
+    Column,
+    cut,
+    fit,
+    lines,
+    needed,
+    numbers,
+    paragraph,
+    plain,
+    titled,
+)
 from actcli.render.numbers import fixed, grouped, shortest
 from actcli.render.text import printable
 
 MOST_ROWS = 40
 WIDEST_BAR, NARROWEST_BAR = 20, 6
+MARKS = (("▶", "◆"), (">", "@"))  # of the largest probability and of the target; in ASCII
 DECIMALS = 4
 ROUNDING = 1e-9  # what adding up may leave beside the digits that were typed
 NARROWEST_LABEL, LABEL = 10, 27  # columns of a mark and a label
@@ -89,6 +100,9 @@ def _terms(pair: Pair, rows: Sequence[int], width: int, ascii_only: bool) -> Ite
     head, *body, last = lines(columns, styles)
     rule = Text(("-" if ascii_only else "─") * max(line.cell_len for line in (head, *body)), "dim")
     yield from (head, *body, rule, last)
+    triangle, diamond = MARKS[ascii_only]
+    legend = f"{triangle} largest p{' ' * GAP}{diamond} target"
+    yield Text(legend if pair.true_class is not None else legend.partition(" " * GAP)[0], "dim")
 
 
 def _given(heading: str, values: Vector, rows: Sequence[int]) -> Column:
@@ -187,7 +201,7 @@ def _because(pair: Pair, classes: Sequence[int], weight: str, other: str) -> str
 
 def _mark(pair: Pair, row: int, ascii_only: bool) -> str:
     """What stands before the winner and the true class; the same width for every row."""
-    triangle, diamond = (">", "@") if ascii_only else ("▶", "◆")
+    triangle, diamond = MARKS[ascii_only]
     return f"{triangle if row == pair.argmax else ' '}{diamond if row == pair.true_class else ' '} "
 
 
@@ -198,7 +212,7 @@ def _names(pair: Pair, rows: Sequence[int], width: int, ascii_only: bool) -> Col
     for row in rows:
         name = str(row) if pair.labels is None else printable(pair.labels[row], ascii_only)
         cell = f"{_mark(pair, row, ascii_only)}{name}"
-        cells.append(cell if cell_len(cell) <= most else f"{set_cell_size(cell, most - 1)}~")
+        cells.append(cut(cell, most))
     heading = "   class" if pair.labels is None else "   label"
     return Column(heading, [*cells, "   sum"], left=True)
 

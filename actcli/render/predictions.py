@@ -3,20 +3,22 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
 from actcli.diagnostics.predictions import Prediction, Predictions
 from actcli.render.bars import bar
-from actcli.render.columns import GAP, Column, beside, lines, needed, numbers, paragraph, plain
+from actcli.render.columns import GAP, Column, beside, cut, lines, needed, numbers, paragraph, plain
 from actcli.render.digits import digit
 from actcli.render.numbers import fixed, grouped, percent, significant
 
 MOST_CLASSES = 12
 LARGEST = 10  # outputs that are shown where there are more classes
 BETWEEN = 3  # columns between the image and its outputs
-WIDEST_BAR, NARROWEST_BAR = 30, 6
+WIDEST_BAR, NARROWEST_BAR = 30, 9
+MARKS = (("▶", "◆"), (">", "@"))  # of the answer and the true class; in ASCII
+NATS = {"binary-cross-entropy", "kl-divergence"}  # losses with this unit
 LABEL = 16  # columns of a mark and a name
 
 
@@ -28,9 +30,7 @@ class PredictionsView:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         found, width, ascii_only = self.found, options.max_width, options.ascii_only
-        head = paragraph(_head(found), width, ascii_only)
-        head.stylize("bold", 0, len(plain(found.model, ascii_only)))
-        yield head
+        yield _titled(found, width, ascii_only)
         for prediction in found.predictions:
             yield Text()
             title = paragraph(_title(found, prediction), width, ascii_only)
@@ -52,6 +52,21 @@ class PredictionsView:
         if room < _least(found):
             return [*image, *_outputs(found, prediction, width, ascii_only)]
         return beside(image, _outputs(found, prediction, room, ascii_only), BETWEEN)
+
+
+def _titled(found: Predictions, width: int, ascii_only: bool) -> Text:
+    """What was asked, and beside it or below what the marks mean."""
+    head = paragraph(_head(found), width, ascii_only)
+    head.stylize("bold", 0, len(plain(found.model, ascii_only)))
+    answer, true = MARKS[ascii_only]
+    legend = f"{answer} answer"
+    if any(prediction.true_class is not None for prediction in found.predictions):
+        legend += f"{' ' * GAP}{true} true class"
+    if not found.predictions:
+        return head
+    last = head.plain.rpartition("\n")[2]
+    beside = cell_len(last) + GAP + cell_len(legend) <= width
+    return head.append(" " * GAP if beside else "\n").append(legend, "not bold dim")
 
 
 def _head(found: Predictions) -> str:
@@ -98,7 +113,7 @@ def _outputs(
     room = min(WIDEST_BAR, width - needed(columns) - GAP)
     if found.output != "identity" and room >= NARROWEST_BAR:
         bars = [bar(value, room, ascii_only) for value in values]
-        columns.append(Column(f"0{' ' * (room - 2)}1", bars, left=True, style="cyan"))
+        columns.append(Column(f"0{'100 %'.rjust(room - 1)}", bars, left=True, style="cyan"))
     styles = ["bold" if row == prediction.answer else "" for row in rows]
     table = lines(columns, styles)
     left_out = len(found.classes) - len(rows)
@@ -134,7 +149,8 @@ def _facts(
     if prediction.cross_entropy is not None:
         entries["cross-entropy"] = f"{_cost(prediction.cross_entropy)} nats"
     if prediction.loss is not None and (found.loss != "cross-entropy"):
-        entries[f"loss, {found.loss}"] = _cost(prediction.loss)
+        unit = " nats" if found.loss in NATS else ""
+        entries[f"loss, {found.loss}"] = f"{_cost(prediction.loss)}{unit}"
     indent = max(map(len, entries)) + GAP
     for name, text in entries.items():
         shown = paragraph(text, width, ascii_only, f"   {name.ljust(indent)}")
@@ -147,8 +163,8 @@ def _cost(value: float) -> str:
 
 def _name(found: Predictions, prediction: Prediction, row: int, ascii_only: bool) -> str:
     """A class, marked as the answer and as the true one; a long name is cut, and ends in ~."""
-    triangle, diamond = (">", "@") if ascii_only else ("▶", "◆")
+    triangle, diamond = MARKS[ascii_only]
     mark = triangle if row == prediction.answer else " "
     mark += diamond if row == prediction.true_class else " "
     name = f"{mark} {plain(found.classes[row], ascii_only)}"
-    return name if cell_len(name) <= LABEL else f"{set_cell_size(name, LABEL - 1)}~"
+    return cut(name, LABEL)

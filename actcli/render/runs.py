@@ -6,7 +6,18 @@ from dataclasses import dataclass
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from actcli.render.columns import Column, fit, lines, numbers, optional, paragraph, plain, titled
+from actcli.diagnostics import HEALTHY
+from actcli.render.columns import (
+    Column,
+    fit,
+    lines,
+    numbers,
+    optional,
+    paragraph,
+    plain,
+    shorten,
+    titled,
+)
 from actcli.render.numbers import percent, significant
 from actcli.training.summary import Summary
 
@@ -28,18 +39,22 @@ class RunsView:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         ascii_only, width = options.ascii_only, options.max_width
-        yield titled("Runs", ABOUT, width, ascii_only)
         whole = [run for run in self.runs if run.config]
-        if whole:
-            styles = ["" if run.state == "finished" else "bold" for run in whole]
-            yield from lines(fit(_columns(whole, self.now, ascii_only), width), styles)
+        columns = _columns(whole, self.now, ascii_only, width) if whole else []
+        told = any(column.heading == "dead" for column in columns)
+        yield titled("Runs", ABOUT if told else "", width, ascii_only)
+        if columns:
+            styles = ["" if is_well(run.verdict, run.state) else "bold" for run in whole]
+            yield from lines(columns, styles)
         for run in self.runs:
             if not run.config:
                 text = f"{run.name} is damaged: {run.fault}"
                 yield paragraph(text, width, ascii_only, style="bold")
 
 
-def _columns(runs: Sequence[Summary], now: float, ascii_only: bool) -> list[Column]:
+def _columns(runs: Sequence[Summary], now: float, ascii_only: bool, width: int) -> list[Column]:
+    """Those that there is room for."""
+
     def shares(values: Iterator[float | None], decimals: int) -> list[str]:
         return [optional(value, lambda v: percent(v, decimals), ascii_only) for value in values]
 
@@ -47,7 +62,7 @@ def _columns(runs: Sequence[Summary], now: float, ascii_only: bool) -> list[Colu
         optional(run.test_loss, lambda loss: significant(loss, 4), ascii_only) for run in runs
     ]
     configs = [run.config for run in runs if run.config]
-    return [
+    columns = [
         Column("run", [plain(run.name, ascii_only) for run in runs], left=True),
         Column(
             "activation", [_several(each.model.activation) for each in configs], rank=3, left=True
@@ -58,12 +73,22 @@ def _columns(runs: Sequence[Summary], now: float, ascii_only: bool) -> list[Colu
         numbers("test loss", losses, rank=5),
         Column("accuracy", shares((run.test_accuracy for run in runs), 2)),
         Column("dead", shares((run.dead for run in runs), 1), rank=2),
-        Column(
-            "verdict", [plain(run.verdict or "", ascii_only) for run in runs], rank=2, left=True
-        ),
         Column("age", [age(now - run.changed) for run in runs], rank=1),
-        Column("", ["" if run.state == "finished" else run.state for run in runs], left=True),
+        Column("verdict", [ended(run.verdict, run.state, ascii_only) for run in runs], left=True),
     ]
+    return fit(shorten(columns, 0, width), width)
+
+
+def is_well(verdict: str | None, state: str) -> bool:
+    """Whether nothing is known to be wrong with a run, so that it need not stand out."""
+    return state == "finished" and verdict in {None, HEALTHY}
+
+
+def ended(verdict: str | None, state: str, ascii_only: bool) -> str:
+    """What is told of a network, and of a run that is not finished."""
+    if state == "finished" or (state == "diverged" and verdict):
+        return optional(verdict, lambda name: plain(name, ascii_only), ascii_only)
+    return f"{state}, {plain(verdict, ascii_only)}" if verdict else state
 
 
 def _several(names: tuple[str, ...]) -> str:

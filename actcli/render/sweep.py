@@ -26,7 +26,7 @@ from actcli.sweep.table import Mean, Point, SweepTable
 
 MOST_ROWS = 20  # so that a table and its pictures fit one screen
 WIDEST_TEXT = 96
-ENDINGS = {"diverged": "yellow", "failed": "red", "missing": "dim"}
+ENDINGS = {"diverged": "bold", "failed": "red", "missing": "dim"}
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,13 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
+from actcli.render.area import Curve
 from actcli.render.axes import Axis, ValuesAxis, horizontal_axis
 from actcli.render.bars import bar
 from actcli.render.columns import Column, beside, lines, plain
 from actcli.render.heatmap import HeatMap
 from actcli.render.numbers import align_points, percent, shortest
-from actcli.render.plot import Curve, Plot
+from actcli.render.plot import Plot
 from actcli.render.text import printable
 from actcli.sweep.axes import option_of, written
 from actcli.sweep.table import Point, SweepTable
