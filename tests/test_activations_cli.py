@@ -85,7 +85,7 @@ def test_two_side_by_side() -> None:
     assert ["z", "f(z)", "f'(z)", "z", "f(z)", "f'(z)"] in rows
     assert ["-2", "0.1192", "0.1050", "-2", "0", "0"] in rows
     assert ["0.5", "0.6225", "0.2350", "0.5", "0.5000", "1"] in rows
-    assert "9.537e-07." in text
+    assert "0.0000010." in text
     assert "The plot ends" not in text
 
 

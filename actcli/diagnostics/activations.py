@@ -191,11 +191,11 @@ def _remark(known: Facts, function: Activation) -> str:
     bound = f"{known.bound:.4g}"
     through = f"through n layers the error keeps at most {bound}^n of itself"
     if known.bound < 1:
-        return f"The derivative is at most {bound}: {through}: {LAYERS} layers, {kept:.4g}."
+        return f"The derivative is at most {bound}: {through}: {LAYERS} layers, {kept:.7f}."
     if known.bound > 1:
         return (
             f"The derivative is at most {bound}: {through}, so that it can even grow: "
-            f"{LAYERS} layers, {kept:.4g}."
+            f"{LAYERS} layers, {kept:.7f}."
         )
     return f"The derivative is at most 1: 1^n = 1, so that {_limits(known, function)}"
 

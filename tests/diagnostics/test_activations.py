@@ -66,7 +66,7 @@ def test_the_sigmoid_of_the_course() -> None:
     )
     assert sigmoid.remark == (
         "The derivative is at most 0.25: through n layers the error keeps at most 0.25^n of "
-        "itself: 10 layers, 9.537e-07."
+        "itself: 10 layers, 0.0000010."
     )  # 1 / 4^10 = 1 / 1,048,576
 
 
