@@ -16,7 +16,7 @@ from actcli.diagnostics.health import LayerHealth
 from actcli.render.columns import GAP, Column, fit, lines, needed, numbers, optional, plain
 from actcli.render.gradients import log_bars, measures
 from actcli.render.history import SPAN
-from actcli.render.numbers import align_points, fixed, grouped, percent, significant
+from actcli.render.numbers import align_points, fixed, percent, rounded, significant
 from actcli.render.sparklines import extent, sparkline, thinned
 from actcli.render.training import accuracy_text, loss_text
 
@@ -81,7 +81,7 @@ class LiveBlock:
         left = f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"
         first = f"epoch {moment.epoch:{len(str(self.epochs))}}/{self.epochs}"
         share = f"{int(100 * moment.share):3d} %"  # 100 % is when all is done
-        speed = f"{grouped(round(moment.rows_per_second))} rows/s"
+        speed = f"{rounded(moment.rows_per_second)} rows/s"
         for after in ([share, speed, f"{left} left"], [share, f"{left} left"], [share]):
             told = "  ".join(after)
             room = min(self.width, WIDEST) - len(first) - len(told) - 4

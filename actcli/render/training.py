@@ -19,7 +19,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from actcli.render.numbers import fixed, grouped, percent, significant
+from actcli.render.numbers import fixed, grouped, percent, rounded, significant
 from actcli.render.text import printable
 from actcli.runs.assess import Assessment
 from actcli.training.config import Config, toml_value, values
@@ -75,7 +75,7 @@ class EpochTable:
             significant(epoch.learning_rate, 3),
             (_pair(*train), train[0]),
             _pair(*_texts(epoch.validation)),
-            grouped(round(epoch.examples_per_second)),
+            rounded(epoch.examples_per_second),
         )
         return Text(line, style="" if epoch.best else "dim")
 
@@ -88,7 +88,7 @@ class EpochTable:
         ]
         if epoch.validation:
             parts.append(f"validation {_told(epoch.validation)}")
-        parts.append(f"{grouped(round(epoch.examples_per_second))} rows/s")
+        parts.append(f"{rounded(epoch.examples_per_second)} rows/s")
         return Text("  ".join(parts))
 
     def _line(
@@ -135,7 +135,7 @@ def summary(
             lines.append(Text(line, style="bold" if name == "test" else ""))
     facts = {"": "", "parameters": grouped(result.parameters), "epochs": _epochs(result)}
     if result.examples_per_second:
-        speed = grouped(round(result.examples_per_second))
+        speed = rounded(result.examples_per_second)
         facts["time"] = f"{significant(result.seconds, 3)} s, {speed} rows/s"
     facts["verdict"] = assessment.verdict
     if assessment.dead is not None:
