@@ -225,7 +225,7 @@ def test_many_layers_do_not_outgrow_the_height() -> None:
         names = [line.split()[0] for line in display[at + 1 : display.index("", at)]]
         assert names == ["1", "2", "3", "4", "…", "19", "20", "output"]
         assert re.match(
-            r"… 5 to 18: factor \d\.\d\d to \d\.\d\d, silent [\d.]+ to [\d.]+ %", display[at + 5]
+            r"… 5 to 18: factor \d\.\d{3} to \d\.\d{3}, silent [\d.]+ to [\d.]+ %", display[at + 5]
         )
         assert len(shown.progress) == 1
 
@@ -412,12 +412,29 @@ def test_what_is_said_of_a_layer() -> None:
     health = by_layer([0.0, 0.0, 0.5, 0.1, 0.2, 0.21], [4, 4, 1, 0, 0], [4] * 5 + [3])
     lines = [line.plain for line in LiveBlock(9, 68, 30, False).state(history(1), health)]
     told = {line.split()[0]: line.split() for line in lines[2:]}
-    assert told["1"][1:] == ["0", "–", "100.0", "%"]
-    assert told["2"][2:5] == ["0.00", "is", "lost"]
-    assert told["3"][2:4] == ["5.00", "grows"]
-    assert told["4"][2:4] == ["0.50", "shrinks"]
-    assert told["5"][2:3] == ["0.95"]
+    assert told["1"][1:] == ["0", "–", "many", "100.0", "%"]
+    assert told["2"][2:5] == ["0.000", "is", "lost"]
+    assert told["3"][2:4] == ["5.000", "grows"]
+    assert told["4"][2:4] == ["0.500", "shrinks"]
+    assert told["5"][2:3] == ["0.952"]
+    assert told["2"][-3:] == ["many", "100.0", "%"]
+    assert "many" not in told["3"]
     assert told["output"][1:3] == ["0.210", "–"]
+
+
+def test_layers_in_one_line_stand_out_if_one_of_them_would() -> None:
+    for silent, style in (0, "dim"), (3, "bold"):
+        health = by_layer([0.5] * 9, [0, 0, 0, 0, silent, 0, 0, 0], [4] * 8 + [3])
+        state = LiveBlock(9, 68, 9, False).state(history(1), health)
+        assert [line.style for line in state if line.plain.startswith("…")] == [style]
+
+
+@pytest.mark.parametrize("width", [58, 59, 79, 99])
+@pytest.mark.parametrize("epochs", [2, 13, 90])
+def test_sparklines_name_their_scales(width: int, epochs: int) -> None:
+    heading = LiveBlock(epochs, width, 30, False).state(history(epochs))[1].plain
+    assert heading.split("  ")[-1].endswith(" %")
+    assert "0 to " in heading
 
 
 def test_layers_that_were_not_examined_are_not_shown() -> None:
