@@ -462,6 +462,28 @@ def test_at_most_twenty_epochs_have_a_row(epochs: int, every: int) -> None:
     assert EpochTable(epochs, True, 80, False).every == every
 
 
+def test_rates_stand_with_their_points_below_each_other() -> None:
+    score, table = Score(0.1234, 0.9876), EpochTable(5, True, 80, False)
+    rates = 0.0249, 0.00452, 1.5, 0, 12.3, 4.68e-05, 1e-9, 123.4
+    rows = [
+        table.row(EpochDone(1, rate, score, score, 1.0, 5000.0, (), True)).plain for rate in rates
+    ]
+    assert len(set(map(len, rows))) == 1
+    assert {row.index(".") for row in rows[:3]} == {rows[0].index(".")}
+    assert [row.split()[1] for row in rows[3:]] == ["0", "12.3", "4.68e-05", "1.00e-09", "123"]
+
+
+@pytest.mark.parametrize(
+    ("width", "parts"), [(10_000, 5), (124, 5), (123, 3), (89, 3), (88, 2), (59, 2), (10, 2)]
+)
+def test_what_a_sentence_leaves_out_where_it_is_narrow(width: int, parts: int) -> None:
+    score = Score(0.1234, 0.9876)
+    table = EpochTable(5, True, width, False)
+    told = table.sentence(EpochDone(1, 0.1, score, score, 1.0, 5000.0, (), True)).plain
+    assert len(told.split("  ")) == parts
+    assert len(told) <= max(width, 52)
+
+
 @pytest.mark.parametrize(
     ("width", "names"),
     [
