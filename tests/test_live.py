@@ -215,6 +215,19 @@ def test_a_low_terminal_has_the_progress_alone_below_the_rows() -> None:
         assert not {"epoch", "layer", "training"} & set(names[2:])
 
 
+def test_the_layers_stay_longer_than_the_course_in_a_low_terminal() -> None:
+    health = by_layer([0.5] * 9, [0] * 8, [4] * 8 + [3])
+    found = {}
+    for height in range(2, 16):
+        lines = [
+            line.plain.split()[:1]
+            for line in LiveBlock(9, 68, height, False).state(history(3), health)
+        ]
+        found[height] = ["validation"] in lines, ["layer"] in lines
+    assert {height for height, (course, _) in found.items() if course} == {6, *range(11, 16)}
+    assert {height for height, (_, layers) in found.items() if layers} == set(range(7, 16))
+
+
 def test_many_layers_do_not_outgrow_the_height() -> None:
     hidden = ",".join(["8"] * 20)
     with terminal(80, 24, "--hidden", hidden, *LONG, "--activation", "tanh") as shown:

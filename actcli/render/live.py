@@ -2,7 +2,8 @@
 
 From top to bottom: the course of loss and accuracy over the epochs so far, what reaches each layer
 of the error and how many of its units are silent, and how far the training is. Where the terminal
-is low, layers in the middle are told in one line; lower still, the layers go, then the course.
+is low, layers in the middle are told in one line; lower still, one of the two is shown, the layers
+if they fit, since the rows above have the numbers of the course; then none.
 """
 
 import math
@@ -25,6 +26,7 @@ WIDEST = 68  # columns, as the rows above have; but the course, if there are eno
 WIDEST_COURSE = 100
 WIDEST_BAR, NARROWEST_BAR = 24, 9
 BAR_RANK = 2  # columns of this rank and above are left out for the sake of the bar
+COURSE = 4  # lines at most of the course, with the blank one above
 FEWEST = 4  # lines of the layers: the headings, the first, those in between, the output
 MANY = "many"  # before a share of silent units
 MARKED = 2.0  # a factor by which δ shrinks or grows from one layer to the next that is worth a word
@@ -64,7 +66,8 @@ class LiveBlock:
         """
         room = self.height - 2
         shown: list[Text] = []
-        if len(history) > 1 and room > 3:
+        least = 1 + min(len(layers) + 1, FEWEST) if layers else 0
+        if len(history) > 1 and room >= COURSE + (least if room >= least else 0):
             shown += [
                 Text(),
                 *course(history, self.epochs, min(self.width, WIDEST_COURSE), self.ascii_only),
