@@ -37,12 +37,14 @@ class Curve:
         points: x and y, by ascending x. A y that is not finite breaks the line there.
         marks: points of it that are set off, each with the sign.
         sign: one character.
+        joined: whether there is a line at all, or the marks alone.
     """
 
     name: str
     points: Sequence[Point]
     marks: Sequence[Point] = ()
     sign: str = ""
+    joined: bool = True
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,8 @@ class Area:
     def draw(self, curve: Curve, number: int) -> None:
         """Add a curve over those that are there; its number tells its looks."""
         style, dashes = STYLES[number % len(STYLES)], DASHES[number % len(DASHES)]
-        for number_of_dot, (across, down) in enumerate(self._path(curve.points)):
+        path = self._path(curve.points) if curve.joined else ()
+        for number_of_dot, (across, down) in enumerate(path):
             row, column = down // self.down, across // self.across
             if self.ascii_only:
                 self._signs[row][column] = SIGNS[number % len(SIGNS)]
@@ -188,6 +191,8 @@ def _legend(curves: Sequence[Curve], width: int, ascii_only: bool) -> Iterator[T
 
 
 def _sample(curve: Curve, number: int, ascii_only: bool) -> str:
+    if not curve.joined:
+        return curve.sign
     if ascii_only:
         line = SIGNS[number % len(SIGNS)]
         return f"{line}{curve.sign or line}{line}"
