@@ -116,8 +116,7 @@ def course(history: Sequence[Epoch], epochs: int, width: int, ascii_only: bool) 
     top, (low, high) = extent(losses)[1], extent(shares)
     low = max(0.0, min(low, high - SPAN))
     scales = (0.0, top), (low, high)
-    percents = f"{percent(low).removesuffix(' %')} to {percent(high)}"
-    told = f"0 to {significant(top, 3)}", percents
+    told = f"0 to {significant(top, 3)}", _span(percent(low), percent(high))
     columns = [
         Column("", names, left=True),
         Column("loss", [optional(v[-1], loss_text, ascii_only).rjust(7) for v in losses]),
@@ -193,17 +192,20 @@ def _bars(layers: Sequence[LayerHealth], width: int, ascii_only: bool) -> Column
 
 def _between(layers: Sequence[LayerHealth], width: int, ascii_only: bool) -> Text:
     """Layers that are not shown, in one line; bold if one of them would have a mark."""
-    factors = [layer.factor for layer in layers]
-    low, high = (_times(end) for end in extent([factors]))
+    factors = [_times(end) for end in extent([[layer.factor for layer in layers]])]
     silent = [percent(end) for end in extent([[layer.silent_share for layer in layers]])]
-    told = f"{layers[0].layer} to {layers[-1].layer}: factor {low} to {high}"
-    more = f", silent {silent[0].removesuffix(' %')} to {silent[1]}"
+    told = f"{layers[0].layer} to {layers[-1].layer}: factor {_span(*factors)}"
+    more = f", silent {_span(*silent)}"
     text = plain(f"… {told}{more}", ascii_only)
     marked = any(
         _mark(layer.factor) or (layer.silent_share or 0) >= DEAD_IN_LAYER for layer in layers
     )
     style = "bold" if marked else "dim"
     return Text(text if len(text) <= width else plain(f"… {told}", ascii_only), style)
+
+
+def _span(low: str, high: str) -> str:
+    return high if low == high else f"{low.removesuffix(' %')} to {high}"
 
 
 def _mark(factor: float | None) -> str:

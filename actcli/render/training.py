@@ -66,7 +66,7 @@ class EpochTable:
         training, validation = (f" {name} ".center(18, line) for name in ("training", "validation"))
         names = "loss", "accuracy"
         upper = self._line("", "", (training, "training"), validation, "")
-        lower = self._line("epoch", "rate", (_pair(*names), names[0]), _pair(*names), "rows/s")
+        lower = self._line("epoch", "rate  ", (_pair(*names), names[0]), _pair(*names), "rows/s")
         return Text.assemble((f"{upper}\n", "dim"), (lower, "bold"))
 
     def row(self, epoch: EpochDone) -> Text:
@@ -161,7 +161,7 @@ def _epochs(result: Result) -> str:
 def _rate(rate: float) -> str:
     """With its point below that of the rows above, which are printed before it is known."""
     whole, point, decimals = (text := significant(rate, 3)).partition(".")
-    aligned = f"{whole:>2}{point or ' '}{decimals:5}"
+    aligned = f"{whole}{point or ' '}{decimals:6}"
     return aligned if len(aligned) == WIDTH_OF_RATE else text
 
 
