@@ -211,6 +211,8 @@ def test_the_best_comes_first_with_its_deviation() -> None:
     assert lines[-3] == "It works."
     assert re.fullmatch(r"next  actcli diagnose runs/made/[0-9a-f]{12}", lines[-1])
     assert "\x1b" not in done.stdout
+    narrow = run("show", COLUMNS="60").stdout.splitlines()
+    assert narrow[0] == "made  6 runs, mean ± standard deviation over seeds"
 
 
 def test_what_is_missing_failed_or_diverged_is_told() -> None:
