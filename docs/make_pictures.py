@@ -3,7 +3,8 @@
 Each command runs in a real terminal (tmux) of 100 columns, from an empty folder; what the terminal
 shows at the end, colours included, becomes an SVG. Blocks, lines and the dots of braille become
 shapes that fill their cells, as in a terminal: glyphs of whatever font a browser finds would leave
-gaps between them. Needs tmux and an installed actcli:
+gaps between them. Each session is drawn twice, for readers of dark and of light pages. Needs tmux
+and an installed actcli:
 
     .venv/bin/python docs/make_pictures.py
 """
@@ -20,10 +21,26 @@ from itertools import groupby
 from pathlib import Path
 
 from rich.console import Console
-from rich.terminal_theme import MONOKAI
+from rich.terminal_theme import MONOKAI, TerminalTheme
 from rich.text import Text
 
 COLUMNS, LINES = 100, 75
+# On white each colour, and the text that is dim, has a contrast of 4.5 at least.
+LIGHT = TerminalTheme(
+    (255, 255, 255),
+    (16, 18, 20),
+    [
+        (16, 18, 20),
+        (190, 30, 45),
+        (26, 110, 50),
+        (130, 90, 0),
+        (9, 90, 190),
+        (140, 60, 170),
+        (0, 112, 130),
+        (89, 96, 105),
+    ],
+)
+THEMES = {"": MONOKAI, "-light": LIGHT}
 PICTURES = Path(__file__).parent / "pictures"
 BIN = Path(sys.executable).parent
 SESSIONS = {
@@ -68,14 +85,22 @@ TEXT = re.compile(
 def main() -> None:
     for name, command in SESSIONS.items():
         screen = Text.from_ansi(terminal(command, BEFORE.get(name, "true")))
-        console = Console(record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True)
-        console.print(Text(f"$ {command}", style="bold"))
-        console.print(screen)
-        svg = console.export_svg(title="actcli", theme=MONOKAI, unique_id=name)
-        # The fonts that rich asks the web for are not needed: each system has one of its own.
-        svg = re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)
-        svg = TEXT.sub(with_shapes, svg)
-        (PICTURES / f"{name}.svg").write_text(svg, encoding="utf-8")
+        for suffix, theme in THEMES.items():
+            svg = picture(f"$ {command}", screen, theme, name + suffix)
+            (PICTURES / f"{name}{suffix}.svg").write_text(svg, encoding="utf-8")
+
+
+def picture(prompt: str, screen: Text, theme: TerminalTheme, name: str) -> str:
+    """An SVG of what was typed and what was shown."""
+    console = Console(record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True)
+    console.print(Text(prompt, style="bold"))
+    console.print(screen)
+    svg = console.export_svg(title="actcli", theme=theme, unique_id=name)
+    # The fonts that rich asks the web for are not needed: each system has one of its own.
+    svg = re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)
+    if theme is LIGHT:  # a white edge would not be seen
+        svg = svg.replace('stroke="rgba(255,255,255,0.35)"', 'stroke="rgba(0,0,0,0.25)"')
+    return TEXT.sub(with_shapes, svg)
 
 
 def with_shapes(found: re.Match[str]) -> str:

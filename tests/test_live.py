@@ -215,6 +215,19 @@ def test_a_low_terminal_has_the_progress_alone_below_the_rows() -> None:
         assert not {"epoch", "layer", "training"} & set(names[2:])
 
 
+def test_the_layers_stay_longer_than_the_course_in_a_low_terminal() -> None:
+    health = by_layer([0.5] * 9, [0] * 8, [4] * 8 + [3])
+    found = {}
+    for height in range(2, 16):
+        lines = [
+            line.plain.split()[:1]
+            for line in LiveBlock(9, 68, height, False).state(history(3), health)
+        ]
+        found[height] = ["validation"] in lines, ["layer"] in lines
+    assert {height for height, (course, _) in found.items() if course} == {6, *range(11, 16)}
+    assert {height for height, (_, layers) in found.items() if layers} == set(range(7, 16))
+
+
 def test_many_layers_do_not_outgrow_the_height() -> None:
     hidden = ",".join(["8"] * 20)
     with terminal(80, 24, "--hidden", hidden, *LONG, "--activation", "tanh") as shown:
@@ -225,7 +238,7 @@ def test_many_layers_do_not_outgrow_the_height() -> None:
         names = [line.split()[0] for line in display[at + 1 : display.index("", at)]]
         assert names == ["1", "2", "3", "4", "…", "19", "20", "output"]
         assert re.match(
-            r"… 5 to 18: factor \d\.\d\d to \d\.\d\d, silent [\d.]+ to [\d.]+ %", display[at + 5]
+            r"… 5 to 18: factor \d\.\d{3} to \d\.\d{3}, silent [\d.]+ %", display[at + 5]
         )
         assert len(shown.progress) == 1
 
@@ -403,7 +416,7 @@ def test_no_line_is_wider_and_no_block_higher_than_there_is_room_for(
     assert not state or len(state) + 2 <= height
     assert not ascii_only or "".join(lines).isascii()
     if width >= 68:
-        assert progress.plain.endswith("  25 %  123,457 rows/s  1:02:03 left")
+        assert progress.plain.endswith("  25 %  123,000 rows/s  1:02:03 left")
         if height >= 40 and epochs > 1:
             assert len(state) == 4 + layers + 2
 
@@ -412,12 +425,29 @@ def test_what_is_said_of_a_layer() -> None:
     health = by_layer([0.0, 0.0, 0.5, 0.1, 0.2, 0.21], [4, 4, 1, 0, 0], [4] * 5 + [3])
     lines = [line.plain for line in LiveBlock(9, 68, 30, False).state(history(1), health)]
     told = {line.split()[0]: line.split() for line in lines[2:]}
-    assert told["1"][1:] == ["0", "–", "100.0", "%"]
-    assert told["2"][2:5] == ["0.00", "is", "lost"]
-    assert told["3"][2:4] == ["5.00", "grows"]
-    assert told["4"][2:4] == ["0.50", "shrinks"]
-    assert told["5"][2:3] == ["0.95"]
+    assert told["1"][1:] == ["0", "–", "many", "100.0", "%"]
+    assert told["2"][2:5] == ["0.000", "is", "lost"]
+    assert told["3"][2:4] == ["5.000", "grows"]
+    assert told["4"][2:4] == ["0.500", "shrinks"]
+    assert told["5"][2:3] == ["0.952"]
+    assert told["2"][-3:] == ["many", "100.0", "%"]
+    assert "many" not in told["3"]
     assert told["output"][1:3] == ["0.210", "–"]
+
+
+def test_layers_in_one_line_stand_out_if_one_of_them_would() -> None:
+    for silent, style in (0, "dim"), (3, "bold"):
+        health = by_layer([0.5] * 9, [0, 0, 0, 0, silent, 0, 0, 0], [4] * 8 + [3])
+        state = LiveBlock(9, 68, 9, False).state(history(1), health)
+        assert [line.style for line in state if line.plain.startswith("…")] == [style]
+
+
+@pytest.mark.parametrize("width", [58, 59, 79, 99])
+@pytest.mark.parametrize("epochs", [2, 13, 90])
+def test_sparklines_name_their_scales(width: int, epochs: int) -> None:
+    heading = LiveBlock(epochs, width, 30, False).state(history(epochs))[1].plain
+    assert heading.split("  ")[-1].endswith(" %")
+    assert "0 to " in heading
 
 
 def test_layers_that_were_not_examined_are_not_shown() -> None:
@@ -443,6 +473,28 @@ def test_thinning_keeps_the_first_the_last_and_evenly_spaced_ones(count: int, mo
 )
 def test_at_most_twenty_epochs_have_a_row(epochs: int, every: int) -> None:
     assert EpochTable(epochs, True, 80, False).every == every
+
+
+def test_rates_stand_with_their_points_below_each_other() -> None:
+    score, table = Score(0.1234, 0.9876), EpochTable(5, True, 80, False)
+    rates = 0.0249, 0.000984, 1.5, 0, 12.3, 4.68e-05, 1e-9, 123.4
+    rows = [
+        table.row(EpochDone(1, rate, score, score, 1.0, 5000.0, (), True)).plain for rate in rates
+    ]
+    assert len(set(map(len, rows))) == 1
+    assert {row.index(".") for row in rows[:3]} == {rows[0].index(".")}
+    assert [row.split()[1] for row in rows[3:]] == ["0", "12.3", "4.68e-05", "1.00e-09", "123"]
+
+
+@pytest.mark.parametrize(
+    ("width", "parts"), [(10_000, 5), (124, 5), (123, 3), (89, 3), (88, 2), (59, 2), (10, 2)]
+)
+def test_what_a_sentence_leaves_out_where_it_is_narrow(width: int, parts: int) -> None:
+    score = Score(0.1234, 0.9876)
+    table = EpochTable(5, True, width, False)
+    told = table.sentence(EpochDone(1, 0.1, score, score, 1.0, 5000.0, (), True)).plain
+    assert len(told.split("  ")) == parts
+    assert len(told) <= max(width, 52)
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,16 @@ def test_readme_has_one_command_to_train_and_one_to_test():
     assert [line.split()[-1] for line in lines] == ["train", ".venv/bin/pytest"]
 
 
+def test_each_picture_of_the_readme_is_there_for_dark_and_for_light_pages():
+    dark = re.findall(r'<img alt="[^"]+" src="(docs/pictures/\w+)\.svg">', README)
+    light = re.findall(
+        r'<source media="\(prefers-color-scheme: light\)" srcset="(.*)-light\.svg">', README
+    )
+    assert dark == light
+    found = {path.name for path in (ROOT / "docs" / "pictures").iterdir()}
+    assert found == {f"{Path(name).name}{form}.svg" for name in dark for form in ("", "-light")}
+
+
 def examples(name: str) -> list[str]:
     """The lines at the end of a command's `--help`."""
     command = main.get_command(click.Context(main), name)

@@ -89,6 +89,11 @@ def test_grouped() -> None:
     assert numbers.grouped(99960) == "99,960"
 
 
+def test_rounded() -> None:
+    told = [numbers.rounded(value) for value in (123456.7, 99_960.0, 1234, 999.6, 12.3, 0)]
+    assert told == ["123,000", "100,000", "1,230", "1,000", "12", "0"]
+
+
 def test_align_points() -> None:
     aligned = numbers.align_points(["1", "-2.5", "1e+30", "", "-inf"])
     assert aligned == ["   1    ", "  -2.5  ", "   1e+30", "        ", "-inf    "]

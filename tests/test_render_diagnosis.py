@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from rich.cells import cell_len
 from rich.console import Console
+from rich.text import Text
 
 from actcli.diagnostics.evidence import Epoch, Evidence, Training
 from actcli.diagnostics.findings import Finding, Rule, Severity
@@ -538,6 +539,9 @@ def test_blocks_side_by_side_may_differ_in_height() -> None:
     left, right = lines([Column("a", ["1"])]), lines([Column("bb", ["2", "3"])])
     assert [line.plain for line in beside(left, right, 3)] == ["a   bb", "1    2", "     3"]
     assert [line.plain for line in beside(right, left, 1)] == ["bb a", " 2 1", " 3"]
+    both = beside([Text("labels", "dim")], [Text("curve", "cyan")], 2)[0]
+    assert not both.style
+    assert [str(span.style) for span in both.spans if span.end > len("labels  ")] == ["cyan"]
 
 
 def test_text_from_outside_is_made_safe_and_symbols_become_words() -> None:

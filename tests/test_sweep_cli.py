@@ -24,6 +24,7 @@ from sweep_commands import ENVIRONMENT, actcli, strict
 
 from actcli.cli import main
 from actcli.cli.sweep import show
+from actcli.cli.sweep_watch import aligned
 from actcli.sweep.axes import parse_axis
 from actcli.sweep.plan import Plan
 from actcli.training.config import KEYS
@@ -210,6 +211,8 @@ def test_the_best_comes_first_with_its_deviation() -> None:
     assert lines[-3] == "It works."
     assert re.fullmatch(r"next  actcli diagnose runs/made/[0-9a-f]{12}", lines[-1])
     assert "\x1b" not in done.stdout
+    narrow = run("show", COLUMNS="60").stdout.splitlines()
+    assert narrow[0] == "made  6 runs, mean ± standard deviation over seeds"
 
 
 def test_what_is_missing_failed_or_diverged_is_told() -> None:
@@ -290,6 +293,38 @@ def test_three_keys_have_a_table_alone() -> None:
         lambda *_: result(0.9),
     )
     assert len(run("show").stdout.splitlines()) == 2 + 8 + 2
+
+
+def test_more_keys_have_a_dot_for_each_combination_over_each_number() -> None:
+    make(
+        ("model.dropout=0,0.1,0.2", "model.activation=relu,tanh", "training.epochs=1,2,4"),
+        lambda dropout, _, epochs, seed: result(0.5 + dropout, 0.1 * epochs),
+    )
+    for columns, rows in ("100", (1, 2)), ("60", (2, 1)):
+        lines = run("show", COLUMNS=columns).stdout.splitlines()[2 + 18 + 1 :]
+        titles = [line.count("● test accuracy %") for line in lines]
+        assert [count for count in titles if count] == [rows[1]] * rows[0]
+        # Over what matters, here the first, dots lie on a line, over the other on three each.
+        dots = [line.count("●") for line, title in zip(lines, titles, strict=True) if not title]
+        assert [count for count in dots if count] == (
+            [4] * 3 if columns == "100" else [1] * 3 + [3] * 3
+        )
+        assert not any("dead" in line for line in lines)
+        assert max(map(cell_len, lines)) <= int(columns)
+
+
+def test_labels_of_jobs_are_aligned() -> None:
+    plan = Plan(
+        (),
+        tuple(map(parse_axis, ("optimizer.learning_rate=0.1,0.003", "model.activation=relu,elu"))),
+    )
+    told = aligned(["optimizer.learning_rate", "model.activation"], plan.jobs())
+    assert list(told.values()) == [
+        "lr 0.1    activation relu  seed 0",
+        "lr 0.1    activation elu   seed 0",
+        "lr 0.003  activation relu  seed 0",
+        "lr 0.003  activation elu   seed 0",
+    ]
 
 
 def test_in_a_pipe_nothing_is_cut() -> None:
@@ -519,7 +554,9 @@ def test_the_live_view_stays_in_its_place(blobs: Blobs, columns: int) -> None:
     lines = [line.rstrip() for line in re.split(r"[\r\n]+", ESCAPE.sub("", shown))]
     assert max(map(cell_len, lines)) <= columns
     assert any(re.match(r"[0-3]/4  [━╸╺]+  [12] running  \d:\d\d left", line) for line in lines)
-    assert any(re.match(r"  seed [0-3]  epoch \d+/150  \d+\.\d+ %$", line) for line in lines)
+    assert any(
+        re.match(r"  seed [0-3]  epoch \d+/150  accuracy \d+\.\d+ %$", line) for line in lines
+    )
     assert shown.count("\n") < 12 * len(re.findall("running", shown)) + 12
     assert written.startswith("sweep  4 runs, mean")
 

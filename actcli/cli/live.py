@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 OFTEN = 0.1  # seconds between two drawings, at least
 SELDOM = 150  # times as long as the last drawing took, at least: of the time of the processor
-IN_SIGHT = 8  # lines above the block: headings and rows
+IN_SIGHT, LEAST_IN_SIGHT = 8, 5  # lines above the block: headings and rows
 
 
 def told(event: EpochDone, health: dict[str, Any]) -> Epoch:
@@ -145,8 +145,9 @@ class LiveView:
         learner, ascii_only = self._run.learner, self._console.options.ascii_only
         epochs, validated = learner.config.training.epochs, len(learner.dataset.validation) > 0
         self._table = EpochTable(epochs, validated, size[0], ascii_only)
+        above = min(IN_SIGHT, max(LEAST_IN_SIGHT, size[1] // 3))
         # Terminals differ in what a line that ends in their last column does to the next.
-        self._layout = LiveBlock(epochs, size[0] - 1, size[1] - IN_SIGHT, ascii_only)
+        self._layout = LiveBlock(epochs, size[0] - 1, size[1] - above, ascii_only)
 
     def _table_lines(self) -> list[str]:
         """The rows that were not printed yet, below headings if those above do not fit them."""

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from rich.cells import cell_len, set_cell_size
+
 from actcli.cli.console import stderr_console
 from actcli.sweep.axes import option_of, written
 from actcli.training.folder import RESULT
@@ -32,7 +34,7 @@ class Watch:
     """
 
     def __init__(self, axes: Sequence[str], jobs: Sequence["Job"], done: int, quiet: bool) -> None:
-        self.labels = {job.name: label(axes, job.varied, job.seed) for job in jobs}
+        self.labels = aligned(axes, jobs)
         self.before, self.total = done, len(jobs)
         self.done, self.failed = done, 0
         self.quiet = quiet
@@ -101,7 +103,21 @@ class Watch:
         return (now - self._start) / trained * rest if trained else None
 
 
+def aligned(axes: Sequence[str], jobs: Sequence["Job"]) -> dict[str, str]:
+    """Labels of all jobs, by their names, with each value below those of the others."""
+    told = [(job.name, label_parts(axes, job.varied, job.seed)) for job in jobs]
+    widths = [
+        max(map(cell_len, column)) for column in zip(*(parts for _, parts in told), strict=True)
+    ]
+    return {name: "  ".join(map(set_cell_size, parts, widths)).rstrip() for name, parts in told}
+
+
 def label(axes: Sequence[str], varied: Sequence[object], seed: int) -> str:
     """What tells a job from the others: lr 0.01  activation relu  seed 0."""
+    return "  ".join(label_parts(axes, varied, seed))
+
+
+def label_parts(axes: Sequence[str], varied: Sequence[object], seed: int) -> list[str]:
+    """The same, one by one."""
     told: Mapping[str, object] = dict(zip(map(option_of, axes), varied, strict=True))
-    return "  ".join(f"{name} {written(value)}" for name, value in ({**told, "seed": seed}).items())
+    return [f"{name} {written(value)}" for name, value in ({**told, "seed": seed}).items()]

@@ -62,11 +62,14 @@ def watch(run: "Run", quiet: bool, interrupts: Interrupts) -> None:
 
 def tell_epochs(run: "Run", events: "Iterable[Event]", console: "Console") -> None:
     """A sentence for each epoch, as a file or a pipe keeps them."""
+    from actcli.cli.console import UNLIMITED
     from actcli.render.training import EpochTable
     from actcli.training.loop import EpochDone
 
     epochs, validated = run.learner.config.training.epochs, len(run.learner.dataset.validation) > 0
-    table = EpochTable(epochs, validated, console.width, console.options.ascii_only)
+    # $COLUMNS is no reason to keep less in a file.
+    width = console.width if console.is_dumb_terminal else UNLIMITED
+    table = EpochTable(epochs, validated, width, console.options.ascii_only)
     for event in events:
         if isinstance(event, EpochDone):
             console.print(table.sentence(event), soft_wrap=True)

@@ -33,12 +33,14 @@ class Curve:
         points: x and y, by ascending x. A y that is not finite breaks the line there.
         marks: points of it that are set off, each with the sign.
         sign: one character.
+        joined: whether there is a line at all, or the marks alone.
     """
 
     name: str
     points: Sequence[Point]
     marks: Sequence[Point] = ()
     sign: str = ""
+    joined: bool = True
 
 
 def shown(point: Point) -> bool:
@@ -83,7 +85,8 @@ class Area:
     def draw(self, curve: Curve, number: int) -> None:
         """Add a curve to those that are there; its number tells its looks."""
         dashes = (1,) if self.ascii_only else DASHES[number % len(DASHES)]
-        for number_of_dot, (across, down) in enumerate(self._path(curve.points)):
+        path = self._path(curve.points) if curve.joined else ()
+        for number_of_dot, (across, down) in enumerate(path):
             if dashes[number_of_dot % len(dashes)]:
                 row, column = down // self.down, across // self.across
                 self._bits[row][column] |= DOTS[down % 4][across % 2]

@@ -155,7 +155,7 @@ def beside(left: Sequence[Text], right: Sequence[Text], gap: int) -> list[Text]:
     width = max(line.cell_len for line in left)
     both = []
     for first, second in zip_longest(left, right, fillvalue=Text()):
-        line = first.copy()
+        line = Text().append_text(first)  # whose own style is not that of what follows
         if second.plain:
             line.pad_right(width - first.cell_len + gap)
             line.append_text(second)

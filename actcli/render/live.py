@@ -2,7 +2,8 @@
 
 From top to bottom: the course of loss and accuracy over the epochs so far, what reaches each layer
 of the error and how many of its units are silent, and how far the training is. Where the terminal
-is low, layers in the middle are told in one line; lower still, the layers go, then the course.
+is low, layers in the middle are told in one line; lower still, one of the two is shown, the layers
+if they fit, since the rows above have the numbers of the course; then none.
 """
 
 import math
@@ -13,10 +14,11 @@ from rich.text import Text
 
 from actcli.diagnostics.evidence import Epoch
 from actcli.diagnostics.health import LayerHealth
+from actcli.diagnostics.symptoms import DEAD_IN_LAYER
 from actcli.render.columns import GAP, Column, fit, lines, needed, numbers, optional, plain
 from actcli.render.gradients import log_bars, measures
 from actcli.render.history import SPAN
-from actcli.render.numbers import align_points, fixed, grouped, percent, significant
+from actcli.render.numbers import align_points, fixed, percent, rounded, significant
 from actcli.render.sparklines import extent, sparkline, thinned
 from actcli.render.training import accuracy_text, loss_text
 
@@ -24,7 +26,9 @@ WIDEST = 68  # columns, as the rows above have; but the course, if there are eno
 WIDEST_COURSE = 100
 WIDEST_BAR, NARROWEST_BAR = 24, 9
 BAR_RANK = 2  # columns of this rank and above are left out for the sake of the bar
+COURSE = 4  # lines at most of the course, with the blank one above
 FEWEST = 4  # lines of the layers: the headings, the first, those in between, the output
+MANY = "many"  # before a share of silent units
 MARKED = 2.0  # a factor by which δ shrinks or grows from one layer to the next that is worth a word
 
 
@@ -62,7 +66,8 @@ class LiveBlock:
         """
         room = self.height - 2
         shown: list[Text] = []
-        if len(history) > 1 and room > 3:
+        least = 1 + min(len(layers) + 1, FEWEST) if layers else 0
+        if len(history) > 1 and room >= COURSE + (least if room >= least else 0):
             shown += [
                 Text(),
                 *course(history, self.epochs, min(self.width, WIDEST_COURSE), self.ascii_only),
@@ -81,7 +86,7 @@ class LiveBlock:
         left = f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"
         first = f"epoch {moment.epoch:{len(str(self.epochs))}}/{self.epochs}"
         share = f"{int(100 * moment.share):3d} %"  # 100 % is when all is done
-        speed = f"{grouped(round(moment.rows_per_second))} rows/s"
+        speed = f"{rounded(moment.rows_per_second)} rows/s"
         for after in ([share, speed, f"{left} left"], [share, f"{left} left"], [share]):
             told = "  ".join(after)
             room = min(self.width, WIDEST) - len(first) - len(told) - 4
@@ -111,18 +116,17 @@ def course(history: Sequence[Epoch], epochs: int, width: int, ascii_only: bool) 
     top, (low, high) = extent(losses)[1], extent(shares)
     low = max(0.0, min(low, high - SPAN))
     scales = (0.0, top), (low, high)
-    percents = f"{percent(low).removesuffix(' %')} to {percent(high)}"
-    told = f"0 to {significant(top, 3)}", percents
+    told = f"0 to {significant(top, 3)}", _span(percent(low), percent(high))
     columns = [
         Column("", names, left=True),
         Column("loss", [optional(v[-1], loss_text, ascii_only).rjust(7) for v in losses]),
         Column("accuracy", [optional(v[-1], accuracy_text, ascii_only) for v in shares]),
     ]
-    room = (width - needed(columns) - 4) // 2
-    if room < 2:
+    rooms = _rooms(width - needed(columns) - 2 * GAP, told)
+    if min(rooms) < 2:
         return lines(columns)
-    for position, series, scale, heading in zip(
-        (2, 4), (losses, shares), scales, told, strict=True
+    for position, series, scale, heading, room in zip(
+        (2, 4), (losses, shares), scales, told, rooms, strict=True
     ):
         cells = [
             sparkline(thinned(values, room), *scale, ascii_only).ljust(min(room, epochs))
@@ -131,6 +135,15 @@ def course(history: Sequence[Epoch], epochs: int, width: int, ascii_only: bool) 
         fits = len(heading) <= room
         columns.insert(position, Column(heading * fits, cells, left=True, style="cyan"))
     return lines(columns)
+
+
+def _rooms(width: int, headings: Sequence[str]) -> tuple[int, int]:
+    """Columns for either sparkline: half, but for what the other needs to name its scale."""
+    half = width // 2
+    first, second = map(len, headings)
+    if first + second <= width:
+        half = min(max(half, first), width - second)
+    return half, min(max(half, second), width - half)
 
 
 def layer_lines(
@@ -142,6 +155,8 @@ def layer_lines(
     if len(layers) > 1 and room >= NARROWEST_BAR:
         columns.insert(-1, _bars(layers, room, ascii_only))
     found = lines(fit(columns, width))
+    for line in found:
+        line.highlight_words([MANY], "bold")
     if len(found) <= height:
         return found
     before = (height - 1) // 2
@@ -155,7 +170,7 @@ def _columns(layers: Sequence[LayerHealth], ascii_only: bool) -> list[Column]:
     norms = align_points(measures([layer.delta_norm for layer in layers]))
     factors = [plain(optional(layer.factor, _times, False), ascii_only) for layer in layers]
     marks = [_mark(layer.factor).ljust(len("shrinks")) for layer in layers]
-    silent = [optional(layer.silent_share, percent, ascii_only) for layer in layers]
+    silent = [optional(layer.silent_share, _silent, ascii_only) for layer in layers]
     return [
         Column("layer", [*(str(layer.layer) for layer in layers[:-1]), "output"], left=True),
         Column(plain("δ norm", ascii_only), [norm.rjust(8) for norm in norms], rank=BAR_RANK),
@@ -176,14 +191,21 @@ def _bars(layers: Sequence[LayerHealth], width: int, ascii_only: bool) -> Column
 
 
 def _between(layers: Sequence[LayerHealth], width: int, ascii_only: bool) -> Text:
-    """Layers that are not shown, in one line."""
-    factors = [layer.factor for layer in layers]
-    low, high = (_times(end) for end in extent([factors]))
+    """Layers that are not shown, in one line; bold if one of them would have a mark."""
+    factors = [_times(end) for end in extent([[layer.factor for layer in layers]])]
     silent = [percent(end) for end in extent([[layer.silent_share for layer in layers]])]
-    told = f"{layers[0].layer} to {layers[-1].layer}: factor {low} to {high}"
-    more = f", silent {silent[0].removesuffix(' %')} to {silent[1]}"
+    told = f"{layers[0].layer} to {layers[-1].layer}: factor {_span(*factors)}"
+    more = f", silent {_span(*silent)}"
     text = plain(f"… {told}{more}", ascii_only)
-    return Text(text if len(text) <= width else plain(f"… {told}", ascii_only), "dim")
+    marked = any(
+        _mark(layer.factor) or (layer.silent_share or 0) >= DEAD_IN_LAYER for layer in layers
+    )
+    style = "bold" if marked else "dim"
+    return Text(text if len(text) <= width else plain(f"… {told}", ascii_only), style)
+
+
+def _span(low: str, high: str) -> str:
+    return high if low == high else f"{low.removesuffix(' %')} to {high}"
 
 
 def _mark(factor: float | None) -> str:
@@ -194,5 +216,10 @@ def _mark(factor: float | None) -> str:
     return "shrinks" if factor <= 1 / MARKED else "grows" if factor >= MARKED else ""
 
 
+def _silent(share: float) -> str:
+    """The share of a layer's units; where a diagnosis would find fault with it, it says so."""
+    return f"{MANY * (share >= DEAD_IN_LAYER)}{percent(share).rjust(8)}"
+
+
 def _times(value: float) -> str:
-    return "–" if math.isnan(value) else fixed(value, 2)
+    return "–" if math.isnan(value) else fixed(value, 3)

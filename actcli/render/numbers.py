@@ -56,6 +56,11 @@ def grouped(count: int) -> str:
     return f"{count:,}"
 
 
+def rounded(value: float, digits: int = 3) -> str:
+    """A large number with the digits that stay from one measurement to the next: 124,000."""
+    return grouped(round(float(f"{value:.{digits - 1}e}")))
+
+
 def align_points(texts: Iterable[str]) -> list[str]:
     """Pad to one width, so that the decimal points stand below each other; "" stays blank."""
     parts = [_at_point(text) for text in texts]

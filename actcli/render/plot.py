@@ -88,7 +88,7 @@ def _legend(curves: Sequence[Curve], together: str, width: int, ascii_only: bool
 
 def _entry(curve: Curve, number: int, ascii_only: bool) -> Text:
     style = "" if ascii_only else STYLES[number % len(STYLES)]
-    line = _sample(number, ascii_only)
+    line = _sample(number, ascii_only) if curve.joined else ""
     entry = Text(line[:1], style)
     entry.append(curve.sign or line[1:2], sign_style(curve.sign, number) if curve.sign else style)
     entry.append(line[2:], style)

@@ -74,6 +74,7 @@ def _abouts(table: SweepTable) -> Iterator[str]:
     spread = any(point.test and point.test.deviation is not None for point in table.points)
     over = ["mean ± standard deviation over seeds"] if spread else []
     yield ", ".join([*told, *over, *order])
+    yield ", ".join([*told, *over])
     yield ", ".join([*told, *order])
     yield ", ".join(told)
 

@@ -1,11 +1,11 @@
 """What the keys of a sweep do, drawn: a curve over numbers, bars for names, a map for two keys.
 
-There is a picture of the test accuracy and, where any unit is dead, one of the dead share.
+There is a picture of the test accuracy and, where any unit is dead, one of the dead share. Of more
+keys, or of what was drawn at random, the test accuracy has a dot for each combination over each
+number: which key matters shows in whether the dots lie on a line or anywhere.
 """
 
-import itertools
 import math
-import statistics
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,12 +15,12 @@ from rich.console import Console
 from rich.text import Text
 
 from actcli.render.area import Curve
-from actcli.render.axes import Axis, ValuesAxis, horizontal_axis
 from actcli.render.bars import bar
 from actcli.render.columns import Column, beside, lines, plain
 from actcli.render.heatmap import HeatMap
 from actcli.render.numbers import align_points, percent, shortest
 from actcli.render.plot import Plot
+from actcli.render.sweep_axes import axis_at, round_axis
 from actcli.render.text import printable
 from actcli.sweep.axes import option_of, written
 from actcli.sweep.table import Point, SweepTable
@@ -28,14 +28,11 @@ from actcli.sweep.table import Point, SweepTable
 LEAST_OF_CURVE = 3  # values; of two, bars tell more
 MOST_OF_MAP = 24  # values of a key
 MOST_BARS = 20
-MOST_TICKS = 12
 HEIGHT = 9  # rows of a curve
 WIDEST, NARROWEST = 56, 36  # columns of a curve
 WIDEST_BAR = 24
 SHORT_LABEL = 8  # columns
 BETWEEN = 4  # columns between two pictures
-GEOMETRIC = 4.0  # times the lowest is the highest value, at least, where an axis is logarithmic
-
 
 Values = Sequence[tuple[Any, ...]]  # of each key
 
@@ -59,7 +56,7 @@ Drawing = Callable[[Sequence[str], Values, Sequence[Measure], int, Console], Ite
 
 
 def pictures(table: SweepTable, width: int, console: Console) -> Iterator[Text]:
-    """Those that the keys allow; none for three and more of them."""
+    """Those that the keys allow."""
     measures = _measures(table.points)
     values = [
         tuple(dict.fromkeys(outcome.varied[index] for outcome in table.outcomes))
@@ -82,12 +79,18 @@ def _measures(points: Sequence[Point]) -> list[Measure]:
 def _drawing(values: Values, count: int) -> "Drawing | None":
     """What draws keys of these values."""
     if len(values) == 1 and len(values[0]) > 1:
-        if len(values[0]) >= LEAST_OF_CURVE and all(map(is_number, values[0])):
+        if _is_spread(values[0]):
             return _curves
         return _bars if len(values[0]) <= MOST_BARS else None
     is_map = len(values) == 2 and all(2 <= len(each) <= MOST_OF_MAP for each in values)
     # Of what was drawn at random, most fields of a map would be empty.
-    return _maps if is_map and 2 * count >= math.prod(map(len, values)) else None
+    if is_map and 2 * count >= math.prod(map(len, values)):
+        return _maps
+    return _scatters if len(values) > 1 and any(map(_is_spread, values)) else None
+
+
+def _is_spread(values: tuple[Any, ...]) -> bool:
+    return len(values) >= LEAST_OF_CURVE and all(map(is_number, values))
 
 
 def is_number(value: Any) -> bool:
@@ -131,32 +134,38 @@ def _curve(
     points = [(value, 100 * measure.shares.get((value,), math.nan)) for value in values]
     known = [point for point in points if math.isfinite(point[1])]
     curve = Curve(measure.name, points, known, "o" if ascii_only else "●")
-    return Plot([curve], width, HEIGHT, name, x_axis=_axis(values, width)).lines(ascii_only)
+    return Plot([curve], width, HEIGHT, name, x_axis=axis_at(values, width)).lines(ascii_only)
 
 
-def _axis(values: Sequence[float], width: int) -> Axis:
-    """With a tick at each value, or at round numbers where these are too many."""
-    log = _is_geometric(values)
-    if len(values) <= MOST_TICKS:
-        return ValuesAxis.at(values, log)
-    if not log:
-        return horizontal_axis(values[0], values[-1], width, whole=False)
-    powers = range(math.ceil(math.log10(values[0])), math.floor(math.log10(values[-1])) + 1)
-    ticks = [10.0**power for power in powers]
-    return ValuesAxis(values[0], values[-1], (values[0], *ticks, values[-1]), 0.0, log=True)
+# Dots -----------------------------------------------------------------------------------------
 
 
-def _is_geometric(values: Sequence[float]) -> bool:
-    """Whether values lie more evenly in their logarithm."""
-    if values[0] <= 0 or values[-1] < GEOMETRIC * values[0]:
-        return False
-    logs = [math.log(value) for value in values]
-    return _unevenness(logs) < _unevenness(values)
-
-
-def _unevenness(values: Sequence[float]) -> float:
-    gaps = [after - before for before, after in itertools.pairwise(values)]
-    return statistics.pstdev(gaps) / statistics.fmean(gaps)
+def _scatters(
+    axes: Sequence[str],
+    values: Values,
+    measures: Sequence[Measure],
+    width: int,
+    console: Console,
+) -> Iterator[Text]:
+    """Of the first measure alone, over each number: two beside each other, if there is room."""
+    ascii_only = console.options.ascii_only
+    sign = "o" if ascii_only else "●"
+    room = (width - BETWEEN) // 2
+    stacked = room < NARROWEST
+    room = min(width if stacked else room, WIDEST)
+    blocks = []
+    for index, axis in enumerate(axes):
+        if _is_spread(values[index]):
+            shares = measures[0].shares.items()
+            points = sorted((varied[index], 100 * share) for varied, share in shares)
+            dots = Curve(measures[0].name, points, points, sign, joined=False)
+            x_axis = round_axis(sorted(values[index]), room)
+            plot = Plot([dots], room, HEIGHT, option_of(axis), x_axis=x_axis)
+            blocks.append(plot.lines(ascii_only))
+    for number in range(0, len(blocks), 2):
+        if number:
+            yield Text()
+        yield from _together(blocks[number : number + 2], stacked)
 
 
 # Bars -----------------------------------------------------------------------------------------

@@ -65,7 +65,8 @@ class SweepProgress:
 def _columns(running: Sequence[tuple[str, Report]], ascii_only: bool) -> list[Column]:
     epochs = [f"epoch {report.epoch}/{report.epochs}" for _, report in running]
     shares = [
-        "" if report.accuracy is None else percent(report.accuracy, 2) for _, report in running
+        "" if report.accuracy is None else f"accuracy {percent(report.accuracy, 2)}"
+        for _, report in running
     ]
     return [
         Column("", [f"  {plain(label, ascii_only)}" for label, _ in running], left=True),
@@ -109,9 +110,10 @@ class DoneLine:
             return Text("  ".join([*parts, str(self.result["status"])]))
         test, dead = self.result["test"], self.result["dead"]
         if isinstance(test, dict):
-            parts.append(f"test {percent(test['accuracy'], 2)}")
+            parts.append(f"test {percent(test['accuracy'], 2):>7}")
         if isinstance(dead, float):
-            parts.append(f"dead {percent(dead)}")
+            parts.append(f"dead {percent(dead):>6}")
         seconds = self.result["seconds"]
-        taken = f"{significant(seconds, 3)} s" if isinstance(seconds, float) else ""
-        return Text("  ".join([*parts, str(self.result["verdict"]), taken]))
+        if isinstance(seconds, float):
+            parts.append(f"{significant(seconds, 3)} s".rjust(8))
+        return Text("  ".join([*parts, str(self.result["verdict"])]))

@@ -4,7 +4,7 @@ An epoch is told in two ways: as a row under headings where somebody watches, an
 its own where a pipe or a file keeps it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rich.console import Console, Group, RenderableType
@@ -19,7 +19,8 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from actcli.render.numbers import fixed, grouped, percent, significant
+from actcli.diagnostics import HEALTHY
+from actcli.render.numbers import fixed, grouped, percent, rounded, significant
 from actcli.render.text import printable
 from actcli.runs.assess import Assessment
 from actcli.training.config import Config, toml_value, values
@@ -29,6 +30,7 @@ from actcli.training.run import Result
 
 DECIMALS = 2  # of an accuracy in percent: one image in 10,000
 ROWS = 20  # of epochs at most: a table of more than a screen is not read
+WIDTH_OF_RATE = 8
 SPLITS = ("train", "validation", "test")
 
 
@@ -64,7 +66,7 @@ class EpochTable:
         training, validation = (f" {name} ".center(18, line) for name in ("training", "validation"))
         names = "loss", "accuracy"
         upper = self._line("", "", (training, "training"), validation, "")
-        lower = self._line("epoch", "rate", (_pair(*names), names[0]), _pair(*names), "rows/s")
+        lower = self._line("epoch", "rate  ", (_pair(*names), names[0]), _pair(*names), "rows/s")
         return Text.assemble((f"{upper}\n", "dim"), (lower, "bold"))
 
     def row(self, epoch: EpochDone) -> Text:
@@ -72,24 +74,22 @@ class EpochTable:
         train = _texts(epoch.train)
         line = self._line(
             f"{epoch.epoch}/{self.epochs}",
-            significant(epoch.learning_rate, 3),
+            _rate(epoch.learning_rate),
             (_pair(*train), train[0]),
             _pair(*_texts(epoch.validation)),
-            grouped(round(epoch.examples_per_second)),
+            rounded(epoch.examples_per_second),
         )
         return Text(line, style="" if epoch.best else "dim")
 
     def sentence(self, epoch: EpochDone) -> Text:
-        """One line that needs no headings."""
-        parts = [
-            f"epoch {epoch.epoch}/{self.epochs}",
-            f"learning rate {significant(epoch.learning_rate, 3)}",
-            f"training {_told(epoch.train)}",
-        ]
-        if epoch.validation:
-            parts.append(f"validation {_told(epoch.validation)}")
-        parts.append(f"{grouped(round(epoch.examples_per_second))} rows/s")
-        return Text("  ".join(parts))
+        """One line that needs no headings; all of it, but in a terminal that is too narrow."""
+        first = f"epoch {epoch.epoch}/{self.epochs}"
+        rate = f"learning rate {significant(epoch.learning_rate, 3)}"
+        train = f"training {_told(epoch.train)}"
+        validation = [f"validation {_told(epoch.validation)}"] if epoch.validation else []
+        speed = f"{rounded(epoch.examples_per_second)} rows/s"
+        choice = [[first, rate, train, *validation, speed], [first, train, *validation]]
+        return Text(_widest(choice + [[first, *validation]] * len(validation), self.width))
 
     def _line(
         self, epoch: str, rate: str, train: tuple[str, str], validation: str, speed: str
@@ -97,11 +97,16 @@ class EpochTable:
         """The widest that there is room for; of the training, all and the loss alone are given."""
         first = epoch.rjust(max(7, len(f"{self.epochs}/{self.epochs}")))
         scores = [train[0], validation] if self.validated else [train[0]]
-        choice = [[first, rate.rjust(8), *scores, speed.rjust(9)], [first, *scores]]
+        choice = [[first, rate.rjust(WIDTH_OF_RATE), *scores, speed.rjust(9)], [first, *scores]]
         if self.validated:
             choice += [[first, train[1].rjust(8), validation], [first, validation]]
-        lines = ["  ".join(parts) for parts in choice]
-        return next((line for line in lines if len(line) <= self.width), lines[-1])
+        return _widest(choice, self.width)
+
+
+def _widest(choice: Sequence[Sequence[str]], width: int) -> str:
+    """The first line that there is room for, else the last."""
+    lines = ["  ".join(parts) for parts in choice]
+    return next((line for line in lines if len(line) <= width), lines[-1])
 
 
 def download_progress(console: Console) -> Progress:
@@ -135,13 +140,15 @@ def summary(
             lines.append(Text(line, style="bold" if name == "test" else ""))
     facts = {"": "", "parameters": grouped(result.parameters), "epochs": _epochs(result)}
     if result.examples_per_second:
-        speed = grouped(round(result.examples_per_second))
+        speed = rounded(result.examples_per_second)
         facts["time"] = f"{significant(result.seconds, 3)} s, {speed} rows/s"
     facts["verdict"] = assessment.verdict
     if assessment.dead is not None:
         facts["dead"] = f"{percent(assessment.dead)} of the hidden units"
     facts["run"] = printable(str(result.run))
-    lines += [Text(f"{name:10}  {fact}".rstrip()) for name, fact in facts.items()]
+    marked = "none" if assessment.verdict == HEALTHY else "verdict"
+    for name, fact in facts.items():
+        lines.append(Text(f"{name:10}  {fact}".rstrip(), "bold" if name == marked else ""))
     return Group(*lines, Text.assemble(f"{'next':10}  ", (printable(next_command), "bold")))
 
 
@@ -149,6 +156,13 @@ def _epochs(result: Result) -> str:
     if result.kept_epoch == result.epochs:
         return grouped(result.epochs)
     return f"{grouped(result.epochs)}, the network is that of epoch {result.kept_epoch}, the best"
+
+
+def _rate(rate: float) -> str:
+    """With its point below that of the rows above, which are printed before it is known."""
+    whole, point, decimals = (text := significant(rate, 3)).partition(".")
+    aligned = f"{whole}{point or ' '}{decimals:6}"
+    return aligned if len(aligned) == WIDTH_OF_RATE else text
 
 
 def _texts(score: Score | None) -> tuple[str, str]:
