@@ -195,7 +195,7 @@ class Pool(ProcessPoolExecutor):
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _lend(data: Mapping[str, Raw]) -> Lent[Mapping[str, Raw]]:
+def _lend(data: Mapping[str, Raw]) -> Lent:
     try:
         return Lent(data)
     except OSError as error:
