@@ -5,10 +5,14 @@ file announces, or a network needs, is compared with this machine before it is r
 """
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from actcli.errors import ActcliError
+
+# Where a process may be forked and go on as it is: macOS has libraries that break.
+FORKS = sys.platform.startswith("linux")
 
 CGROUPS = Path("/sys/fs/cgroup")
 MEMBERSHIP = Path("/proc/self/cgroup")

@@ -14,7 +14,7 @@ import json
 import sys
 import time
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -223,7 +223,7 @@ class Diagnosis:
         from actcli.runs.assess import subject_of
 
         self.learner = learner(work, threads)
-        self.subject = subject_of(self.learner)
+        self.subject = replace(subject_of(self.learner), threads=threads)
         self.names = Names("", "mnist", "train", "cross-entropy")
 
     def epoch(self):

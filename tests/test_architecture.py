@@ -23,6 +23,7 @@ RANKS = {
         [
             ["errors"],
             ["files", "jsonlines", "machine", "registry"],
+            ["team"],
             ["nn"],
             ["datasets"],
             ["training", "diagnostics"],

@@ -1,5 +1,6 @@
 """`actcli diagnose`: what goes wrong inside a network, how that is known, and what to change."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from actcli.cli.names import NamesType, TargetType, override, rule_names
 from actcli.cli.options import KindType, runs_dir_option
 from actcli.errors import UsageError
 from actcli.training.kinds import Integer
-from actcli.training.threads import pin_blas
+from actcli.training.threads import pin_blas, threads
 
 if TYPE_CHECKING:
     from actcli.cli.targets import Target
@@ -134,7 +135,8 @@ def examine(target: "Target", split: str, rows: int | None) -> "Evidence":
         raise UsageError(f"--split: {target.dataset.name} has no {split} rows", f"Allowed: {kept}")
     names = Names(target.name, target.dataset.name, split, target.loss)
     chosen = examined if rows is None else examined.sample(rows)
-    return gather(target.subject, chosen, names, target.initial, target.training)
+    subject = replace(target.subject, threads=threads())
+    return gather(subject, chosen, names, target.initial, target.training)
 
 
 def counts(finding: "Finding", fail_on: str) -> bool:

@@ -38,6 +38,10 @@ class Split:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def part(self, span: slice) -> "Split":
+        """Some of its rows."""
+        return Split(self.pixels, self.labels[span], self.rows[span])
+
     def sample(self, count: int) -> "Split":
         """So many of its rows, or all if it has no more: at random, but always the same ones."""
         # NumPy promises that the raw stream of PCG64 never changes; it does not for `choice`.

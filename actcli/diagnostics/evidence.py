@@ -128,7 +128,7 @@ def gather(
         classes=len(subject.classes),
         loss=names.loss,
         output=subject.loss.output,
-        loss_value=seen.outputs.loss / seen.rows,
+        loss_value=float(seen.outputs.loss) / seen.rows,
         input_mean=seen.inputs.mean,
         input_size=seen.inputs.root_mean_square,
         normalization=subject.normalization.method,

@@ -42,7 +42,7 @@ def gradient_flow(
         seen: the sums of the probe.
         update_ratios: of each layer, from its training.
     """
-    norms = [layer.delta_norm / seen.rows for layer in seen.layers]
+    norms = [float(layer.delta_norm) / seen.rows for layer in seen.layers]
     gradients = network.views(seen.gradient / seen.rows)
     rows = []
     for index, (layer, gradient) in enumerate(zip(seen.layers, gradients, strict=True)):
@@ -55,7 +55,7 @@ def gradient_flow(
                 delta_norm=norms[index],
                 backprop_factor=None if last else ratio(norms[index], norms[index + 1]),
                 compounded=ratio(norms[index], norms[-1]),
-                derivative_mean=None if last else layer.slope / (seen.rows * units),
+                derivative_mean=None if last else float(layer.slope) / (seen.rows * units),
                 derivative_bound=layer.bound,
                 weight_grad_norm=float(np.linalg.norm(gradient.weights)),
                 bias_grad_norm=float(np.linalg.norm(gradient.biases)),

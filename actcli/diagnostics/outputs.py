@@ -11,16 +11,14 @@ it: the best is the one that minimises the negative log likelihood (Guo et al., 
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from actcli.diagnostics.sums import Sums
 from actcli.diagnostics.temperature import TemperatureSums
-from actcli.nn.arrays import Array, Labels
+from actcli.nn.arrays import Allocate, Array, Labels
 from actcli.nn.links import log_softmax
 from actcli.nn.losses import Loss
 
 BINS = 15
-
-Vector = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -67,7 +65,7 @@ class Outputs:
     predicted: tuple[int, ...]  # how often each class is answered
 
 
-class OutputSums:
+class OutputSums(Sums):
     """What the outputs of all rows add up to.
 
     Args:
@@ -75,16 +73,18 @@ class OutputSums:
         classes: K.
     """
 
-    def __init__(self, loss: Loss, classes: int) -> None:
+    def __init__(self, loss: Loss, classes: int, allocate: Allocate = np.zeros) -> None:
+        super().__init__(allocate)
         self.link, self.units = loss.link, loss.units(classes)
         self.probabilistic = loss.output != "identity"
         self.separate = loss.output == "sigmoid" and self.units > 1
         self.edges = np.linspace(0, 1, BINS + 1)
-        self.confusion = np.zeros((classes, classes), np.int64)  # true class, answered class
-        self.by_class = np.zeros((4, classes))  # Σ p(true), confidence, entropy, -log likelihood
-        self.by_bin = np.zeros((3, BINS))  # count, Σ confidence, right
-        self.temperature = TemperatureSums()
-        self.loss = 0.0
+        self.confusion = self.counts(classes, classes)  # true class, answered class
+        self.by_class = self.sums(4, classes)  # Σ p(true), confidence, entropy, -log likelihood
+        self.by_bin = self.sums(3, BINS)  # count, Σ confidence, right
+        self.loss = self.sums()
+        self.temperature = TemperatureSums(allocate)
+        self.arrays += self.temperature.arrays
 
     def add(self, scores: Array, losses: Array, labels: Labels) -> None:
         """Take in scores (n, units), their losses (n,) and their true classes (n,)."""

@@ -11,18 +11,20 @@ import numpy as np
 from numpy.polynomial import Polynomial
 from numpy.typing import NDArray
 
-from actcli.nn.arrays import Array, Labels
+from actcli.diagnostics.sums import Sums
+from actcli.nn.arrays import Allocate, Array, Labels
 
 LARGEST = 16.0  # the temperature is looked for from 1/16 to 16
 POINTS = 33  # a factor of 1.19 apart: the root is then right to 1e-5
 
 
-class TemperatureSums:
+class TemperatureSums(Sums):
     """Derivatives of the likelihood with respect to β, at temperatures between which to find it."""
 
-    def __init__(self) -> None:
+    def __init__(self, allocate: Allocate = np.zeros) -> None:
+        super().__init__(allocate)
         self.betas = np.geomspace(1 / LARGEST, LARGEST, POINTS)
-        self.moments = np.zeros((3, POINTS))
+        self.moments = self.sums(3, POINTS)
 
     def add(self, scores: Array, labels: Labels) -> None:
         """Take in scores (n, K) and their true classes (n,)."""

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from actcli.diagnostics.probe import Counts, Probe
+from actcli.diagnostics.probe import Probe
+from actcli.diagnostics.sums import Counts
 from actcli.nn.activations import Activation
 from actcli.nn.network import MLP
 
@@ -63,7 +64,7 @@ def unit_states(
                 always_on=int(np.count_nonzero(active == seen.rows)) if f.can_die else 0,
                 active_fraction=float(active.sum() / (units * seen.rows)),
                 saturated_fraction=(
-                    layer.saturated / (units * seen.rows) if _saturates(f) else None
+                    float(layer.saturated) / (units * seen.rows) if _saturates(f) else None
                 ),
                 distribution=tuple(np.histogram(active / seen.rows, STRIP, (0, 1))[0].tolist()),
             )

@@ -8,7 +8,8 @@ import numpy as np
 
 from actcli.diagnostics.evidence import Names, Training, gather
 from actcli.diagnostics.health import examine, few
-from actcli.diagnostics.probe import Activity, Subject
+from actcli.diagnostics.probe import Subject
+from actcli.diagnostics.sums import Activity
 from actcli.diagnostics.verdict import judge, verdict
 from actcli.runs.records import read_history, training_of
 from actcli.training.folder import METRICS

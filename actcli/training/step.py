@@ -19,8 +19,10 @@ from actcli.nn.network import Trace
 from actcli.nn.optimizers import State, clip_by_norm
 from actcli.nn.schedules import SCHEDULES
 from actcli.nn.shares import Share, cut
+from actcli.team import Team, shared
 from actcli.training.learner import Learner, Targets
-from actcli.training.team import Team, shared
+
+ALONE = "With --threads 1 there is one process only"
 
 # Rows times parameters that make a process worth the 0.02 ms that it takes to meet it.
 WORTH = 1_000_000
@@ -109,7 +111,7 @@ class Step:
         self.made: dict[int, Batch] = {}  # by the number of rows: that of most, and of the last
         update = (self._collect, self._update) if self.clipped else (self._collect_and_update,)
         with unwarned():
-            self.team = Team(members, (self._go_forth_and_back, *update))
+            self.team = Team(members, (self._go_forth_and_back, *update), ALONE)
 
     def _part(self, share: Share) -> Part:
         network, state = self.learner.network, self.learner.state

@@ -1,12 +1,14 @@
 """How many threads a training uses.
 
-They are those of a team, each in a process of its own (`training/team.py`); the BLAS under NumPy is
+They are those of a team, each in a process of its own (`team.py`); the BLAS under NumPy is
 told to use one. It reads that from the environment when NumPy is first imported, and not again. The
 number is part of a run's identity: sums in other portions are rounded otherwise.
 """
 
 import os
 import sys
+
+from actcli.machine import FORKS
 
 VARIABLES = (
     "OPENBLAS_NUM_THREADS",
@@ -16,8 +18,6 @@ VARIABLES = (
     "OMP_NUM_THREADS",
 )
 GIVEN = {name: os.environ[name] for name in VARIABLES if name in os.environ}
-# Where a process may be forked and go on as it is: macOS has libraries that break.
-FORKS = sys.platform.startswith("linux")
 USUAL = 2  # threads, where there are as many cores: more of them gain little on MNIST
 
 

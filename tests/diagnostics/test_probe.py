@@ -289,6 +289,29 @@ def test_the_result_does_not_depend_on_the_size_of_a_batch(
         np.testing.assert_allclose(result, results[0], rtol=tolerance, atol=tolerance)
 
 
+@pytest.mark.parametrize("output", ["softmax", "sigmoid"])
+@pytest.mark.parametrize("threads", [2, 3])
+def test_several_processes_add_up_to_the_same(
+    blob_set: Dataset, monkeypatch: pytest.MonkeyPatch, threads: int, output: str
+) -> None:
+    loss = LOSSES["mse"](output)
+    alone = replace(subject(blob_set, "tanh"), loss=loss)
+    split, initial = blob_set.train, subject(blob_set, "tanh", seed=1).network
+    expected = gather(alone, split, NAMES, initial)
+    monkeypatch.setattr(probing, "WORTH", 1)
+    monkeypatch.setattr(probing, "ROWS", 32)
+    sizes = []
+    together = probing.together
+    monkeypatch.setattr(
+        probing, "together", lambda work, size: (sizes.append(size), together(work, size))
+    )
+    shared = replace(alone, threads=threads)
+    told, again = (gather(shared, split, NAMES, initial) for _ in range(2))
+    assert sizes == [threads] * 4  # the network and the initial one, twice
+    assert told == again
+    assert list(numbers(told)) == pytest.approx(list(numbers(expected)), rel=1e-9, abs=1e-12)
+
+
 def test_the_network_is_left_as_it_is(blob_set: Dataset) -> None:
     of = subject(blob_set, "relu")
     before = of.network.parameters.copy()

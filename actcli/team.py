@@ -27,11 +27,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actcli.errors import ActcliError
-from actcli.training.threads import FORKS
+from actcli.machine import FORKS
 
 Phase = Callable[[int], None]  # takes the number of the member, from 0
-
-ALONE = "With --threads 1 there is one process only"
 
 PATIENCE = 256  # times to ask before sleeping, of some µs each
 LEAST = 16
@@ -52,6 +50,16 @@ def shared(shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
     return np.frombuffer(memory, dtype, count).reshape(shape)
 
 
+def together(work: Phase, size: int) -> None:
+    """Have so many members do their part of some work, once.
+
+    Raises:
+        ActcliError: a process has died, or cannot be started.
+    """
+    with contextlib.closing(Team(size, (work,))) as team:
+        team.run()
+
+
 class Team:
     """Members that go through the same phases again and again, until it is closed.
 
@@ -60,10 +68,15 @@ class Team:
     Args:
         size: how many; the process that calls `run` is the first, and may be the only one.
         phases: of `run`. What they read must not have changed since, but in `shared` memory.
+        hint: of the error if a process is lost.
+
+    Raises:
+        ActcliError: the processes cannot be started.
     """
 
-    def __init__(self, size: int, phases: Sequence[Phase]) -> None:
+    def __init__(self, size: int, phases: Sequence[Phase], hint: str | None = None) -> None:
         self.size = size
+        self._hint = hint
         self._phases = phases
         self._pids: list[int] = []
         ends: Ends = {}
@@ -77,7 +90,7 @@ class Team:
         self._meeting = Meeting(ends, 0)
         if failure:
             self.close()
-            raise ActcliError(f"no process can be started: {failure.strerror}", ALONE)
+            raise ActcliError(f"no process can be started: {failure.strerror}", hint)
 
     def run(self) -> None:
         """Have each member go through the phases; none begins one before all have done the last.
@@ -92,7 +105,9 @@ class Team:
                     phase(number)
                 self._meeting.attend()
         except GoneError:
-            raise ActcliError(f"a process of this training {self._cause()}", ALONE) from None
+            raise ActcliError(
+                f"a process that shares this work {self._cause()}", self._hint
+            ) from None
 
     def close(self) -> None:
         """End the other members, wherever they are: nothing is theirs alone."""

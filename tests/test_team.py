@@ -16,12 +16,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from actcli import team
 from actcli.errors import ActcliError
-from actcli.training import build, step, team, threads
+from actcli.team import LEAST, PATIENCE, Team, shared
+from actcli.training import build, step, threads
 from actcli.training.learner import Learner
 from actcli.training.loop import EpochDone, fit
 from actcli.training.settings import assemble, parse_assignment
-from actcli.training.team import LEAST, PATIENCE, Team, shared
 
 Blobs = Callable[..., Path]
 SIZES = pytest.mark.parametrize("size", [1, 2, 3, 5])
@@ -124,10 +125,13 @@ def test_what_another_raises_is_shown_and_ends_all(
         if number == size - 1:
             raise ValueError("not in my shift")
 
-    with closing(Team(size, (fail, fail))) as members, pytest.raises(ActcliError) as caught:
+    with (
+        closing(Team(size, (fail, fail), "Try again")) as members,
+        pytest.raises(ActcliError) as caught,
+    ):
         members.run()
-    assert caught.value.message == "a process of this training has failed"
-    assert caught.value.hint == "With --threads 1 there is one process only"
+    assert caught.value.message == "a process that shares this work has failed"
+    assert caught.value.hint == "Try again"
     assert "ValueError: not in my shift" in capfd.readouterr().err
 
 
@@ -137,7 +141,7 @@ def test_a_member_that_is_killed_is_told(size: int) -> None:
         if number == size - 1:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    told = "a process of this training was killed by signal 9"
+    told = "a process that shares this work was killed by signal 9"
     with closing(Team(size, (die, print))) as members, pytest.raises(ActcliError, match=told):
         members.run()
 
@@ -161,7 +165,7 @@ def test_the_signals_of_a_terminal_reach_the_first_alone(size: int) -> None:
 
 HOLDER = """
 import fcntl, os, sys, time
-from actcli.training.team import Team, shared
+from actcli.team import Team, shared
 lock = open("lock", "w")
 fcntl.flock(lock, fcntl.LOCK_EX)
 pids = shared((3,), int)
