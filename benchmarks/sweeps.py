@@ -123,7 +123,10 @@ def cluster(folder: Path, workers: int) -> Iterator[str]:
 if __name__ == "__main__":
     measures = {"default": default, "dask": dask, "tiny": tiny}
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", nargs="*", choices=[*measures, []], default=[*measures])
-    for name in parser.parse_args().what:
+    parser.add_argument("what", nargs="*", help=", ".join(measures))
+    wanted = parser.parse_args().what or [*measures]
+    if unknown := set(wanted) - set(measures):
+        parser.error(f"{', '.join(sorted(unknown))}: there are {', '.join(measures)}")
+    for name in wanted:
         with tempfile.TemporaryDirectory() as temporary:
             print(measures[name](Path(temporary)), flush=True)
