@@ -118,9 +118,7 @@ def _curves(
     console: Console,
 ) -> Iterator[Text]:
     ascii_only = console.options.ascii_only
-    room = (width - BETWEEN * (len(measures) - 1)) // len(measures)
-    stacked = room < NARROWEST
-    room = min(width if stacked else room, WIDEST)
+    room, stacked = _room(width, len(measures))
     drawn = [
         _curve(measure, option_of(axes[0]), sorted(values[0]), room, ascii_only)
         for measure in measures
@@ -137,6 +135,13 @@ def _curve(
     return Plot([curve], width, HEIGHT, name, x_axis=axis_at(values, width)).lines(ascii_only)
 
 
+def _room(width: int, count: int) -> tuple[int, bool]:
+    """How wide each of so many plots beside each other is; whether they stand one over another."""
+    room = (width - BETWEEN * (count - 1)) // count
+    stacked = room < NARROWEST
+    return min(width if stacked else room, WIDEST), stacked
+
+
 # Dots -----------------------------------------------------------------------------------------
 
 
@@ -150,9 +155,7 @@ def _scatters(
     """Of the first measure alone, over each number: two beside each other, if there is room."""
     ascii_only = console.options.ascii_only
     sign = "o" if ascii_only else "●"
-    room = (width - BETWEEN) // 2
-    stacked = room < NARROWEST
-    room = min(width if stacked else room, WIDEST)
+    room, stacked = _room(width, 2)
     blocks = []
     for index, axis in enumerate(axes):
         if _is_spread(values[index]):

@@ -3,8 +3,6 @@
 import os
 import resource
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -15,37 +13,27 @@ import pytest
 from actcli.datasets.dataset import Raw, read
 from actcli.errors import ActcliError
 from actcli.sweep.engine import Processes
-from actcli.sweep.lending import Lent
 
 Blobs = Callable[..., Path]
-GIVEN: dict[str, Raw] = {}
-
-
-def take(value: dict[str, Raw]) -> None:
-    GIVEN.update(value)
-
-
-def given() -> dict[str, Raw]:
-    return GIVEN
+# To be asked of a process of a sweep, which knows no module of these tests.
+DATA = "__import__('actcli.sweep.work', fromlist=['work']).WORKERS[{token!r}].data"
+ARRAYS = "for raw in {data}.values() for part in (raw.train, raw.test) for each in (part.x, part.y)"
+PLACES = "[(each.__array_interface__['data'][0], each.flags.writeable) {arrays}]"
+MAPS = "open('/proc/self/maps').read()"
 
 
 def arrays(raw: Raw) -> list[Any]:
     return [each for part in (raw.train, raw.test) for each in (part.x, part.y)]
 
 
-def is_mapped(array: Any) -> bool:
-    """Whether an array lies in a file that is read only."""
-    start = array.__array_interface__["data"][0]
-    for line in Path("/proc/self/maps").read_text().splitlines():
+def mode_at(address: int, maps: str) -> str:
+    """How the memory is mapped there."""
+    for line in maps.splitlines():
         span, mode, *_ = line.split()
         low, high = (int(each, 16) for each in span.split("-"))
-        if low <= start < high:
-            return mode == "r--s" and not array.flags.writeable
-    return False
-
-
-def all_mapped() -> list[bool]:
-    return [is_mapped(array) for raw in GIVEN.values() for array in arrays(raw)]
+        if low <= address < high:
+            return mode
+    return ""
 
 
 @pytest.mark.parametrize("in_memory", [True, False])
@@ -58,12 +46,14 @@ def test_they_arrive_as_they_are_and_are_not_copied(
         "bytes": read(str(blobs())),
         "floats": read(str(blobs(x_train=np.linspace(0, 1, 3600).reshape(300, 3, 4)))),
     }
-    lent, context = Lent(data), get_context("spawn")
-    with ProcessPoolExecutor(1, context, initializer=take, initargs=(lent,)) as executor:
-        mapped = executor.submit(all_mapped).result()
-        received = executor.submit(given).result()
-    lent.close()
-    assert mapped == [True] * 8
+    engine = Processes(1, data)
+    question = DATA.format(token=engine.token)
+    places = PLACES.format(arrays=ARRAYS.format(data=question))
+    with engine.start(SimpleQueue()) as executor:
+        received = executor.submit(eval, question).result()
+        found = executor.submit(eval, places).result()
+        maps = executor.submit(eval, MAPS).result()
+    assert [(mode_at(address, maps), can) for address, can in found] == [("r--s", False)] * 8
     assert list(received) == list(data)
     for name, raw in data.items():
         assert (received[name].name, received[name].known) == (raw.name, raw.known)
