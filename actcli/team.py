@@ -34,7 +34,6 @@ Phase = Callable[[int], None]  # takes the number of the member, from 0
 PATIENCE = 256  # times to ask before sleeping, of some µs each
 LEAST = 16
 
-
 # Of the sockets between members, by who has the end and who is at the other.
 Ends = dict[tuple[int, int], socket.socket]
 
@@ -44,9 +43,17 @@ class GoneError(Exception):
 
 
 def shared(shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
-    """Zeros, of which all members of a team that is made later see what any of them writes."""
+    """Zeros, of which all members of a team that is made later see what any of them writes.
+
+    Raises:
+        MemoryError: as NumPy does, where there is no room.
+    """
     count, dtype = math.prod(shape), np.dtype(dtype)
-    memory = mmap.mmap(-1, max(1, count * dtype.itemsize))
+    size = max(1, count * dtype.itemsize)
+    try:
+        memory = mmap.mmap(-1, size)
+    except OSError as error:
+        raise MemoryError(f"no {size} bytes to share") from error
     return np.frombuffer(memory, dtype, count).reshape(shape)
 
 

@@ -236,6 +236,11 @@ def test_shared_memory_is_of_the_shape_and_kind_that_is_asked_for() -> None:
         array[...] = 1
 
 
+def test_no_memory_to_share_is_a_memory_error() -> None:
+    with pytest.raises(MemoryError, match="no 4000000000000000 bytes to share"):
+        shared((10**15,), np.float32)
+
+
 def train(path: Path, count: int, *assignments: str) -> tuple[Any, EpochDone]:
     """The parameters that two epochs come to, and what is told of the last."""
     texts = (f"data.name={path}", "model.hidden=16,8", "training.batch_size=32", *assignments)

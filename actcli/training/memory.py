@@ -57,7 +57,7 @@ def training_memory(config: Config, inputs: int, classes: int, rows: int) -> int
 def _buffers(sizes: tuple[int, ...], rows: int, dropout: bool = False) -> int:
     """Of a batch: its inputs (Batches), its targets (Targets), and what a Trace has of each layer.
 
-    Pass.allocate: z, y, δ and work, and with dropout what is sent on and its mask.
+    Pass.make: z, y, δ and work, and with dropout what is sent on and its mask.
     """
     inputs, *hidden, scores = sizes
     layers = (6 if dropout else 4) * sum(hidden) + 4 * scores
