@@ -90,6 +90,7 @@ class Batches:
         self.batch_size = batch_size
         shape = (min(batch_size, len(split)), split.pixels.shape[1])
         self._pixels = np.empty(shape, split.pixels.dtype)
+        self._lit = np.empty_like(self._pixels)
         self.inputs: Array = allocate(shape, np.dtype(dtype))
 
     def __len__(self) -> int:
@@ -113,14 +114,37 @@ class Batches:
             batch = slice(start, start + self.batch_size)
             yield rows[batch], labels[batch]
 
-    def load(self, rows: NDArray[np.intp], start: int = 0) -> Array:
-        """Gather and convert rows of the pixels, to where `start` says in the buffer of a batch."""
-        here = slice(start, start + len(rows))
-        pixels, inputs = self._pixels[here], self.inputs[here]
-        # With its default mode, `take` gathers into a second buffer first.
-        np.take(self.split.pixels, rows, axis=0, out=pixels, mode="clip")
-        self.normalization.apply(pixels, inputs)
+    def load(self, rows: NDArray[np.intp]) -> Array:
+        """Gather and convert rows of the pixels."""
+        inputs = self.inputs[: len(rows)]
+        self.normalization.apply(self._gather(rows), inputs)
         return inputs
+
+    def load_lit(
+        self, rows: NDArray[np.intp], mine: slice
+    ) -> tuple[Array, NDArray[np.intp] | None]:
+        """Gather rows of the pixels, and convert some of them, for one of several processes.
+
+        Returns:
+            The inputs of the batch, of which those of the others are for the others to fill: all
+            (n, D); or (n, k), without those that are 0 in every row, and which these are.
+        """
+        pixels = self._gather(rows)
+        if self.normalization.shift:  # then 0 is no 0 any more
+            self.normalization.apply(pixels[mine], self.inputs[mine])
+            return self.inputs[: len(rows)], None
+        columns = np.flatnonzero(pixels.any(axis=0))
+        count, size = len(rows), len(columns)
+        lit = self._lit.reshape(-1)[: (mine.stop - mine.start) * size].reshape(-1, size)
+        np.take(pixels[mine], columns, axis=1, out=lit, mode="clip")
+        inputs = self.inputs.reshape(-1)[: count * size].reshape(count, size)
+        self.normalization.apply(lit, inputs[mine])
+        return inputs, columns
+
+    def _gather(self, rows: NDArray[np.intp]) -> Pixels:
+        pixels = self._pixels[: len(rows)]
+        # With its default mode, `take` gathers into a second buffer first.
+        return np.take(self.split.pixels, rows, axis=0, out=pixels, mode="clip")
 
 
 NORMALIZATIONS: Registry[Callable[[Split], Normalization]] = Registry("normalization")

@@ -22,6 +22,7 @@ import numpy as np
 from actcli.nn.activations import ACTIVATIONS, Activation
 from actcli.nn.arrays import Allocate, Array
 from actcli.nn.initializers import BIAS_INITIALIZERS, INITIALIZERS
+from actcli.nn.lit import Lit
 from actcli.nn.shares import Share
 
 
@@ -179,12 +180,18 @@ class MLP:
         np.copyto(self.parameters, before)
         self.layers = self.views(self.parameters)
 
-    def forward(self, inputs: Array, trace: Trace) -> Array:
-        """The scores, shape (N, K), of inputs of shape (N, D): a view into the trace."""
+    def forward(self, inputs: Array, trace: Trace, lit: Lit | None = None) -> Array:
+        """The scores, shape (N, K), of inputs of shape (N, D): a view into the trace.
+
+        With `lit` the inputs are those alone, of shape (N, k).
+        """
         trace.draw_masks()
         received = inputs
         for index, (layer, at) in enumerate(zip(self.layers, trace.passes, strict=True)):
-            np.matmul(received, layer.weights.T, out=at.z)
+            weights = layer.weights.T
+            if lit is not None and index == 0:
+                weights = lit.take(weights)
+            np.matmul(received, weights, out=at.z)
             np.add(at.z, layer.biases, out=at.z)
             if index == len(self.activations):
                 break  # the scores are left as they are
@@ -224,13 +231,16 @@ class MLP:
         trace: Trace,
         gradient: Sequence[Layer],
         share: Share | None = None,
+        lit: Lit | None = None,
     ) -> None:
         """From the δ of every layer, the gradient, or that share of it."""
         received = [inputs, *(at.sent for at in trace.passes)]
         for index, at in enumerate(trace.passes):
-            y, weights = received[index], gradient[index].weights
-            if share is not None:
-                y, weights = y[:, share.inputs[index]], weights[:, share.inputs[index]]
-            np.matmul(y.T, at.delta, out=weights.T)
+            mine = slice(None) if share is None else share.inputs[index]
+            weights = gradient[index].weights[:, mine].T
+            if lit is not None and index == 0:
+                lit.collect(inputs, at.delta, weights, mine.start or 0)
+            else:
+                np.matmul(received[index][:, mine].T, at.delta, out=weights)
             if share is None or share.biases:
                 np.matmul(trace.ones, at.delta, out=gradient[index].biases)

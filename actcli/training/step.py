@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from actcli.datasets.batches import Batches
 from actcli.nn.arrays import Allocate, Array, Labels
 from actcli.nn.links import classify
+from actcli.nn.lit import Lit
 from actcli.nn.network import Trace
 from actcli.nn.optimizers import State, clip_by_norm
 from actcli.nn.schedules import SCHEDULES
@@ -65,13 +66,13 @@ class Part:
     state: State
     decayed: int  # so many of them are weights
     targets: Targets
+    room: Array  # see Lit
 
 
 @dataclass(frozen=True)
 class Batch:
     """What the members share of a batch of so many rows: views of the buffers."""
 
-    inputs: Array
     trace: Trace
     rows: tuple[slice, ...]  # of each member
     traces: tuple[Trace, ...]  # of each member's rows
@@ -122,6 +123,7 @@ class Step:
             state.part(share.span),
             max(0, network.weight_count - share.span.start),
             Targets(self.learner, len(self.batches.inputs)),
+            np.empty_like(network.layers[0].weights.T),
         )
 
     def close(self) -> None:
@@ -166,7 +168,7 @@ class Step:
             bounds = [rows * number // count for number in range(count + 1)]
             mine = tuple(map(slice, bounds[:-1], bounds[1:]))
             traces = tuple(trace.part(each) for each in mine)
-            self.made[rows] = Batch(self.batches.inputs[:rows], trace, mine, traces)
+            self.made[rows] = Batch(trace, mine, traces)
         return self.made[rows]
 
     def _go_forth_and_back(self, member: int) -> None:
@@ -174,21 +176,24 @@ class Step:
         network, board, batch = self.learner.network, self.board, self._batch()
         trace, mine = batch.traces[member], batch.rows[member]
         last, labels = trace.passes[-1], board.labels[mine]
-        inputs = self.batches.load(board.rows[mine], mine.start)
-        scores = network.forward(inputs, trace)
+        count = int(board.size[0])
+        self.inputs, columns = self.batches.load_lit(board.rows[:count], mine)
+        self.lit = None if columns is None else Lit(columns, self.parts[member].room)
+        scores = network.forward(self.inputs[mine], trace, self.lit)
         board.right[member] = np.count_nonzero(classify(scores) == labels)
         losses = self.learner.loss(
             scores, self.parts[member].targets(labels), last.delta, last.work
         )
         board.losses[member] = losses.sum(dtype=np.float64)
-        np.multiply(last.delta, 1 / len(batch.inputs), out=last.delta)
+        np.multiply(last.delta, 1 / count, out=last.delta)
         network.send_back(trace)
 
     def _collect(self, member: int) -> None:
         """The gradient of the member's share of the parameters."""
         batch, part = self._batch(), self.parts[member]
         share = part.share if len(self.parts) > 1 else None
-        self.learner.network.collect(batch.inputs, batch.trace, self.gradients, share)
+        network, lit = self.learner.network, self.lit
+        network.collect(self.inputs, batch.trace, self.gradients, share, lit)
         if self.clipped:
             self.board.squares[member] = np.vdot(part.gradient, part.gradient)
 
