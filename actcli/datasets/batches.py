@@ -120,19 +120,23 @@ class Batches:
         self.normalization.apply(self._gather(rows), inputs)
         return inputs
 
-    def load_lit(
-        self, rows: NDArray[np.intp], mine: slice
+    def load_part(
+        self, rows: NDArray[np.intp], mine: slice, leave_out: bool
     ) -> tuple[Array, NDArray[np.intp] | None]:
-        """Gather rows of the pixels, and convert some of them, for one of several processes.
+        """Gather and convert some of the rows of a batch, for one of several processes.
+
+        Args:
+            rows: of the pixels, those of the batch.
+            mine: which of these; the others are for the others to convert.
+            leave_out: whether inputs that are 0 in all rows of the batch are to be left out.
 
         Returns:
-            The inputs of the batch, of which those of the others are for the others to fill: all
-            (n, D); or (n, k), without those that are 0 in every row, and which these are.
+            The inputs of the batch: all, (n, D), and None; or (n, k), and which k they are.
         """
-        pixels = self._gather(rows)
-        if self.normalization.shift:  # then 0 is no 0 any more
-            self.normalization.apply(pixels[mine], self.inputs[mine])
+        if self.normalization.shift or not leave_out:  # once it is shifted, 0 is no 0 any more
+            self.normalization.apply(self._gather(rows[mine]), self.inputs[mine])
             return self.inputs[: len(rows)], None
+        pixels = self._gather(rows)
         columns = np.flatnonzero(pixels.any(axis=0))
         count, size = len(rows), len(columns)
         lit = self._lit.reshape(-1)[: (mine.stop - mine.start) * size].reshape(-1, size)

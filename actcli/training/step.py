@@ -28,6 +28,9 @@ ALONE = "With --threads 1 there is one process only"
 # Rows times parameters that make a process worth the 0.02 ms that it takes to meet it.
 WORTH = 1_000_000
 
+# Rows times units of the first layer from which it pays to leave out inputs that are 0.
+WIDE = 8192
+
 
 class Board:
     """What the members of a team tell each other: the batch, and what each has found in it."""
@@ -98,6 +101,7 @@ class Step:
         if members > 1:
             network.move(allocate)
             learner.state.move(allocate)
+        self.leaves_out = rows * network.sizes[1] >= WIDE
         self.learner, self.clipped = learner, config.optimizer.clip_norm > 0
         self.batches = Batches(data.train, data.normalization, rows, allocate=allocate)
         self.schedule = SCHEDULES[config.optimizer.schedule]
@@ -177,7 +181,8 @@ class Step:
         trace, mine = batch.traces[member], batch.rows[member]
         last, labels = trace.passes[-1], board.labels[mine]
         count = int(board.size[0])
-        self.inputs, columns = self.batches.load_lit(board.rows[:count], mine)
+        rows = board.rows[:count]
+        self.inputs, columns = self.batches.load_part(rows, mine, self.leaves_out)
         self.lit = None if columns is None else Lit(columns, self.parts[member].room)
         scores = network.forward(self.inputs[mine], trace, self.lit)
         board.right[member] = np.count_nonzero(classify(scores) == labels)

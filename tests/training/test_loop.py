@@ -17,7 +17,7 @@ from actcli.nn.activations import ACTIVATIONS
 from actcli.nn.losses import LOSSES
 from actcli.nn.optimizers import OPTIMIZERS
 from actcli.nn.schedules import SCHEDULES
-from actcli.training import build, loop
+from actcli.training import build, loop, step
 from actcli.training import learner as learning
 from actcli.training.learner import Learner, score
 from actcli.training.loop import EpochDone, StepDone, fit
@@ -164,6 +164,24 @@ def test_dropout_has_a_stream_of_its_own_and_is_for_training_alone(blobs: Blobs)
     np.testing.assert_array_equal(plain.network.parameters, dropped.network.parameters)
     assert score(plain, plain.dataset.train) == score(dropped, dropped.dataset.train)
     assert epochs(plain)[0].train != epochs(dropped)[0].train
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_leaving_out_what_is_0_changes_a_training_by_rounding_alone(
+    blobs: Blobs, monkeypatch: pytest.MonkeyPatch, threads: int
+) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (300, 12)).astype(np.uint8)
+    pixels[:, [0, 3, 4, 11]] = 0
+    pixels[:250, 5] = 0  # in some batches
+    chosen = blobs(x_train=pixels), "training.epochs=3", f"training.threads={threads}"
+    monkeypatch.setattr(step, "WORTH", 1)
+    found = []
+    for wide in (1, 10**9):
+        monkeypatch.setattr(step, "WIDE", wide)
+        found.append(parameters(*chosen, "optimizer.weight_decay=0.1"))
+    left_out, whole = found
+    assert not np.array_equal(left_out, whole)
+    np.testing.assert_allclose(left_out, whole, atol=2e-5)
 
 
 # One step -------------------------------------------------------------------------------------
