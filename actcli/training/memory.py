@@ -40,7 +40,8 @@ def training_memory(config: Config, inputs: int, classes: int, rows: int) -> int
     slots = len(OPTIMIZERS[config.optimizer.name].slots) + 1
     lasting = parameters * (2 + slots)  # the network, what Run keeps of it, Optimizer.start
     batch = min(config.training.batch_size, rows)
-    steps = 2 * parameters + _buffers(sizes, batch, config.model.dropout > 0)  # Step, Batches
+    steps = 2 * parameters + sizes[0] * sizes[1]  # Step, and the room of Lit
+    steps += _buffers(sizes, batch, config.model.dropout > 0)  # Batches
     held_out = config.data.validation
     judged = rows if held_out == "auto" else int(held_out)
     largest = max(fan_in * units for fan_in, units in itertools.pairwise(sizes))

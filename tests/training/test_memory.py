@@ -84,7 +84,7 @@ def test_a_network_that_fits_is_let_through() -> None:
 @pytest.mark.parametrize(
     ("hidden", "words"),
     [
-        ("100000000", "4.01 TB"),
+        ("100000000", "4.33 TB"),
         ("1000000,1000000", "48.0 TB"),
         ("9000000000000000000,9000000000000000000", "3.89e+21 EB"),
     ],
