@@ -38,16 +38,19 @@ class Split:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def part(self, span: slice) -> "Split":
-        """Some of its rows."""
-        return Split(self.pixels, self.labels[span], self.rows[span])
+    def part(self, chosen: slice | NDArray[np.intp]) -> "Split":
+        """Some of its rows, by their positions in it."""
+        return Split(self.pixels, self.labels[chosen], self.rows[chosen])
 
     def sample(self, count: int) -> "Split":
         """So many of its rows, or all if it has no more: at random, but always the same ones."""
-        # NumPy promises that the raw stream of PCG64 never changes; it does not for `choice`.
-        order = np.random.PCG64(SAMPLE_SEED).random_raw(len(self)).argsort(kind="stable")
-        chosen = np.sort(order[:count])
-        return Split(self.pixels, self.labels[chosen], self.rows[chosen])
+        return self.part(np.sort(lasting_order(len(self), SAMPLE_SEED)[:count]))
+
+
+def lasting_order(count: int, seed: int) -> NDArray[np.intp]:
+    """The numbers from 0 to count - 1 at random, but with every version of NumPy the same."""
+    # That the raw stream of PCG64 never changes is promised, and is not for `permutation`.
+    return np.random.PCG64(seed).random_raw(count).argsort(kind="stable")
 
 
 @dataclass(frozen=True)

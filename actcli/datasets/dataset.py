@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actcli.datasets import idx, npz
-from actcli.datasets.batches import NORMALIZATIONS, Normalization, Split
+from actcli.datasets.batches import NORMALIZATIONS, Normalization, Split, lasting_order
 from actcli.datasets.catalogue import DATASETS, find
 from actcli.datasets.download import Progress, fetch
 from actcli.datasets.npz import Examples, Pixels
@@ -263,10 +263,5 @@ def _hold_out(split: Split, count: int) -> tuple[Split, Split]:
             f"validation = {count}: there are {len(split):,} training rows",
             f"Allowed: 0 to {len(split) - 1:,}",
         )
-    # NumPy promises that the raw stream of PCG64 never changes; it does not for `permutation`.
-    order = np.argsort(np.random.PCG64(VALIDATION_SEED).random_raw(len(split)), kind="stable")
-    kept, held_out = (
-        Split(split.pixels, split.labels[chosen], split.rows[chosen])
-        for chosen in (np.sort(order[count:]), np.sort(order[:count]))
-    )
-    return kept, held_out
+    order = lasting_order(len(split), VALIDATION_SEED)
+    return split.part(np.sort(order[count:])), split.part(np.sort(order[:count]))

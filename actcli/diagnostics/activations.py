@@ -195,7 +195,7 @@ def _remark(known: Facts, function: Activation) -> str:
     if known.bound > 1:
         return (
             f"The derivative is at most {bound}: {through}, so that it can even grow: "
-            f"{LAYERS} layers, {kept:.7f}."
+            f"{LAYERS} layers, {kept:.4g}."
         )
     return f"The derivative is at most 1: 1^n = 1, so that {_limits(known, function)}"
 

@@ -47,7 +47,7 @@ def few(split: Split) -> Split:
     """Rows at equal distances: at most five hundred, and no more than one of a hundred."""
     count = max(1, min(ROWS, len(split) // SHARE))
     chosen = np.linspace(0, len(split) - 1, count).astype(np.intp)
-    return Split(split.pixels, split.labels[chosen], split.rows[chosen])
+    return split.part(chosen)
 
 
 def examine(subject: Subject, split: Split) -> Health:

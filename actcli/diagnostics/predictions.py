@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from actcli.datasets.batches import Batches, Split
 from actcli.datasets.npz import Pixels
 from actcli.diagnostics.probe import ROWS, Subject
-from actcli.nn.arrays import Array, Labels
+from actcli.nn.arrays import Array, Labels, unwarned
 from actcli.nn.links import log_softmax
 
 Vector = NDArray[np.float64]
@@ -126,7 +126,7 @@ def worst(subject: Subject, split: Split, rows: Labels, count: int) -> tuple[lis
         rows: which of its rows to look at.
         count: how many to give at most.
     """
-    chosen = Split(split.pixels, split.labels[rows], split.rows[rows])
+    chosen = split.part(rows)
     outputs, _ = _outputs(subject, all_scores(subject, chosen))
     answers = outputs.argmax(axis=1)
     wrong = np.flatnonzero(answers != chosen.labels)
@@ -141,7 +141,7 @@ def all_scores(subject: Subject, split: Split) -> Vector:
     network = subject.network
     trace = network.trace(min(ROWS, len(split)))
     parts = []
-    with np.errstate(over="ignore", invalid="ignore"):  # of a network whose parameters are huge
+    with unwarned():
         for inputs, _ in Batches(split, subject.normalization, min(ROWS, len(split)))():
             scores = network.forward(inputs, trace.first(len(inputs)))
             parts.append(scores.astype(np.float64))

@@ -15,7 +15,7 @@ import numpy as np
 from actcli.datasets.batches import Batches, Normalization, Split
 from actcli.diagnostics.outputs import OutputSums
 from actcli.diagnostics.sums import Activity, Counts, InputSums, LayerSums, Sums, Vector
-from actcli.nn.arrays import Allocate, Array, Labels
+from actcli.nn.arrays import Allocate, Array, Labels, unwarned
 from actcli.nn.losses import Loss
 from actcli.nn.network import MLP, Trace
 from actcli.team import shared, together
@@ -164,7 +164,7 @@ def _forward(subject: Subject, split: Split) -> Iterator[tuple[Array, Labels, Ar
     dtype = network.parameters.dtype
     whole = network.trace(rows)
     target_rows = loss.targets(len(subject.classes)).astype(dtype)
-    with np.errstate(over="ignore", invalid="ignore"):
+    with unwarned():
         for inputs, labels in Batches(split, subject.normalization, rows, dtype.type)():
             trace = whole.first(len(labels))
             last = trace.passes[-1]

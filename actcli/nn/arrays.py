@@ -15,3 +15,8 @@ Labels: TypeAlias = NDArray[np.intp]  # class indices 0 … K - 1
 
 # What makes an array of a shape and a type, with anything in it; `numpy.empty` is one.
 Allocate: TypeAlias = Callable[[tuple[int, ...], np.dtype[Any]], NDArray[Any]]
+
+
+def unwarned() -> np.errstate:
+    """For a pass through a network: what overflows there shows in the result, as inf or NaN."""
+    return np.errstate(over="ignore", invalid="ignore")

@@ -6,6 +6,7 @@ import numpy as np
 
 from actcli.datasets.batches import Batches, Split
 from actcli.errors import DivergedError
+from actcli.nn.arrays import unwarned
 from actcli.nn.network import Pass
 from actcli.nn.optimizers import OPTIMIZERS
 from actcli.training.config import Config
@@ -23,7 +24,7 @@ def first_lost(learner: Learner, split: Split) -> Sequence[Pass]:
     """The passes of the first batch of a split in which a layer is lost, else of the last batch."""
     rows = min(EVALUATION_ROWS, len(split))
     trace = learner.network.trace(rows)
-    with np.errstate(over="ignore", invalid="ignore"):
+    with unwarned():
         for inputs, labels in Batches(split, learner.dataset.normalization, rows)():
             learner.network.forward(inputs, trace.first(len(labels)))
             if lost(trace.passes):

@@ -7,7 +7,7 @@ import numpy as np
 
 from actcli.datasets.batches import Batches, Split
 from actcli.datasets.dataset import Dataset
-from actcli.nn.arrays import Array, Labels
+from actcli.nn.arrays import Array, Labels, unwarned
 from actcli.nn.links import classify
 from actcli.nn.network import MLP, Dropout, Trace
 from actcli.training.build import make_loss, make_network, make_optimizer
@@ -91,7 +91,7 @@ def score(learner: Learner, split: Split, see: See | None = None) -> Score:
     rows = min(EVALUATION_ROWS, len(split))
     trace, targets = learner.network.trace(rows), Targets(learner, rows)
     loss, right = 0.0, 0
-    with np.errstate(over="ignore", invalid="ignore"):
+    with unwarned():
         for inputs, labels in Batches(split, learner.dataset.normalization, rows)():
             part = trace.first(len(labels))
             last = part.passes[-1]

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actcli.datasets.batches import Batches
-from actcli.nn.arrays import Allocate, Array, Labels
+from actcli.nn.arrays import Allocate, Array, Labels, unwarned
 from actcli.nn.links import classify
 from actcli.nn.lit import Lit
 from actcli.nn.network import Trace
@@ -231,11 +231,6 @@ class Step:
             _norm(change.weights) / (_norm(layer.weights) or math.inf)
             for change, layer in zip(network.views(update), network.layers, strict=True)
         )
-
-
-def unwarned() -> np.errstate:
-    """What overflows makes the loss infinite or NaN, and that is looked for."""
-    return np.errstate(over="ignore", invalid="ignore")
 
 
 def _norm(weights: Array) -> float:

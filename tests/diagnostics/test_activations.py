@@ -84,7 +84,7 @@ def test_the_sigmoid_of_the_course() -> None:
         ("elu", f"at z = -2 it is {math.exp(-2):.3g}"),
         ("softplus", f"at z = -2 it is {1 / (1 + math.e**2):.3g}"),
         ("softsign", f"at |z| = 2 it is {1 / 9:.3g}"),
-        ("selu", "at most 1.758^n of itself, so that it can even grow: 10 layers, 282.1"),
+        ("selu", "at most 1.758^n of itself, so that it can even grow: 10 layers, 282.1."),
         ("gelu", "at most 1.129^n of itself"),
         ("relu6", "one that is silent for every input is dead"),
     ],
