@@ -129,7 +129,6 @@ def sweep(
     base = (Setting(find_key("training", "threads"), 1, "sweep"), *file.settings, *options)
     pin_blas()
 
-    from actcli.cli.sweep_list import list_jobs
     from actcli.cli.sweep_run import Request, run
     from actcli.sweep.plan import Plan
 
@@ -137,6 +136,8 @@ def sweep(
     folder = default_name(config, axes) if name is None else name
     request = Request(plan, check_jobs(plan), runs_dir, folder, workers, scheduler, quiet)
     if dry_run:
+        from actcli.cli.sweep_list import list_jobs
+
         list_jobs(request, as_json, as_csv)
     else:
         ctx.exit(run(request, as_json, as_csv))

@@ -59,9 +59,10 @@ def run(request: Request, as_json: bool, as_csv: bool) -> int:
     """Train the jobs that are not done, write the result, and give the exit status."""
     path = request.runs / request.name
     todo = [job for job in request.jobs if not (job.error or is_done(path, job))]
-    engine = make_engine(request, read_data(todo, request.quiet))
-    with closing(open_sweep(request.runs, request.name)) as folder, Interrupts() as interrupts:
-        errors = train(request, folder, todo, engine, interrupts)
+    with closing(make_engine(request, len(todo))) as engine:
+        engine.give(read_data(todo, request.quiet))
+        with closing(open_sweep(request.runs, request.name)) as folder, Interrupts() as interrupts:
+            errors = train(request, folder, todo, engine, interrupts)
     if interrupts.received:
         tell_interrupted(request, path, interrupts.received)
         return STATUS[interrupts.received]
@@ -115,21 +116,21 @@ def _as_given(name: str) -> str:
     return name
 
 
-def make_engine(request: Request, data: Mapping[str, Raw]) -> Engine:
-    """What trains the jobs.
+def make_engine(request: Request, jobs: int) -> Engine:
+    """What trains that many jobs.
 
     Raises:
         UsageError: Dask is asked for, and not installed.
     """
     if request.scheduler is None:
-        return Processes(request.workers or cores(), data)
+        return Processes(min(request.workers or cores(), jobs))
     try:
         from actcli.sweep.cluster import Cluster
     except ModuleNotFoundError as error:
         raise UsageError(
             f"--scheduler needs Dask: {error}", "Install it with: pip install 'actcli[dask]'"
         ) from None
-    return Cluster(request.scheduler, data)
+    return Cluster(request.scheduler)
 
 
 def tell_interrupted(request: Request, path: Path, received: signal.Signals) -> None:

@@ -110,6 +110,11 @@ class Activity(Sums):
         self.functions = network.activations
         self.active = tuple(self.counts(units) for units in network.sizes[1:-1])
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether each unit was active: no further row can tell of one that is dead."""
+        return all(units.all() for units in self.active)
+
     def add(self, trace: Trace) -> None:
         """Take in a batch, after a forward pass."""
         for f, active, at in zip(self.functions, self.active, trace.passes, strict=False):

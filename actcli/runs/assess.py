@@ -13,7 +13,7 @@ from actcli.diagnostics.sums import Activity
 from actcli.diagnostics.verdict import judge, verdict
 from actcli.runs.records import read_history, training_of
 from actcli.training.folder import METRICS
-from actcli.training.learner import Learner
+from actcli.training.learner import Learner, forward, score
 from actcli.training.run import Result, Run
 
 ROWS = 5000  # that the verdict rests on: a tenth of the time that all rows of MNIST would take
@@ -33,15 +33,32 @@ def observer(learner: Learner) -> Callable[[], dict[str, Any]]:
     return lambda: asdict(examine(subject, rows))
 
 
-def finish(run: Run) -> tuple[Result, Assessment]:
-    """Judge the network of a run that is trained, and have its folder tell it."""
-    activity = Activity(run.learner.network)
-    result = run.result(activity.add)
+def finish(run: Run, scored: bool = True) -> tuple[Result, Assessment]:
+    """Judge the network of a run that is trained, and have its folder tell it.
+
+    Args:
+        run: whose network it is.
+        scored: whether its score on the training rows is wanted, which takes a pass over all of
+            them; without it that ends where no unit is left that could be dead.
+    """
+    learner, activity = run.learner, Activity(run.learner.network)
+    train = score(learner, learner.dataset.train, activity.add) if scored else None
+    if not scored:
+        _watch(learner, activity)
+    result = run.result(train)
     history = tuple(read_history(run.place.read(METRICS), METRICS))
     training = training_of(run.learner.config, history, run.kept_epoch)
     assessment = assess(run.learner, training, activity)
     run.conclude("finished", **asdict(result), **asdict(assessment))
     return result, assessment
+
+
+def _watch(learner: Learner, activity: Activity) -> None:
+    """Let it see training rows until it has seen all units active, or all rows."""
+    for trace, _ in forward(learner, learner.dataset.train):
+        activity.add(trace)
+        if activity.is_complete:
+            break
 
 
 def assess(learner: Learner, training: Training, activity: Activity) -> Assessment:

@@ -31,13 +31,19 @@ class Cluster:
 
     Args:
         address: of its scheduler: tcp://host:8786.
-        data: the raw data sets, by their name in the configuration.
     """
 
-    def __init__(self, address: str, data: Mapping[str, Raw]) -> None:
+    def __init__(self, address: str) -> None:
         self.token = secrets.token_hex(4)
         self.address = address
+        self.data: Mapping[str, Raw] = {}
+
+    def give(self, data: Mapping[str, Raw]) -> None:
+        """Keep the data until there are workers to send them to."""
         self.data = data
+
+    def close(self) -> None:
+        """The workers are nobody's here."""
 
     @contextlib.contextmanager
     def start(self, inbox: Inbox) -> Iterator[Executor]:

@@ -51,8 +51,14 @@ class Engine(Protocol):
 
     token: str
 
+    def give(self, data: Mapping[str, Raw]) -> None:
+        """Have the workers know these data, by their name in the configuration, before any job."""
+
     def start(self, inbox: Inbox) -> contextlib.AbstractContextManager[Executor]:
         """Workers; reports of theirs go to the inbox. At the end none of them is left at work."""
+
+    def close(self) -> None:
+        """No more of them are needed."""
 
 
 def train_all(jobs: Sequence[Job], engine: Engine, stopped: Callable[[], bool]) -> Iterator[Event]:
@@ -151,36 +157,69 @@ def _outcome(job: Job, future: "Future[Files]") -> Done:
 
 
 class Processes:
-    """Processes on this machine.
+    """Processes on this machine. They begin to start at once, while the data are still read.
 
     Args:
-        count: of the processes.
-        data: the raw data sets, by their name in the configuration.
+        count: of the processes; none, where there is no job.
+
+    Raises:
+        ActcliError: there is no room for any data.
     """
 
-    def __init__(self, count: int, data: Mapping[str, Raw]) -> None:
+    def __init__(self, count: int) -> None:
         self.token = secrets.token_hex(4)
         self.count = count
-        self.data = data
+        with _told():
+            self._lent = Lent()
+        self._early = Crew(count, self.token, self._lent) if count else None
+
+    def give(self, data: Mapping[str, Raw]) -> None:
+        """Lend the data.
+
+        Raises:
+            ActcliError: there is no room for them.
+        """
+        with _told():
+            self._lent.fill(data)
 
     @contextlib.contextmanager
     def start(self, inbox: Inbox) -> Iterator[Executor]:
-        """Start them; leaving the block stops them after the step that each is at."""
+        """Those that have begun to start, or new ones; leaving the block stops them after the step
+        that each is at."""
+        crew = self._early or Crew(self.count, self.token, self._lent)
+        self._early = None
+        listener = threading.Thread(target=_listen, args=(crew.reports, inbox), daemon=True)
+        listener.start()
+        try:
+            yield crew.executor
+        finally:
+            crew.close()
+            listener.join()
+
+    def close(self) -> None:
+        """Stop those that were not needed, and lend nothing more."""
+        if self._early:
+            self._early.close()
+        self._lent.close()
+
+
+class Crew:
+    """Processes that were started together, and how they and this one tell each other things."""
+
+    def __init__(self, count: int, token: str, lent: Lent) -> None:
         context = get_context("spawn")
-        with contextlib.closing(_lend(self.data)) as lent:
-            reader, writer = context.Pipe(duplex=False)
-            stop = context.RawValue("b", 0)  # without a lock, which a dead process would keep
-            listener = threading.Thread(target=_listen, args=(reader, inbox), daemon=True)
-            listener.start()
-            given: Any = (self.token, lent, writer, stop)
-            executor = Pool(self.count, context, initializer=_begin, initargs=given)
-            try:
-                yield executor
-            finally:
-                stop.value = 1
-                executor.shutdown(cancel_futures=True)
-                writer.send(None)
-                listener.join()
+        self.reports, self._writer = context.Pipe(duplex=False)
+        self._stop = context.RawValue("b", 0)  # without a lock, which a dead process would keep
+        given: Any = (token, lent, self._writer, self._stop)
+        self.executor = Pool(count, context, initializer=_begin, initargs=given)
+        with contextlib.suppress(BrokenExecutor):  # whoever gives them a job is told so
+            self.executor.submit(os.getpid)  # the first job, whatever it is, starts them
+
+    def close(self) -> None:
+        """Stop them, and tell so to who reads the reports."""
+        self._stop.value = 1
+        self.executor.shutdown(cancel_futures=True)
+        self._writer.send(None)
 
 
 class Pool(ProcessPoolExecutor):
@@ -195,9 +234,10 @@ class Pool(ProcessPoolExecutor):
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _lend(data: Mapping[str, Raw]) -> Lent:
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
     try:
-        return Lent(data)
+        yield
     except OSError as error:
         raise ActcliError(f"no room for the data of the sweep: {error.strerror}") from error
 

@@ -2,16 +2,19 @@
 
 A data set that is sent through a pipe is there once more in each process, and each is started only
 when the one before it has taken everything. Here the arrays are written to a file without a name,
-and a process is told no more than where in it they are.
+which the processes are started with: they read from it, when they are first asked for the data,
+where in it the arrays are. Until then it may be empty.
 """
 
 import contextlib
+import functools
+import json
 import math
 import mmap
 import os
 import tempfile
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, replace
 from multiprocessing.reduction import DupFd
 from typing import Any, BinaryIO
 
@@ -22,27 +25,40 @@ from actcli.datasets.dataset import Raw
 from actcli.datasets.npz import Examples
 
 ALIGNMENT = 64  # bytes, at which arrays begin
+LENGTH = 8  # bytes at the start of the file, which tell where the list of the arrays begins
 
 
 class Lent:
-    """Data sets, as the processes receive them that they are given to when they are started.
+    """A file that data are lent in. Processes that are started with it receive it as `Borrowed`.
 
-    Their arrays are there to be read only. The file ends with the last process that has it.
-
-    Args:
-        data: by any names.
+    The file ends with the last process that has it.
 
     Raises:
-        OSError: there is no room for the arrays.
+        OSError: there is no room for a file.
     """
 
-    def __init__(self, data: Mapping[str, Raw]) -> None:
+    def __init__(self) -> None:
         self._file = _nameless()
+
+    def fill(self, data: Mapping[str, Raw]) -> None:
+        """Write data sets to it, once, before anybody asks for them.
+
+        Args:
+            data: by any names.
+
+        Raises:
+            OSError: there is no room for the arrays. Nothing can be lent any more.
+        """
         try:
-            self._data = {
-                name: replace(raw, train=self._write(raw.train), test=self._write(raw.test))
+            self._file.seek(LENGTH)
+            listed = {
+                name: asdict(replace(raw, train=self._write(raw.train), test=self._write(raw.test)))
                 for name, raw in data.items()
             }
+            start = self._file.tell()
+            self._file.write(json.dumps(listed).encode())
+            self._file.seek(0)
+            self._file.write(start.to_bytes(LENGTH))
             self._file.flush()
         except OSError:
             with contextlib.suppress(OSError):  # as it tries to write the rest
@@ -50,7 +66,7 @@ class Lent:
             raise
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return receive, (self._data, DupFd(self._file.fileno()))
+        return Borrowed, (DupFd(self._file.fileno()),)
 
     def close(self) -> None:
         """Lend them no more. Who has received them keeps them."""
@@ -67,21 +83,40 @@ class Lent:
         return start, array.dtype.str, array.shape
 
 
-def receive(data: Mapping[str, Raw], file: Any) -> dict[str, Raw]:
-    """What was lent, in a process that was started with it."""
-    with os.fdopen(file.detach(), "rb") as opened:
-        memory = mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)
+class Borrowed(Mapping[str, Raw]):
+    """What was lent, in a process that was started with it: by name, and to be read only."""
 
-    def get(place: Any) -> NDArray[Any]:
-        start, kind, shape = place
-        return np.frombuffer(memory, kind, math.prod(shape), start).reshape(shape)
+    def __init__(self, file: Any) -> None:
+        self._descriptor = file.detach()
 
-    def read(examples: Examples) -> Examples:
-        return replace(examples, x=get(examples.x), y=get(examples.y))
+    def __getitem__(self, name: str) -> Raw:
+        return self._data[name]
 
-    return {
-        name: replace(raw, train=read(raw.train), test=read(raw.test)) for name, raw in data.items()
-    }
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._data)
+
+    def __len__(self) -> int:
+        return len(self._data)
+
+    @functools.cached_property
+    def _data(self) -> dict[str, Raw]:
+        with os.fdopen(self._descriptor, "rb") as file:
+            memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        listed = json.loads(memory[int.from_bytes(memory[:LENGTH]) :])
+
+        def get(start: int, kind: str, shape: list[int]) -> NDArray[Any]:
+            return np.frombuffer(memory, kind, math.prod(shape), start).reshape(shape)
+
+        def read(told: dict[str, Any]) -> Examples:
+            return Examples(**told | {name: get(*told[name]) for name in ("x", "y")})
+
+        def known(told: dict[str, str]) -> dict[int, str]:
+            return {int(value): name for value, name in told.items()}
+
+        return {
+            key: Raw(told["name"], known(told["known"]), read(told["train"]), read(told["test"]))
+            for key, told in listed.items()
+        }
 
 
 def _nameless() -> BinaryIO:

@@ -85,7 +85,7 @@ class Worker:
                     self.report(Report(name, event.epoch, config.training.epochs, accuracy))
         except DivergedError:
             return place.files  # which tell so
-        finish(run)
+        finish(run, scored=False)
         return place.files
 
 

@@ -4,14 +4,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from actcli.datasets.batches import Batches, Split
+from actcli.datasets.batches import Split
 from actcli.errors import DivergedError
-from actcli.nn.arrays import unwarned
 from actcli.nn.network import Pass
 from actcli.nn.optimizers import OPTIMIZERS
 from actcli.training.config import Config
-from actcli.training.learner import Learner
-from actcli.training.memory import EVALUATION_ROWS
+from actcli.training.learner import Learner, forward
 
 
 def lost(passes: Sequence[Pass]) -> int | None:
@@ -22,14 +20,12 @@ def lost(passes: Sequence[Pass]) -> int | None:
 
 def first_lost(learner: Learner, split: Split) -> Sequence[Pass]:
     """The passes of the first batch of a split in which a layer is lost, else of the last batch."""
-    rows = min(EVALUATION_ROWS, len(split))
-    trace = learner.network.trace(rows)
-    with unwarned():
-        for inputs, labels in Batches(split, learner.dataset.normalization, rows)():
-            learner.network.forward(inputs, trace.first(len(labels)))
-            if lost(trace.passes):
-                break
-    return trace.passes
+    passes: Sequence[Pass] = ()
+    for trace, _ in forward(learner, split):
+        passes = trace.passes
+        if lost(passes):
+            break
+    return passes
 
 
 def diverged(config: Config, when: str, passes: Sequence[Pass]) -> DivergedError:

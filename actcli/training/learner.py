@@ -1,6 +1,6 @@
 """What learns: a network, its loss, its optimizer, its random numbers; and how well it does."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -77,8 +77,22 @@ class Targets:
         return out
 
 
+def forward(learner: Learner, split: Split) -> Iterator[tuple[Trace, Labels]]:
+    """What forward passes over a split leave, without dropout, and the labels of its rows.
+
+    Some rows at a time, in buffers that are good until the next ones.
+    """
+    rows = min(EVALUATION_ROWS, len(split))
+    trace = learner.network.trace(rows)
+    for inputs, labels in Batches(split, learner.dataset.normalization, rows)():
+        part = trace.first(len(labels))
+        with unwarned():
+            learner.network.forward(inputs, part)
+        yield part, labels
+
+
 def score(learner: Learner, split: Split, see: See | None = None) -> Score:
-    """How well the network does on all rows of a split, without dropout.
+    """How well the network does on all rows of a split.
 
     Args:
         learner: what has learnt.
@@ -88,17 +102,14 @@ def score(learner: Learner, split: Split, see: See | None = None) -> Score:
     Returns:
         Its loss is infinite or NaN if a parameter is.
     """
-    rows = min(EVALUATION_ROWS, len(split))
-    trace, targets = learner.network.trace(rows), Targets(learner, rows)
+    targets = Targets(learner, min(EVALUATION_ROWS, len(split)))
     loss, right = 0.0, 0
-    with unwarned():
-        for inputs, labels in Batches(split, learner.dataset.normalization, rows)():
-            part = trace.first(len(labels))
-            last = part.passes[-1]
-            scores = learner.network.forward(inputs, part)
-            right += int(np.count_nonzero(classify(scores) == labels))
-            losses = learner.loss(scores, targets(labels), last.delta, last.work)
+    for trace, labels in forward(learner, split):
+        last = trace.passes[-1]
+        right += int(np.count_nonzero(classify(last.z) == labels))
+        with unwarned():
+            losses = learner.loss(last.z, targets(labels), last.delta, last.work)
             loss += float(losses.sum(dtype=np.float64))
-            if see:
-                see(part)
+        if see:
+            see(trace)
     return Score(loss / len(split), right / len(split))

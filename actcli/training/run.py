@@ -33,7 +33,7 @@ from actcli.training.folder import (
     Place,
     new_folder,
 )
-from actcli.training.learner import Learner, Score, See, score
+from actcli.training.learner import Learner, Score, score
 from actcli.training.loop import EpochDone, Event, Position, fit
 from actcli.training.model import model_file
 
@@ -54,7 +54,7 @@ class Result:
     epochs: int  # that were trained
     best_epoch: int  # the one with the lowest validation loss; 0: the initial network
     kept_epoch: int  # the one whose network is kept
-    train: Score
+    train: Score | None  # None where it was not asked for
     validation: Score | None
     test: Score
     seconds: float  # of all steps
@@ -146,11 +146,11 @@ class Run:
             self.conclude("diverged", message=error.message)
             raise DivergedError(error.message, f"{error.hint}. {kept}") from None
 
-    def result(self, see: See | None = None) -> Result:
+    def result(self, train: Score | None = None) -> Result:
         """What the kept network does on each split, exactly.
 
         Args:
-            see: what else looks at the training rows.
+            train: that on the training rows, which takes a while, where it is wanted.
         """
         learner, data, position = self.learner, self.learner.dataset, self.position
         rows = len(data.train) * position.epoch
@@ -160,7 +160,7 @@ class Run:
             epochs=position.epoch,
             best_epoch=position.best_epoch,
             kept_epoch=self.kept_epoch,
-            train=score(learner, data.train, see),
+            train=train,
             validation=score(learner, data.validation) if len(data.validation) else None,
             test=score(learner, data.test),
             seconds=position.seconds,

@@ -101,8 +101,14 @@ def strict(text: str) -> Any:
     return json.loads(text, parse_constant=refuse)
 
 
-def same(one: Path, other: Path) -> None:
-    """See that two runs came to the same bits, and to the same numbers but for the time."""
+def same(one: Path, other: Path, *besides: str) -> None:
+    """See that two runs came to the same bits, and to the same numbers but for the time.
+
+    Args:
+        one: folder of a run.
+        other: that of another.
+        besides: what else of their results may differ.
+    """
     for name in ("model.safetensors", "config.toml"):
         assert (one / name).read_bytes() == (other / name).read_bytes()
     timeless = [
@@ -114,5 +120,6 @@ def same(one: Path, other: Path) -> None:
     ]
     assert timeless[0] == timeless[1]
     results = [json.loads((folder / "result.json").read_text()) for folder in (one, other)]
-    named = [{k: v for k, v in told.items() if k not in {*TIMES, "run"}} for told in results]
+    differ = {*TIMES, "run", *besides}
+    named = [{k: v for k, v in told.items() if k not in differ} for told in results]
     assert named[0] == named[1]

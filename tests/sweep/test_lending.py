@@ -3,6 +3,7 @@
 import os
 import resource
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -16,7 +17,7 @@ from actcli.sweep.engine import Processes
 
 Blobs = Callable[..., Path]
 # To be asked of a process of a sweep, which knows no module of these tests.
-DATA = "__import__('actcli.sweep.work', fromlist=['work']).WORKERS[{token!r}].data"
+DATA = "dict(__import__('actcli.sweep.work', fromlist=['work']).WORKERS[{token!r}].data)"
 ARRAYS = "for raw in {data}.values() for part in (raw.train, raw.test) for each in (part.x, part.y)"
 PLACES = "[(each.__array_interface__['data'][0], each.flags.writeable) {arrays}]"
 MAPS = "open('/proc/self/maps').read()"
@@ -46,10 +47,10 @@ def test_they_arrive_as_they_are_and_are_not_copied(
         "bytes": read(str(blobs())),
         "floats": read(str(blobs(x_train=np.linspace(0, 1, 3600).reshape(300, 3, 4)))),
     }
-    engine = Processes(1, data)
-    question = DATA.format(token=engine.token)
-    places = PLACES.format(arrays=ARRAYS.format(data=question))
-    with engine.start(SimpleQueue()) as executor:
+    with closing(Processes(1)) as engine, engine.start(SimpleQueue()) as executor:
+        question = DATA.format(token=engine.token)
+        places = PLACES.format(arrays=ARRAYS.format(data=question))
+        engine.give(data)  # while the process starts, or after it has
         received = executor.submit(eval, question).result()
         found = executor.submit(eval, places).result()
         maps = executor.submit(eval, MAPS).result()
@@ -69,8 +70,8 @@ def test_no_room_for_the_data_is_told(blobs: Blobs, monkeypatch: pytest.MonkeyPa
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
     try:
-        engine = Processes(1, {"data": data}).start(SimpleQueue())
-        with pytest.raises(ActcliError, match="no room for the data of the sweep: File too large"):
-            engine.__enter__()
+        told = "no room for the data of the sweep: File too large"
+        with closing(Processes(1)) as engine, pytest.raises(ActcliError, match=told):
+            engine.give({"data": data})
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)

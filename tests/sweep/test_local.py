@@ -43,6 +43,15 @@ def long(blobs: Blobs) -> list[str]:
     return ["sweep", *SMALL, "--dataset", path, "--epochs", "300", *vary, "--workers", "2"]
 
 
+def is_group(number: int) -> bool:
+    """Whether there is a process in a group."""
+    try:
+        os.killpg(number, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
 def table(*args: str) -> Any:
     """What `sweep show` says."""
     shown = actcli("sweep", "show", "s", "--json", *args)
@@ -73,7 +82,7 @@ def test_each_job_is_what_train_makes_of_its_configuration(blobs: Blobs) -> None
         )
         trained = actcli("train", *chosen, *more, "--name", told["run"], "--runs-dir", "one", "-q")
         assert trained.returncode == 0
-        same(SWEEP / told["run"], Path("one") / told["run"])
+        same(SWEEP / told["run"], Path("one") / told["run"], "train")  # which no sweep shows
     diagnosed = actcli("diagnose", f"runs/s/{runs[0]['run']}", "--json")
     assert strict(diagnosed.stdout)["verdict"] == runs[0]["verdict"]
 
@@ -122,16 +131,37 @@ def test_a_signal_leaves_no_process_and_a_sweep_that_goes_on(
     assert len(finished(SWEEP)) == JOBS
 
 
-def test_ctrl_c_while_processes_start(long: list[str]) -> None:
+@pytest.mark.parametrize("begun", [False, True])
+def test_ctrl_c_while_processes_start(long: list[str], begun: bool) -> None:
+    """While the data are still read, and when the processes are waited for."""
     with started(*long) as client:
-        children = until(lambda: workers(client.pid))
+        until((SWEEP / "sweep.json").exists if begun else lambda: workers(client.pid))
         os.killpg(client.pid, signal.SIGINT)
         stdout, stderr = client.communicate(timeout=30)
         assert (client.returncode, stdout) == (130, "")
-        assert not any(map(is_alive, children))
-    assert stderr == (
-        "interrupted: 0 of 12 runs are finished, and kept in runs/s. The same command goes on\n"
-    )
+        until(lambda: not is_group(client.pid))
+    if begun or SWEEP.exists():
+        assert stderr.strip() == (
+            "interrupted: 0 of 12 runs are finished, and kept in runs/s. The same command goes on"
+        )
+    else:
+        assert stderr.strip() == "Error: interrupted"
+
+
+@pytest.mark.parametrize(("options", "told"), [(("--dataset", "none.npz"), ""), ((), "no sweep")])
+def test_a_mistake_that_shows_while_processes_start_leaves_none(
+    long: list[str], options: tuple[str, ...], told: str
+) -> None:
+    if told:
+        SWEEP.mkdir(parents=True)
+        (SWEEP / "notes.txt").touch()
+    with started(*long, *options) as client:
+        stdout, stderr = client.communicate(timeout=30)
+        assert (client.returncode, stdout) == (2, "")
+        until(lambda: not is_group(client.pid))
+    assert stderr.startswith("Error: ")
+    assert stderr.count("\n") == 1
+    assert told in stderr
 
 
 def test_a_client_that_is_killed_leaves_no_process_and_a_sweep_that_goes_on(

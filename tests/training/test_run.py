@@ -323,8 +323,8 @@ def test_a_run_that_is_left_half_way_is_whole(blobs: Blobs) -> None:
 
 def test_the_result_is_that_of_the_kept_network(blobs: Blobs) -> None:
     run, epochs = train(blobs(), "training.epochs=2", "optimizer.learning_rate=0.4")
-    result = run.result()
     learner = run.learner
+    result = run.result(score(learner, learner.dataset.train))
     assert result == Result(
         run=run.folder,
         parameters=12 * 8 + 8 + 8 * 6 + 6 + 6 * 3 + 3,
