@@ -1,14 +1,16 @@
 """The workers of a Dask cluster, as an executor. Only here is Dask imported.
 
-The data go to each worker as a plugin: once, and to those that join later, too. A worker that dies
-is Dask's affair, which gives its jobs to others. When the client has gone, however it went, the
-scheduler has the workers stop and forget the data.
+The data are the result of a task of their own, which all jobs need: so Dask brings them to each
+worker once, from one to the next, to those that join later, too, and anew if all that had them are
+lost. A worker that dies is Dask's affair, which gives its jobs to others. When the client has gone,
+however it went, the scheduler has the workers stop and forget the data.
 """
 
 import contextlib
 import logging
 import secrets
 import threading
+import warnings
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor
 from typing import Any
@@ -19,6 +21,7 @@ from distributed.diagnostics.plugin import SchedulerPlugin
 from actcli.datasets.dataset import Raw
 from actcli.errors import ActcliError
 from actcli.sweep.engine import Inbox
+from actcli.sweep.plan import Job
 from actcli.sweep.work import WORKERS, Report, Worker
 
 TIMEOUT = "5s"  # to find the scheduler
@@ -37,13 +40,11 @@ class Cluster:
         self.token = secrets.token_hex(4)
         self.address = address
         self.data: Mapping[str, Raw] = {}
+        self._sent: dict[str, Any] = {}  # futures of Dask
 
     def give(self, data: Mapping[str, Raw]) -> None:
         """Keep the data until there are workers to send them to."""
         self.data = data
-
-    def close(self) -> None:
-        """The workers are nobody's here."""
 
     @contextlib.contextmanager
     def start(self, inbox: Inbox) -> Iterator[Executor]:
@@ -63,32 +64,47 @@ class Cluster:
                 self.token, lambda event: inbox.put(Report(**event[1]["report"]))
             )
             client.register_plugin(Farewell(self.token, client.id), name=self.token)
-            client.register_plugin(Data(self.token, self.data), name=self.token)
+            client.register_plugin(Presence(self.token), name=self.token)
+            with warnings.catch_warnings():  # the task of the data is large, and is meant to be
+                warnings.filterwarnings("ignore", "Sending large graph", UserWarning)
+                for name, raw in self.data.items():
+                    self._sent[name] = client.submit(_given, raw, key=f"{self.token}-{name}")
             executor = client.get_executor(pure=False)
             try:
                 yield executor
             finally:
                 executor.shutdown(wait=False)
+                self._sent.clear()
+
+    def task(self, job: Job) -> tuple[Any, ...]:
+        """The data come with the job, where the worker does not have them."""
+        return self.token, job.name, job.config, self._sent[job.config.data.name]
+
+    def close(self) -> None:
+        """The workers are nobody's here."""
 
 
-class Data(WorkerPlugin):
+def _given(raw: Raw) -> Raw:
+    return raw
+
+
+class Presence(WorkerPlugin):
     """What makes a worker of Dask one of a sweep."""
 
-    def __init__(self, token: str, data: Mapping[str, Raw]) -> None:
+    def __init__(self, token: str) -> None:
         self.token = token
-        self.data = data
 
     def setup(self, worker: Any) -> None:
-        """Give a worker the data."""
+        """Have a worker know whom to tell how far it is."""
         self.left = threading.Event()
 
         def report(told: Report) -> None:
             worker.loop.add_callback(worker.log_event, self.token, {"report": vars(told)})
 
-        WORKERS[self.token] = Worker(self.data, report, self.left.is_set)
+        WORKERS[self.token] = Worker({}, report, self.left.is_set)
 
     def teardown(self, worker: Any) -> None:
-        """Have it forget them, and stop."""
+        """Have it stop, and forget the data."""
         self.left.set()
         WORKERS.pop(self.token, None)
 

@@ -1,4 +1,4 @@
-"""Jobs on an executor of `concurrent.futures`, whose workers were given the data once.
+"""Jobs on an executor of `concurrent.futures`, whose workers are given the data once.
 
 Here are the processes of this machine; `cluster` has the workers of Dask. What differs is how they
 are started, how they are told to stop, and what becomes of the jobs of one that died: Dask sends
@@ -43,19 +43,16 @@ Inbox = queue.SimpleQueue[Any]
 
 
 class Engine(Protocol):
-    """What trains jobs.
-
-    Args:
-        token: what its workers know their data by.
-    """
-
-    token: str
+    """What trains jobs."""
 
     def give(self, data: Mapping[str, Raw]) -> None:
         """Have the workers know these data, by their name in the configuration, before any job."""
 
     def start(self, inbox: Inbox) -> contextlib.AbstractContextManager[Executor]:
         """Workers; reports of theirs go to the inbox. At the end none of them is left at work."""
+
+    def task(self, job: Job) -> tuple[Any, ...]:
+        """What one of them is to call `work.train` with."""
 
     def close(self) -> None:
         """No more of them are needed."""
@@ -109,7 +106,7 @@ class Batch:
     def train(self, engine: Engine, stopped: Callable[[], bool]) -> Iterator[Event]:
         """Until all are done or lost, or until they are to be left."""
         with engine.start(self._inbox) as executor:
-            self._submit(executor, engine.token)
+            self._submit(executor, engine)
             while self._futures and not stopped():
                 with contextlib.suppress(queue.Empty):
                     yield from self._read(self._inbox.get(timeout=TICK))
@@ -120,10 +117,10 @@ class Batch:
                 if isinstance(message, Report) or not message.cancelled():
                     yield from self._read(message)
 
-    def _submit(self, executor: Executor, token: str) -> None:
+    def _submit(self, executor: Executor, engine: Engine) -> None:
         for number, job in enumerate(self.jobs):
             try:
-                future = executor.submit(train, token, job.name, job.config)
+                future = executor.submit(train, *engine.task(job))
             except BrokenExecutor:
                 self.lost += self.jobs[number:]
                 return
@@ -195,6 +192,10 @@ class Processes:
         finally:
             crew.close()
             listener.join()
+
+    def task(self, job: Job) -> tuple[Any, ...]:
+        """They have the data, or are about to."""
+        return self.token, job.name, job.config
 
     def close(self) -> None:
         """Stop those that were not needed, and lend nothing more."""

@@ -93,6 +93,16 @@ class Worker:
 WORKERS: dict[str, Worker] = {}
 
 
-def train(token: str, name: str, config: Config) -> Files:
-    """Have the worker of this process train a job."""
-    return WORKERS[token].train(name, config)
+def train(token: str, name: str, config: Config, raw: Raw | None = None) -> Files:
+    """Have the worker of this process train a job.
+
+    Args:
+        token: of the sweep.
+        name: of the job.
+        config: its configuration.
+        raw: the data set that it names, for a worker that was not given it at its start.
+    """
+    worker = WORKERS[token]
+    if raw is not None:
+        worker.data = {**worker.data, config.data.name: raw}
+    return worker.train(name, config)

@@ -14,7 +14,7 @@ import pytest
 from actcli.errors import ActcliError
 from actcli.sweep.axes import parse_axis
 from actcli.sweep.engine import DEATHS, Done, Inbox, train_all
-from actcli.sweep.plan import Plan
+from actcli.sweep.plan import Job, Plan
 from actcli.sweep.work import Report, StoppedError
 
 JOBS = Plan((), (parse_axis("training.seed=0,1,2,3,4,5,6,7"),)).jobs()
@@ -41,8 +41,6 @@ class Fake:
         begins: whether a process lives long enough to begin a job.
     """
 
-    token = "token"  # noqa: S105 - names the worker, and keeps nothing secret
-
     def __init__(self, end: Callable[[int], Any], begins: bool = True) -> None:
         self.end, self.begins = end, begins
         self.batches: list[list[int]] = []
@@ -51,6 +49,9 @@ class Fake:
     def start(self, inbox: Inbox) -> Iterator[Executor]:
         self.inbox, self.pool = inbox, Pool()
         yield self.pool
+
+    def task(self, job: Job) -> tuple[Any, ...]:
+        return "token", job.name
 
     def work(self) -> bool:
         """Called where the engine looks for a signal, of which there is none."""
