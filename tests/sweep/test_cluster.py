@@ -135,6 +135,21 @@ def test_a_worker_that_is_killed_costs_no_job_and_one_that_joins_works_too(
     assert "Traceback" not in stderr
 
 
+def test_if_all_workers_are_killed_those_that_join_get_the_data_anew(
+    sweep: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "own").mkdir()
+    with running(tmp_path / "own") as own, started(*sweep[:-1], own.address) as client:
+        until(lambda: finished(SWEEP))
+        for worker in own.workers:
+            worker.kill()
+        own.add_worker()
+        _, stderr = client.communicate(timeout=60)
+        assert client.returncode == 0, stderr
+    assert len(finished(SWEEP)) == JOBS
+    assert own.told(STARTED) == 3
+
+
 def test_a_client_that_is_killed_leaves_nothing_at_work_and_a_sweep_that_goes_on(
     sweep: list[str], cluster: Cluster
 ) -> None:
