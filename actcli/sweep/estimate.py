@@ -103,7 +103,8 @@ def _cost(
     steps = math.ceil(len(dataset.train) / batch)
     row = size.step / min(batch, len(dataset.train)) * FORWARD
     judged = epochs * len(dataset.validation)
-    judged += 2 * len(dataset.train) + len(dataset.validation) + len(dataset.test) + 3 * ROWS
+    # Of the training rows a few tell that no unit is dead; where some are, it takes all of them.
+    judged += len(dataset.validation) + len(dataset.test) + EVALUATION_ROWS + 3 * ROWS
     # The network, its gradient, that of the best epoch, the one before the last step, the first;
     # then the optimizer's slots; and the files of the run, which have them all once more.
     copies = 5 + size.slots + 2 + size.slots
