@@ -22,7 +22,7 @@ from actcli.datasets.dataset import Raw
 from actcli.errors import ActcliError
 from actcli.sweep.engine import Inbox
 from actcli.sweep.plan import Job
-from actcli.sweep.work import WORKERS, Report, Worker
+from actcli.sweep.work import WORKERS, Report
 
 TIMEOUT = "5s"  # to find the scheduler
 # What these tell of a connection that was lost, in many lines, is told here in one.
@@ -96,6 +96,8 @@ class Presence(WorkerPlugin):
 
     def setup(self, worker: Any) -> None:
         """Have a worker know whom to tell how far it is."""
+        from actcli.sweep.worker import Worker
+
         self.left = threading.Event()
 
         def report(told: Report) -> None:

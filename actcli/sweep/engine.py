@@ -21,7 +21,7 @@ from actcli.datasets.dataset import Raw
 from actcli.errors import ActcliError
 from actcli.sweep.lending import Lent
 from actcli.sweep.plan import Job
-from actcli.sweep.work import WORKERS, Files, Report, StoppedError, Worker, train
+from actcli.sweep.work import WORKERS, Files, Report, StoppedError, train
 
 T = TypeVar("T")
 
@@ -252,6 +252,8 @@ def _begin(token: str, data: Mapping[str, Raw], writer: Any, stop: Any) -> None:
     """Make this process a worker. Ctrl-C is its parent's affair, and it ends with its parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    from actcli.sweep.worker import Worker  # which takes a while, and is for workers alone
+
     # A message of this length is written at once: those of several processes do not mix.
     WORKERS[token] = Worker(data, writer.send, lambda: bool(stop.value))
 

@@ -1,24 +1,17 @@
-"""What a worker does: trains one job in memory, and gives the files of its run as bytes.
+"""What goes from a client to its workers, and back: jobs, reports, the files of runs.
 
-It writes nothing, so that it may be anywhere. The data are sent to each worker once, before its
-first job; a job then says only how they are split.
+The client needs no more than this of a worker, which needs most of actcli to train.
 """
 
-import functools
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from actcli.datasets.dataset import Dataset, Raw
-from actcli.errors import ActcliError, DivergedError
-from actcli.runs.assess import finish, observer
-from actcli.training.build import split
-from actcli.training.config import Config, DataConfig
-from actcli.training.folder import Memory
-from actcli.training.learner import Learner
-from actcli.training.loop import EpochDone
-from actcli.training.run import begin
-from actcli.training.threads import VARIABLES, is_blas_pinned
+from actcli.errors import ActcliError
+from actcli.training.config import Config
+
+if TYPE_CHECKING:
+    from actcli.datasets.dataset import Raw
+    from actcli.sweep.worker import Worker
 
 Files = dict[str, bytes]
 
@@ -37,63 +30,11 @@ class StoppedError(ActcliError):
     """Nobody waits for the result any more."""
 
 
-class Worker:
-    """What a process remembers from job to job.
-
-    Args:
-        data: the raw data sets, by their name in the configuration.
-        report: told of each epoch.
-        stopped: asked after each step.
-    """
-
-    def __init__(
-        self,
-        data: Mapping[str, Raw],
-        report: Callable[[Report], None] = lambda _: None,
-        stopped: Callable[[], bool] = lambda: False,
-    ) -> None:
-        self.data = data
-        self.report = report
-        self.stopped = stopped
-        self.loaded = functools.lru_cache(maxsize=4)(self._load)
-
-    def _load(self, chosen: DataConfig) -> tuple[Config, Dataset]:
-        return split(Config(data=chosen), self.data[chosen.name])
-
-    def train(self, name: str, config: Config) -> Files:
-        """The files of a run of that name.
-
-        Raises:
-            ActcliError: it cannot be trained.
-        """
-        self.report(Report(name, 0, config.training.epochs, None))
-        if not is_blas_pinned():
-            raise ActcliError(
-                "a worker's BLAS would use several threads, and come to other last bits",
-                f"Start it with {VARIABLES[0]}=1",
-            )
-        known, dataset = self.loaded(config.data)
-        learner = Learner(replace(config, data=known.data), dataset)
-        place = Memory(Path(name))
-        run = begin(learner, place, observer(learner))
-        try:
-            for event in run.train():
-                if self.stopped():
-                    raise StoppedError("stopped")
-                if isinstance(event, EpochDone):
-                    accuracy = (event.validation or event.train).accuracy
-                    self.report(Report(name, event.epoch, config.training.epochs, accuracy))
-        except DivergedError:
-            return place.files  # which tell so
-        finish(run, scored=False)
-        return place.files
-
-
 # Of this process, by the token of their sweep: an executor has no other place to keep them.
-WORKERS: dict[str, Worker] = {}
+WORKERS: dict[str, "Worker"] = {}
 
 
-def train(token: str, name: str, config: Config, raw: Raw | None = None) -> Files:
+def train(token: str, name: str, config: Config, raw: "Raw | None" = None) -> Files:
     """Have the worker of this process train a job.
 
     Args:

@@ -1,0 +1,74 @@
+"""What a worker does: trains one job in memory, and gives the files of its run as bytes.
+
+It writes nothing, so that it may be anywhere. The data are there before its first job; a job then
+says only how they are split.
+"""
+
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from actcli.datasets.dataset import Dataset, Raw
+from actcli.errors import ActcliError, DivergedError
+from actcli.runs.assess import finish, observer
+from actcli.sweep.work import Files, Report, StoppedError
+from actcli.training.build import split
+from actcli.training.config import Config, DataConfig
+from actcli.training.folder import Memory
+from actcli.training.learner import Learner
+from actcli.training.loop import EpochDone
+from actcli.training.run import begin
+from actcli.training.threads import VARIABLES, is_blas_pinned
+
+
+class Worker:
+    """What a process remembers from job to job.
+
+    Args:
+        data: the raw data sets, by their name in the configuration.
+        report: told of each epoch.
+        stopped: asked after each step.
+    """
+
+    def __init__(
+        self,
+        data: Mapping[str, Raw],
+        report: Callable[[Report], None] = lambda _: None,
+        stopped: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self.data = data
+        self.report = report
+        self.stopped = stopped
+        self.loaded = functools.lru_cache(maxsize=4)(self._load)
+
+    def _load(self, chosen: DataConfig) -> tuple[Config, Dataset]:
+        return split(Config(data=chosen), self.data[chosen.name])
+
+    def train(self, name: str, config: Config) -> Files:
+        """The files of a run of that name.
+
+        Raises:
+            ActcliError: it cannot be trained.
+        """
+        self.report(Report(name, 0, config.training.epochs, None))
+        if not is_blas_pinned():
+            raise ActcliError(
+                "a worker's BLAS would use several threads, and come to other last bits",
+                f"Start it with {VARIABLES[0]}=1",
+            )
+        known, dataset = self.loaded(config.data)
+        learner = Learner(replace(config, data=known.data), dataset)
+        place = Memory(Path(name))
+        run = begin(learner, place, observer(learner))
+        try:
+            for event in run.train():
+                if self.stopped():
+                    raise StoppedError("stopped")
+                if isinstance(event, EpochDone):
+                    accuracy = (event.validation or event.train).accuracy
+                    self.report(Report(name, event.epoch, config.training.epochs, accuracy))
+        except DivergedError:
+            return place.files  # which tell so
+        finish(run, scored=False)
+        return place.files
