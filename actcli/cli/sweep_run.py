@@ -17,9 +17,10 @@ from actcli.datasets.catalogue import DATASETS
 from actcli.datasets.dataset import Raw, read
 from actcli.errors import UsageError
 from actcli.render.text import printable
-from actcli.sweep.engine import Done, Engine, Processes, train_all
+from actcli.sweep.engine import Done, Engine, train_all
 from actcli.sweep.folder import is_done, keep, open_sweep, tidy, write_plan
 from actcli.sweep.plan import Job, Plan
+from actcli.sweep.processes import Processes
 from actcli.sweep.table import read_table
 from actcli.training.folder import Folder
 from actcli.training.threads import cores

@@ -1,29 +1,21 @@
 """Jobs on an executor of `concurrent.futures`, whose workers are given the data once.
 
-Here are the processes of this machine; `cluster` has the workers of Dask. What differs is how they
-are started, how they are told to stop, and what becomes of the jobs of one that died: Dask sends
-them to others by itself, here new processes are started for them.
+`processes` has those of this machine, `cluster` those of Dask. What differs is how they are started
+and how they are told to stop. Where one dies, Dask gives its jobs to others by itself; a pool of
+processes is broken then, and a new one gets what it has left.
 """
 
 import contextlib
-import os
 import queue
-import secrets
-import signal
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, Executor, Future
 from dataclasses import dataclass
-from multiprocessing import get_context, parent_process
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 from actcli.datasets.dataset import Raw
 from actcli.errors import ActcliError
-from actcli.sweep.lending import Lent
 from actcli.sweep.plan import Job
-from actcli.sweep.work import WORKERS, Files, Report, StoppedError, train
-
-T = TypeVar("T")
+from actcli.sweep.work import Files, Report, StoppedError, train
 
 DEATHS = 3  # of processes, one after another without a job that had begun
 TICK = 0.1  # seconds from one look for a signal to the next
@@ -151,115 +143,3 @@ def _outcome(job: Job, future: "Future[Files]") -> Done:
         return Done(job, None, f"not enough memory: {error}")
     known = isinstance(error, ActcliError)
     return Done(job, None, str(error) if known else f"{type(error).__name__}: {error}")
-
-
-class Processes:
-    """Processes on this machine. They begin to start at once, while the data are still read.
-
-    Args:
-        count: of the processes; none, where there is no job.
-
-    Raises:
-        ActcliError: there is no room for any data.
-    """
-
-    def __init__(self, count: int) -> None:
-        self.token = secrets.token_hex(4)
-        self.count = count
-        with _told():
-            self._lent = Lent()
-        self._early = Crew(count, self.token, self._lent) if count else None
-
-    def give(self, data: Mapping[str, Raw]) -> None:
-        """Lend the data.
-
-        Raises:
-            ActcliError: there is no room for them.
-        """
-        with _told():
-            self._lent.fill(data)
-
-    @contextlib.contextmanager
-    def start(self, inbox: Inbox) -> Iterator[Executor]:
-        """Those that have begun to start, or new ones; leaving the block stops them after the step
-        that each is at."""
-        crew = self._early or Crew(self.count, self.token, self._lent)
-        self._early = None
-        listener = threading.Thread(target=_listen, args=(crew.reports, inbox), daemon=True)
-        listener.start()
-        try:
-            yield crew.executor
-        finally:
-            crew.close()
-            listener.join()
-
-    def task(self, job: Job) -> tuple[Any, ...]:
-        """They have the data, or are about to."""
-        return self.token, job.name, job.config
-
-    def close(self) -> None:
-        """Stop those that were not needed, and lend nothing more."""
-        if self._early:
-            self._early.close()
-        self._lent.close()
-
-
-class Crew:
-    """Processes that were started together, and how they and this one tell each other things."""
-
-    def __init__(self, count: int, token: str, lent: Lent) -> None:
-        context = get_context("spawn")
-        self.reports, self._writer = context.Pipe(duplex=False)
-        self._stop = context.RawValue("b", 0)  # without a lock, which a dead process would keep
-        given: Any = (token, lent, self._writer, self._stop)
-        self.executor = Pool(count, context, initializer=_begin, initargs=given)
-        with contextlib.suppress(BrokenExecutor):  # whoever gives them a job is told so
-            self.executor.submit(os.getpid)  # the first job, whatever it is, starts them
-
-    def close(self) -> None:
-        """Stop them, and tell so to who reads the reports."""
-        self._stop.value = 1
-        self.executor.shutdown(cancel_futures=True)
-        self._writer.send(None)
-
-
-class Pool(ProcessPoolExecutor):
-    """Processes that Ctrl-C does not reach, not even before they can ignore it."""
-
-    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> "Future[T]":
-        """Give away a job. A process that is started for it gets the signals blocked that are."""
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
-            return super().submit(fn, *args, **kwargs)
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-@contextlib.contextmanager
-def _told() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise ActcliError(f"no room for the data of the sweep: {error.strerror}") from error
-
-
-def _listen(reader: Any, inbox: Inbox) -> None:
-    while (report := reader.recv()) is not None:
-        inbox.put(report)
-
-
-def _begin(token: str, data: Mapping[str, Raw], writer: Any, stop: Any) -> None:
-    """Make this process a worker. Ctrl-C is its parent's affair, and it ends with its parent."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    from actcli.sweep.worker import Worker  # which takes a while, and is for workers alone
-
-    # A message of this length is written at once: those of several processes do not mix.
-    WORKERS[token] = Worker(data, writer.send, lambda: bool(stop.value))
-
-
-def _end_with_parent() -> None:
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)

@@ -34,8 +34,15 @@ def actcli(*args: str, **env: str) -> subprocess.CompletedProcess[str]:
 
 
 @contextlib.contextmanager
-def started(*args: str) -> Iterator[subprocess.Popen[str]]:
-    """A command at work, in a group of processes of its own. It and its children end here."""
+def started(
+    *args: str, before: Callable[[], None] | None = None
+) -> Iterator[subprocess.Popen[str]]:
+    """A command at work, in a group of processes of its own. It and its children end here.
+
+    Args:
+        args: of the command.
+        before: what its process does first.
+    """
     with subprocess.Popen(
         [sys.executable, "-m", "actcli", *args],
         env=ENVIRONMENT,
@@ -43,6 +50,7 @@ def started(*args: str) -> Iterator[subprocess.Popen[str]]:
         stderr=subprocess.PIPE,
         encoding="utf-8",
         start_new_session=True,
+        preexec_fn=before,  # noqa: PLW1509 - tests have no threads
     ) as process:
         try:
             yield process

@@ -13,7 +13,7 @@ import pytest
 
 from actcli.datasets.dataset import Raw, read
 from actcli.errors import ActcliError
-from actcli.sweep.engine import Processes
+from actcli.sweep.processes import Processes
 
 Blobs = Callable[..., Path]
 # To be asked of a process of a sweep, which knows no module of these tests.

@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 import sys
 from collections.abc import Callable
@@ -162,6 +163,17 @@ def test_a_mistake_that_shows_while_processes_start_leaves_none(
     assert stderr.startswith("Error: ")
     assert stderr.count("\n") == 1
     assert told in stderr
+
+
+@pytest.mark.parametrize("files", [10, 14, 18])
+def test_processes_that_cannot_be_started_are_told(long: list[str], files: int) -> None:
+    """Where none can be, where the first can be but not the second, and between."""
+    limit = resource.RLIMIT_NOFILE
+    with started(*long, before=lambda: resource.setrlimit(limit, (files, files))) as client:
+        stdout, stderr = client.communicate(timeout=30)
+        assert (client.returncode, stdout) == (1, "")
+        until(lambda: not is_group(client.pid))
+    assert stderr == "Error: no process can be started: Too many open files\n"
 
 
 def test_a_client_that_is_killed_leaves_no_process_and_a_sweep_that_goes_on(
