@@ -122,6 +122,7 @@ def make_engine(request: Request, jobs: int) -> Engine:
 
     Raises:
         UsageError: Dask is asked for, and not installed.
+        ActcliError: no process can be started.
     """
     if request.scheduler is None:
         return Processes(min(request.workers or cores(), jobs))

@@ -62,7 +62,7 @@ def _watch(learner: Learner, activity: Activity) -> None:
 
 
 def assess(learner: Learner, training: Training, activity: Activity) -> Assessment:
-    """Judge a network that was trained so, and was seen on all training rows."""
+    """Judge a network that was trained so, and whose activity on the training rows is known."""
     subject, rows = subject_of(learner), learner.dataset.train
     dead = sum(int(np.count_nonzero(layer == 0)) for layer in activity.active)
     units = sum(map(len, activity.active))

@@ -1,4 +1,1 @@
-"""Many runs that differ in a few choices: planned here, trained on any executor, told as one table.
-
-Read `axes`, `plan`, `work`, `worker`, `engine`, `processes`, `folder`, `table` in this order.
-"""
+"""Many runs that differ in a few choices: planned, trained on any executor, told as one table."""

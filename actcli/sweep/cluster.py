@@ -67,8 +67,8 @@ class Cluster:
             client.register_plugin(Presence(self.token), name=self.token)
             with warnings.catch_warnings():  # the task of the data is large, and is meant to be
                 warnings.filterwarnings("ignore", "Sending large graph", UserWarning)
-                for name, raw in self.data.items():
-                    self._sent[name] = client.submit(_given, raw, key=f"{self.token}-{name}")
+                for number, (name, raw) in enumerate(self.data.items()):
+                    self._sent[name] = client.submit(_given, raw, key=f"{self.token}-{number}")
             executor = client.get_executor(pure=False)
             try:
                 yield executor

@@ -87,7 +87,7 @@ class Borrowed(Mapping[str, Raw]):
     """What was lent, in a process that was started with it: by name, and to be read only."""
 
     def __init__(self, file: Any) -> None:
-        self._descriptor = file.detach()
+        self._file = os.fdopen(file.detach(), "rb")
 
     def __getitem__(self, name: str) -> Raw:
         return self._data[name]
@@ -100,8 +100,7 @@ class Borrowed(Mapping[str, Raw]):
 
     @functools.cached_property
     def _data(self) -> dict[str, Raw]:
-        with os.fdopen(self._descriptor, "rb") as file:
-            memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        memory = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
         listed = json.loads(memory[int.from_bytes(memory[:LENGTH]) :])
 
         def get(start: int, kind: str, shape: list[int]) -> NDArray[Any]:

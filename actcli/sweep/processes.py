@@ -7,7 +7,8 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
-from multiprocessing import get_context, parent_process
+from multiprocessing import active_children, get_context, parent_process
+from multiprocessing.process import BaseProcess
 from typing import Any, TypeVar
 
 from actcli.datasets.dataset import Raw
@@ -18,6 +19,9 @@ from actcli.sweep.plan import Job
 from actcli.sweep.work import WORKERS
 
 T = TypeVar("T")
+
+NO_ROOM = "no room for the data of the sweep"
+NO_PROCESS = "no process can be started"
 
 
 class Processes:
@@ -33,9 +37,15 @@ class Processes:
     def __init__(self, count: int) -> None:
         self.token = secrets.token_hex(4)
         self.count = count
-        with _told():
+        with _told(NO_ROOM):
             self._lent = Lent()
         self._early = Crew(count, self.token, self._lent) if count else None
+        if self._early:
+            try:
+                self._early.begin()
+            except ActcliError:
+                self.close()
+                raise
 
     def give(self, data: Mapping[str, Raw]) -> None:
         """Lend the data.
@@ -43,7 +53,7 @@ class Processes:
         Raises:
             ActcliError: there is no room for them.
         """
-        with _told():
+        with _told(NO_ROOM):
             self._lent.fill(data)
 
     @contextlib.contextmanager
@@ -61,18 +71,18 @@ class Processes:
             listener.join()
 
     def task(self, job: Job) -> tuple[Any, ...]:
-        """They have the data, or are about to."""
+        """The data are lent, and not sent with a job."""
         return self.token, job.name, job.config
 
     def close(self) -> None:
         """Stop those that were not needed, and lend nothing more."""
         if self._early:
-            self._early.close()
+            self._early.abandon()
         self._lent.close()
 
 
 class Crew:
-    """Processes that were started together, and how they and this one tell each other things.
+    """Processes that are started together, and how they and this one tell each other things.
 
     Raises:
         ActcliError: they cannot be started.
@@ -80,16 +90,34 @@ class Crew:
 
     def __init__(self, count: int, token: str, lent: Lent) -> None:
         context = get_context("spawn")
-        try:
+        self.count = count
+        self._children: set[BaseProcess] = set()  # that `begin` has started
+        with _told(NO_PROCESS):
             self.reports, self._writer = context.Pipe(duplex=False)
             self._stop = context.RawValue("b", 0)  # without a lock, which a dead process would keep
             given: Any = (token, lent, self._writer, self._stop)
             self.executor = Pool(count, context, initializer=_begin, initargs=given)
-            with contextlib.suppress(BrokenExecutor):  # whoever gives them a job is told so
-                for _ in range(count):  # each job, whatever it is, starts one where none is idle
-                    self.executor.submit(os.getpid)
-        except OSError as error:
-            raise ActcliError(f"no process can be started: {error.strerror}") from error
+
+    def begin(self) -> None:
+        """Start all of them before there is a job; otherwise each job starts one if none is idle.
+
+        Raises:
+            ActcliError: they cannot be started.
+        """
+        others = set(active_children())
+        try:
+            for _ in range(self.count):
+                self.executor.submit(os.getpid)
+        except BrokenExecutor:
+            pass  # so early; whoever gives them a job is told so
+        finally:
+            self._children = set(active_children()) - others
+
+    def abandon(self) -> None:
+        """Stop them wherever they are, as they have nothing to lose yet."""
+        for child in self._children:
+            child.terminate()
+        self.executor.shutdown(cancel_futures=True)
 
     def close(self) -> None:
         """Stop them, and tell so to who reads the reports."""
@@ -102,25 +130,31 @@ class Pool(ProcessPoolExecutor):
     """Processes that Ctrl-C does not reach, not even before they can ignore it."""
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> "Future[T]":
-        """Give away a job. A process that is started for it gets the signals blocked that are."""
+        """Give away a job. A process that is started for it gets the signals blocked that are.
+
+        Raises:
+            ActcliError: it cannot be started.
+        """
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
-            return super().submit(fn, *args, **kwargs)
+            with _told(NO_PROCESS):
+                return super().submit(fn, *args, **kwargs)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextlib.contextmanager
-def _told() -> Iterator[None]:
+def _told(what: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise ActcliError(f"no room for the data of the sweep: {error.strerror}") from error
+        raise ActcliError(f"{what}: {error.strerror}") from error
 
 
 def _listen(reader: Any, inbox: Inbox) -> None:
-    while (report := reader.recv()) is not None:
-        inbox.put(report)
+    with contextlib.suppress(EOFError):  # where a second Ctrl-C has cut the closing short
+        while (report := reader.recv()) is not None:
+            inbox.put(report)
 
 
 def _begin(token: str, data: Mapping[str, Raw], writer: Any, stop: Any) -> None:

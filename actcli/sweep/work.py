@@ -42,8 +42,11 @@ def train(token: str, name: str, config: Config, raw: "Raw | None" = None) -> Fi
         name: of the job.
         config: its configuration.
         raw: the data set that it names, for a worker that was not given it at its start.
+
+    Raises:
+        ActcliError: it cannot be trained.
     """
     worker = WORKERS[token]
     if raw is not None:
-        worker.data = {**worker.data, config.data.name: raw}
+        worker.learn_of(config.data.name, raw)
     return worker.train(name, config)

@@ -1,7 +1,7 @@
 """What a worker does: trains one job in memory, and gives the files of its run as bytes.
 
-It writes nothing, so that it may be anywhere. The data are there before its first job; a job then
-says only how they are split.
+It writes nothing, so that it may be anywhere. The data are there before its first job, or come with
+it; a job then says only how they are split.
 """
 
 import functools
@@ -26,7 +26,7 @@ class Worker:
     """What a process remembers from job to job.
 
     Args:
-        data: the raw data sets, by their name in the configuration.
+        data: raw data sets, by their name in the configuration; there may be more: see `learn_of`.
         report: told of each epoch.
         stopped: asked after each step.
     """
@@ -38,12 +38,18 @@ class Worker:
         stopped: Callable[[], bool] = lambda: False,
     ) -> None:
         self.data = data
+        self.more: dict[str, Raw] = {}
         self.report = report
         self.stopped = stopped
         self.loaded = functools.lru_cache(maxsize=4)(self._load)
 
+    def learn_of(self, name: str, raw: Raw) -> None:
+        """Keep one more data set."""
+        self.more[name] = raw
+
     def _load(self, chosen: DataConfig) -> tuple[Config, Dataset]:
-        return split(Config(data=chosen), self.data[chosen.name])
+        raw = self.more.get(chosen.name) or self.data[chosen.name]
+        return split(Config(data=chosen), raw)
 
     def train(self, name: str, config: Config) -> Files:
         """The files of a run of that name.

@@ -22,9 +22,9 @@ ROWS = 2 * EVALUATION_ROWS + 500
 HIDDEN = 4
 
 
-def untrained(path: Path) -> Run:
+def untrained(path: Path, *chosen: str) -> Run:
     """A run without an epoch, and without a dead unit, of a layer of four."""
-    texts = (f"data.name={path}", f"model.hidden={HIDDEN}", "training.epochs=0")
+    texts = (f"data.name={path}", f"model.hidden={HIDDEN}", "training.epochs=0", *chosen)
     config = build.resolve(assemble([parse_assignment(text) for text in texts]))
     learner = Learner(*build.load_dataset(config, lambda *_: None))
     layer = learner.network.layers[0]
@@ -91,6 +91,14 @@ def test_without_a_score_no_more_rows_are_seen_than_tell_of_dead_units(blobs: Bl
     rows = len(untrained(path).learner.dataset.train)
     assert every - few == rows - EVALUATION_ROWS
     assert every == dead
+
+
+@pytest.mark.parametrize("scored", [True, False])
+def test_a_network_whose_numbers_overflow_is_judged(blobs: Blobs, scored: bool) -> None:
+    run = untrained(blobs(), "model.activation=gelu")
+    run.learner.network.layers[0].weights[...] = 3e38
+    _, assessment = finish(run, scored)
+    assert assessment.verdict != "healthy"
 
 
 def test_the_folder_tells_that_there_is_no_score(blobs: Blobs) -> None:

@@ -1,9 +1,12 @@
 """What is lent to processes: there once, the same for all, and not to be changed."""
 
+import errno
 import os
 import resource
+import signal
 from collections.abc import Callable
 from contextlib import closing
+from multiprocessing import active_children
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -12,8 +15,9 @@ import numpy as np
 import pytest
 
 from actcli.datasets.dataset import Raw, read
+from actcli.datasets.npz import Examples
 from actcli.errors import ActcliError
-from actcli.sweep.processes import Processes
+from actcli.sweep.processes import Pool, Processes
 
 Blobs = Callable[..., Path]
 # To be asked of a process of a sweep, which knows no module of these tests.
@@ -61,6 +65,47 @@ def test_they_arrive_as_they_are_and_are_not_copied(
         assert received[name].test.x_name == raw.test.x_name
         for ours, theirs in zip(arrays(received[name]), arrays(raw), strict=True):
             np.testing.assert_array_equal(ours, theirs, strict=True)
+
+
+def test_all_that_a_data_set_has_arrives() -> None:
+    x = np.arange(24, dtype=np.float32).reshape(4, 6)[:, ::2]
+    train = Examples(x, np.arange(4), "é", "\udc80")
+    test = Examples(np.zeros((0, 3), np.uint8), np.zeros(0, np.int64), "x of test", "y of test")
+    raw = Raw("größe", {0: "é", -1: "\udc80"}, train, test)
+    with closing(Processes(1)) as engine, engine.start(SimpleQueue()) as executor:
+        engine.give({"a": raw})
+        received = executor.submit(eval, DATA.format(token=engine.token)).result()["a"]
+    assert (received.name, received.known) == (raw.name, raw.known)
+    for ours, theirs in ((received.train, train), (received.test, test)):
+        assert (ours.x_name, ours.y_name) == (theirs.x_name, theirs.y_name)
+        np.testing.assert_array_equal(ours.x, theirs.x, strict=True)
+        np.testing.assert_array_equal(ours.y, theirs.y, strict=True)
+
+
+def test_if_the_second_process_cannot_be_started_the_first_is_stopped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    spawn, spawned = Pool._spawn_process, []
+
+    def once(pool: Pool) -> None:
+        if spawned:
+            raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        spawn(pool)
+        spawned.extend(active_children())
+
+    monkeypatch.setattr(Pool, "_spawn_process", once)
+    with pytest.raises(ActcliError, match="no process can be started: Resource temporarily"):
+        Processes(2)
+    assert len(spawned) == 1
+    assert not spawned[0].is_alive()
+
+
+def test_processes_without_a_job_are_stopped_while_they_start() -> None:
+    engine = Processes(2)
+    children = active_children()
+    assert len(children) == 2
+    engine.close()
+    assert [child.exitcode for child in children] == [-signal.SIGTERM] * 2
 
 
 def test_no_room_for_the_data_is_told(blobs: Blobs, monkeypatch: pytest.MonkeyPatch) -> None:
