@@ -86,8 +86,12 @@ def train(
         click.echo(f"{done} of {len(jobs)} runs are there already", err=True)
     before = dict(errors)
     try:
-        with Watch(request.axes, jobs, len(jobs) - len(todo), request.quiet) as watch:
-            for event in train_all(todo, engine, lambda: interrupts.received is not None):
+        events = train_all(todo, engine, lambda: interrupts.received is not None)
+        with (
+            Watch(request.axes, jobs, len(jobs) - len(todo), request.quiet) as watch,
+            closing(events),
+        ):
+            for event in events:
                 if not isinstance(event, Done):
                     watch.report(event)
                     continue

@@ -57,7 +57,7 @@ class Cluster:
             logging.getLogger(name).setLevel(logging.CRITICAL)
         try:
             client = Client(self.address, timeout=TIMEOUT)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, TypeError) as error:
             raise ActcliError(f"there is no scheduler at {self.address}: {error}") from error
         with client:
             client.subscribe_topic(

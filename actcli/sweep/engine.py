@@ -7,7 +7,7 @@ processes is broken then, and a new one gets what it has left.
 
 import contextlib
 import queue
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -50,7 +50,9 @@ class Engine(Protocol):
         """No more of them are needed."""
 
 
-def train_all(jobs: Sequence[Job], engine: Engine, stopped: Callable[[], bool]) -> Iterator[Event]:
+def train_all(
+    jobs: Sequence[Job], engine: Engine, stopped: Callable[[], bool]
+) -> Generator[Event, None, None]:
     """Train jobs, and tell of each event as it happens.
 
     Where a process dies, nobody can tell which of the jobs that were being trained killed it. The

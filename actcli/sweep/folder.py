@@ -66,12 +66,16 @@ def write_plan(
 
 
 def is_done(folder: Path, job: "Job") -> bool:
-    """Whether the run of a job is there."""
-    return (folder / job.name / RESULT).is_file()
+    """Whether the run of a job is there, with what it came to."""
+    try:
+        told = json.loads((folder / job.name / RESULT).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(told, dict) and "status" in told
 
 
 def keep(folder: Path, job: "Job", files: Mapping[str, bytes]) -> None:
-    """Make the folder of a run, whole.
+    """Make the folder of a run, whole; one of that name whose run is not finished is replaced.
 
     Raises:
         ActcliError: it cannot be made.
@@ -81,7 +85,8 @@ def keep(folder: Path, job: "Job", files: Mapping[str, bytes]) -> None:
         temporary.mkdir()
         for name, content in files.items():
             (temporary / name).write_bytes(content)
-        if not (folder / job.name).exists():
+        if not is_done(folder, job):
+            shutil.rmtree(folder / job.name, ignore_errors=True)
             temporary.rename(folder / job.name)
     except OSError as error:
         raise ActcliError(f"cannot write {folder / job.name}: {error.strerror}") from error
@@ -138,9 +143,11 @@ def read_plan(folder: Path) -> dict[str, Any]:
             told["format"] != 1
             or not isinstance(told["shows"], str)
             or not all(isinstance(axis, str) for axis in told["axes"])
+            or not told["jobs"]
             or not all(
                 NAME.fullmatch(job["name"])
                 and isinstance(job["varied"], list)
+                and all(map(_is_value, job["varied"]))
                 and len(job["varied"]) == len(told["axes"])
                 and isinstance(job["seed"], int)
                 and isinstance(job["error"], str | None)
@@ -153,3 +160,10 @@ def read_plan(folder: Path) -> dict[str, Any]:
     except (ValueError, LookupError, TypeError, RecursionError):
         raise DataError(f"{path} is not the plan of a sweep") from None
     return told
+
+
+def _is_value(told: Any) -> bool:
+    """Whether it is one of a configuration: a string, a number, or a list of such."""
+    if isinstance(told, list):
+        return all(isinstance(each, str | int | float) for each in told)
+    return isinstance(told, str | int | float)

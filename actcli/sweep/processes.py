@@ -8,7 +8,6 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
 from multiprocessing import active_children, get_context, parent_process
-from multiprocessing.process import BaseProcess
 from typing import Any, TypeVar
 
 from actcli.datasets.dataset import Raw
@@ -59,15 +58,19 @@ class Processes:
     @contextlib.contextmanager
     def start(self, inbox: Inbox) -> Iterator[Executor]:
         """Those that have begun to start, or new ones; leaving the block stops them after the step
-        that each is at."""
+        that each is at, or at once if it is left by an exception, such as a second Ctrl-C."""
         crew = self._early or Crew(self.count, self.token, self._lent)
         self._early = None
         listener = threading.Thread(target=_listen, args=(crew.reports, inbox), daemon=True)
         listener.start()
         try:
             yield crew.executor
-        finally:
             crew.close()
+        except BaseException:
+            crew.abandon()
+            raise
+        finally:
+            crew.end_reports()
             listener.join()
 
     def task(self, job: Job) -> tuple[Any, ...]:
@@ -91,7 +94,7 @@ class Crew:
     def __init__(self, count: int, token: str, lent: Lent) -> None:
         context = get_context("spawn")
         self.count = count
-        self._children: set[BaseProcess] = set()  # that `begin` has started
+        self._others = set(active_children())
         with _told(NO_PROCESS):
             self.reports, self._writer = context.Pipe(duplex=False)
             self._stop = context.RawValue("b", 0)  # without a lock, which a dead process would keep
@@ -104,25 +107,28 @@ class Crew:
         Raises:
             ActcliError: they cannot be started.
         """
-        others = set(active_children())
-        try:
+        with contextlib.suppress(BrokenExecutor):  # so early; whoever gives them a job is told so
             for _ in range(self.count):
                 self.executor.submit(os.getpid)
-        except BrokenExecutor:
-            pass  # so early; whoever gives them a job is told so
-        finally:
-            self._children = set(active_children()) - others
-
-    def abandon(self) -> None:
-        """Stop them wherever they are, as they have nothing to lose yet."""
-        for child in self._children:
-            child.terminate()
-        self.executor.shutdown(cancel_futures=True)
 
     def close(self) -> None:
-        """Stop them, and tell so to who reads the reports."""
+        """Stop them, each after the step that it is at."""
         self._stop.value = 1
-        self.executor.shutdown(cancel_futures=True)
+        with _instead_of_signals(self._kill):
+            self.executor.shutdown(cancel_futures=True)
+
+    def abandon(self) -> None:
+        """Stop them wherever they are."""
+        with _instead_of_signals(self._kill):
+            self._kill()
+            self.executor.shutdown(cancel_futures=True)
+
+    def _kill(self) -> None:
+        for child in set(active_children()) - self._others:
+            child.kill()
+
+    def end_reports(self) -> None:
+        """Tell who reads the reports that there are no more."""
         self._writer.send(None)
 
 
@@ -144,6 +150,21 @@ class Pool(ProcessPoolExecutor):
 
 
 @contextlib.contextmanager
+def _instead_of_signals(act: Callable[[], None]) -> Iterator[None]:
+    """Have SIGINT and SIGTERM do this, and break nothing off: a pool half closed waits for ever."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    signals = signal.SIGINT, signal.SIGTERM
+    before = [signal.signal(each, lambda *_: act()) for each in signals]
+    try:
+        yield
+    finally:
+        for each, handler in zip(signals, before, strict=True):
+            signal.signal(each, handler)
+
+
+@contextlib.contextmanager
 def _told(what: str) -> Iterator[None]:
     try:
         yield
@@ -152,9 +173,8 @@ def _told(what: str) -> Iterator[None]:
 
 
 def _listen(reader: Any, inbox: Inbox) -> None:
-    with contextlib.suppress(EOFError):  # where a second Ctrl-C has cut the closing short
-        while (report := reader.recv()) is not None:
-            inbox.put(report)
+    while (report := reader.recv()) is not None:
+        inbox.put(report)
 
 
 def _begin(token: str, data: Mapping[str, Raw], writer: Any, stop: Any) -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import math
 import statistics
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -110,7 +111,11 @@ def _outcome(folder: Path, job: dict[str, Any]) -> Outcome:
 
 
 def _number(value: Any) -> float | None:
-    return None if value is None else float(value)
+    if value is None:
+        return None
+    if not math.isfinite(number := float(value)):
+        raise ValueError(value)
+    return number
 
 
 def _point(outcomes: Sequence[Outcome]) -> Point:

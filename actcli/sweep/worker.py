@@ -4,7 +4,6 @@ It writes nothing, so that it may be anywhere. The data are there before its fir
 it; a job then says only how they are split.
 """
 
-import functools
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +19,8 @@ from actcli.training.learner import Learner
 from actcli.training.loop import EpochDone
 from actcli.training.run import begin
 from actcli.training.threads import VARIABLES, is_blas_pinned
+
+SPLITS = 4  # of the data that a worker keeps
 
 
 class Worker:
@@ -41,15 +42,20 @@ class Worker:
         self.more: dict[str, Raw] = {}
         self.report = report
         self.stopped = stopped
-        self.loaded = functools.lru_cache(maxsize=4)(self._load)
+        self._splits: dict[DataConfig, tuple[Config, Dataset]] = {}
 
     def learn_of(self, name: str, raw: Raw) -> None:
         """Keep one more data set."""
         self.more[name] = raw
 
-    def _load(self, chosen: DataConfig) -> tuple[Config, Dataset]:
-        raw = self.more.get(chosen.name) or self.data[chosen.name]
-        return split(Config(data=chosen), raw)
+    def _split(self, chosen: DataConfig) -> tuple[Config, Dataset]:
+        # No cache of a method: it would refer to this object, and so keep the data for a while.
+        if chosen not in self._splits:
+            raw = self.more.get(chosen.name) or self.data[chosen.name]
+            if len(self._splits) == SPLITS:
+                del self._splits[next(iter(self._splits))]
+            self._splits[chosen] = split(Config(data=chosen), raw)
+        return self._splits[chosen]
 
     def train(self, name: str, config: Config) -> Files:
         """The files of a run of that name.
@@ -63,7 +69,7 @@ class Worker:
                 "a worker's BLAS would use several threads, and come to other last bits",
                 f"Start it with {VARIABLES[0]}=1",
             )
-        known, dataset = self.loaded(config.data)
+        known, dataset = self._split(config.data)
         learner = Learner(replace(config, data=known.data), dataset)
         place = Memory(Path(name))
         run = begin(learner, place, observer(learner))

@@ -105,7 +105,7 @@ def test_processes_without_a_job_are_stopped_while_they_start() -> None:
     children = active_children()
     assert len(children) == 2
     engine.close()
-    assert [child.exitcode for child in children] == [-signal.SIGTERM] * 2
+    assert [child.exitcode for child in children] == [-signal.SIGKILL] * 2
 
 
 def test_no_room_for_the_data_is_told(blobs: Blobs, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ import os
 import resource
 import signal
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -157,6 +158,34 @@ def test_ctrl_c_while_the_data_are_read_and_processes_start(long: list[str]) -> 
         until(lambda: not is_group(client.pid))
     assert stderr.strip() == "Error: interrupted"
     assert not SWEEP.exists()
+
+
+@pytest.mark.parametrize("gap", [0, 0.02, 0.05])
+def test_a_second_ctrl_c_ends_all_at_once(long: list[str], gap: float) -> None:
+    with started(*long) as client:
+        until((SWEEP / "sweep.json").exists)
+        for _ in range(2):
+            os.killpg(client.pid, signal.SIGINT)
+            time.sleep(gap)
+        stdout, stderr = client.communicate(timeout=30)
+        assert stdout == ""
+        assert client.returncode in {130, -signal.SIGINT}  # the latter while Python ends
+        until(lambda: not is_group(client.pid))
+    assert "Traceback" not in stderr
+
+
+@pytest.mark.parametrize("content", [None, b"{"])
+def test_a_run_without_its_result_is_trained_again(blobs: Blobs, content: bytes | None) -> None:
+    chosen = ("sweep", *SMALL, "--dataset", str(blobs()), "--epochs", "1", "--seeds", "2")
+    assert actcli(*chosen, "--name", "s", "-q").returncode == 0
+    path = min(SWEEP.glob("*/result.json"))
+    path.unlink()
+    if content is not None:
+        path.write_bytes(content)
+    again = actcli(*chosen, "--name", "s")
+    assert again.returncode == 0
+    assert again.stderr.splitlines()[0] == "1 of 2 runs are there already"
+    assert [run["status"] for run in table()["runs"]] == ["finished"] * 2
 
 
 @pytest.mark.parametrize(
