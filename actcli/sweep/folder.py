@@ -15,6 +15,7 @@ from actcli import jsonlines
 from actcli.errors import ActcliError, DataError, UsageError
 from actcli.registry import nearest
 from actcli.training.folder import NAME, RESULT, Folder
+from actcli.training.removal import remove_run
 
 if TYPE_CHECKING:  # which needs NumPy
     from actcli.sweep.plan import Job, Plan
@@ -66,11 +67,14 @@ def write_plan(
 
 
 def is_done(folder: Path, job: "Job") -> bool:
-    """Whether the run of a job is there, with what it came to."""
+    """Whether the run of a job is there. One whose result is damaged is not, and is trained again;
+    one whose result cannot be read may be sound, and is left alone."""
     try:
         told = json.loads((folder / job.name / RESULT).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, ValueError, RecursionError):
         return False
+    except OSError:
+        return True
     return isinstance(told, dict) and "status" in told
 
 
@@ -78,6 +82,7 @@ def keep(folder: Path, job: "Job", files: Mapping[str, bytes]) -> None:
     """Make the folder of a run, whole; one of that name whose run is not finished is replaced.
 
     Raises:
+        UsageError: there is something else of that name, or in it.
         ActcliError: it cannot be made.
     """
     temporary = folder / f".{job.name}.{secrets.token_hex(4)}.tmp"
@@ -85,9 +90,11 @@ def keep(folder: Path, job: "Job", files: Mapping[str, bytes]) -> None:
         temporary.mkdir()
         for name, content in files.items():
             (temporary / name).write_bytes(content)
-        if not is_done(folder, job):
-            shutil.rmtree(folder / job.name, ignore_errors=True)
-            temporary.rename(folder / job.name)
+        if is_done(folder, job):
+            return
+        if (folder / job.name).exists():
+            remove_run(folder / job.name)
+        temporary.rename(folder / job.name)
     except OSError as error:
         raise ActcliError(f"cannot write {folder / job.name}: {error.strerror}") from error
     finally:

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
 from multiprocessing import active_children, get_context, parent_process
+from types import FrameType
 from typing import Any, TypeVar
 
 from actcli.datasets.dataset import Raw
@@ -79,9 +80,11 @@ class Processes:
 
     def close(self) -> None:
         """Stop those that were not needed, and lend nothing more."""
-        if self._early:
-            self._early.abandon()
-        self._lent.close()
+        try:
+            if self._early:
+                self._early.abandon()
+        finally:
+            self._lent.close()
 
 
 class Crew:
@@ -151,17 +154,30 @@ class Pool(ProcessPoolExecutor):
 
 @contextlib.contextmanager
 def _instead_of_signals(act: Callable[[], None]) -> Iterator[None]:
-    """Have SIGINT and SIGTERM do this, and break nothing off: a pool half closed waits for ever."""
-    if threading.current_thread() is not threading.main_thread():
+    """Have SIGINT and SIGTERM do this at once, and what they do otherwise only at the end.
+
+    They must not break the block off: a pool that is half closed waits for ever.
+    """
+    if threading.current_thread() is not threading.main_thread():  # which alone gets signals
         yield
         return
-    signals = signal.SIGINT, signal.SIGTERM
-    before = [signal.signal(each, lambda *_: act()) for each in signals]
+    received = []
+
+    def note(number: int, _frame: FrameType | None) -> None:
+        received.append(number)
+        act()
+
+    handlers = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
+    for each, handler in handlers.items():
+        if handler != signal.SIG_IGN:  # as nohup and a shell's background jobs have
+            signal.signal(each, note)
     try:
         yield
     finally:
-        for each, handler in zip(signals, before, strict=True):
+        for each, handler in handlers.items():
             signal.signal(each, handler)
+        for number in received:
+            signal.raise_signal(number)
 
 
 @contextlib.contextmanager

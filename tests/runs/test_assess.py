@@ -35,7 +35,7 @@ def untrained(path: Path, *chosen: str) -> Run:
     return run
 
 
-def rows_seen(run: Run) -> list[int]:
+def rows_seen(run: Run, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Filled with the rows of each forward pass that is to come."""
     seen: list[int] = []
     forward = run.learner.network.forward
@@ -44,7 +44,7 @@ def rows_seen(run: Run) -> list[int]:
         seen.append(len(inputs))
         return forward(inputs, *rest)
 
-    run.learner.network.forward = counted  # type: ignore[method-assign]
+    monkeypatch.setattr(run.learner.network, "forward", counted)
     return seen
 
 
@@ -77,14 +77,16 @@ def test_without_a_score_all_else_is_the_same(blobs: Blobs) -> None:
     assert judged == also
 
 
-def test_without_a_score_no_more_rows_are_seen_than_tell_of_dead_units(blobs: Blobs) -> None:
+def test_without_a_score_no_more_rows_are_seen_than_tell_of_dead_units(
+    blobs: Blobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = blobs(rows=ROWS)
     counts = []
     for scored, but in ((True, None), (False, None), (False, 0)):
         run = untrained(path)
         if but is not None:
             silence(run, 0, but)
-        seen = rows_seen(run)
+        seen = rows_seen(run, monkeypatch)
         finish(run, scored)
         counts.append(sum(seen))
     every, few, dead = counts
