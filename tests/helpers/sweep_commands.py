@@ -34,23 +34,21 @@ def actcli(*args: str, **env: str) -> subprocess.CompletedProcess[str]:
 
 
 @contextlib.contextmanager
-def started(
-    *args: str, before: Callable[[], None] | None = None
-) -> Iterator[subprocess.Popen[str]]:
+def started(*args: str, files: int = 1000) -> Iterator[subprocess.Popen[str]]:
     """A command at work, in a group of processes of its own. It and its children end here.
 
     Args:
         args: of the command.
-        before: what its process does first.
+        files: that it may have open.
     """
+    limited = "sh", "-c", f'ulimit -n {files} && exec "$@"', "sh"
     with subprocess.Popen(
-        [sys.executable, "-m", "actcli", *args],
+        [*limited, sys.executable, "-m", "actcli", *args],
         env=ENVIRONMENT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         encoding="utf-8",
         start_new_session=True,
-        preexec_fn=before,  # noqa: PLW1509 - tests have no threads
     ) as process:
         try:
             yield process

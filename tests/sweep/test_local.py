@@ -2,7 +2,6 @@
 
 import json
 import os
-import resource
 import signal
 import sys
 import time
@@ -188,6 +187,19 @@ def test_a_run_without_its_result_is_trained_again(blobs: Blobs, content: bytes 
     assert [run["status"] for run in table()["runs"]] == ["finished"] * 2
 
 
+def test_what_is_no_file_of_a_run_is_not_removed_to_make_room(blobs: Blobs) -> None:
+    chosen = ("sweep", *SMALL, "--dataset", str(blobs()), "--epochs", "1", "--seeds", "2")
+    assert actcli(*chosen, "--name", "s", "-q").returncode == 0
+    path = min(SWEEP.glob("*/result.json"))
+    path.unlink()
+    notes = path.with_name("notes.txt")
+    notes.touch()
+    again = actcli(*chosen, "--name", "s", "-q")
+    assert again.returncode == 2
+    assert again.stderr.startswith(f"Error: {path.parent} holds 'notes.txt', which is no file of")
+    assert notes.exists()
+
+
 @pytest.mark.parametrize(
     ("options", "told"),
     [(("--dataset", "none.npz"), "there is no data set"), (("--name", "t"), "and no sweep")],
@@ -208,8 +220,7 @@ def test_a_mistake_that_shows_while_processes_start_leaves_none(
 
 
 def test_processes_that_cannot_be_started_are_told(long: list[str]) -> None:
-    limit, files = resource.RLIMIT_NOFILE, 14
-    with started(*long, before=lambda: resource.setrlimit(limit, (files, files))) as client:
+    with started(*long, files=14) as client:
         stdout, stderr = client.communicate(timeout=30)
         assert (client.returncode, stdout) == (1, "")
         until(lambda: not is_group(client.pid))
