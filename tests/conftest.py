@@ -14,15 +14,15 @@ from actcli.training.threads import pin_blas
 # several processes share the cores; the processes that they start are as free as a user's.
 _outside = {name: text for name, text in os.environ.items() if not name.startswith("ACTCLI_")}
 pin_blas()
-import numpy as np  # noqa: E402
+import numpy as np  # noqa: E402 - once its BLAS is told how many threads to use
 
 os.environ.clear()
 os.environ.update(_outside)
 
-import pytest  # noqa: E402
-from click.testing import CliRunner  # noqa: E402
+import pytest  # noqa: E402 - after NumPy, as all that may import it
+from click.testing import CliRunner  # noqa: E402 - likewise
 
-from actcli.cli import main  # noqa: E402
+from actcli.cli import main  # noqa: E402 - likewise
 
 
 def make_blobs(classes: int, rows: int, inputs: int, noise: float) -> dict[str, Any]:
