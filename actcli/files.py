@@ -78,7 +78,7 @@ def sync(path: Path) -> None:
         raise ActcliError(f"cannot write {path}: {error.strerror or error}") from error
 
 
-def shipped(name: str) -> Path:
+def packaged_folder(name: str) -> Path:
     """A folder that comes with actcli: inside an installed package, beside it in a checkout."""
     package = Path(__file__).parent
     inside = package / name

@@ -1,4 +1,4 @@
-"""How much memory there is, and whether what is asked for can fit into it.
+"""The machine: its memory, its cores, and how many threads the BLAS under NumPy uses.
 
 Linux lets a process reserve more memory than there is, and kills it once it writes there. So what a
 file announces, or a network needs, is compared with this machine before it is reserved.
@@ -12,12 +12,58 @@ from pathlib import Path
 from actcli.errors import ActcliError
 
 # Where a process may be forked and go on as it is: macOS has libraries that break.
-FORKS = sys.platform.startswith("linux")
+FORK_IS_SAFE = sys.platform.startswith("linux")
 
 CGROUPS = Path("/sys/fs/cgroup")
 MEMBERSHIP = Path("/proc/self/cgroup")
 
+BLAS_THREAD_VARIABLES = (
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "BLIS_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "OMP_NUM_THREADS",
+)
+GIVEN_BLAS_THREADS = {
+    name: os.environ[name] for name in BLAS_THREAD_VARIABLES if name in os.environ
+}
+DEFAULT_WORKERS = 2  # threads, where there are as many cores: more of them gain little on MNIST
+
 UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB", "EB")
+
+
+def cores() -> int:
+    """How many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def worker_count(count: int | str = "auto") -> int:
+    """How many a training may use.
+
+    Args:
+        count: for "auto" two, or fewer where there are fewer cores, or where the environment grants
+            fewer to a BLAS: so do those who share a machine between processes. One where processes
+            cannot be forked: more would take turns.
+    """
+    if count != "auto":
+        return int(count)
+    if not FORK_IS_SAFE:
+        return 1
+    granted = [int(text) for text in GIVEN_BLAS_THREADS.values() if text.isdecimal() and int(text)]
+    return min(DEFAULT_WORKERS, cores(), *granted)
+
+
+def is_blas_pinned() -> bool:
+    """Whether the environment has the BLAS use one thread."""
+    return {os.environ[name] for name in BLAS_THREAD_VARIABLES if name in os.environ} == {"1"}
+
+
+def pin_blas() -> None:
+    """Have the BLAS use one thread, if NumPy is not imported yet."""
+    if "numpy" not in sys.modules:
+        os.environ.update(dict.fromkeys(BLAS_THREAD_VARIABLES, "1"))
 
 
 def require_memory(needed: int, what: str) -> None:

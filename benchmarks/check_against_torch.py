@@ -94,7 +94,7 @@ RATES = {"sgd": 0.1, "rmsprop": 0.001, "adagrad": 0.01, "adam": 0.001, "adamw": 
 
 def read(part):
     """The images (N, 784) and labels (N,) of MNIST as it comes with actcli."""
-    folder = files.shipped("data") / "mnist"
+    folder = files.packaged_folder("data") / "mnist"
     images, labels = (
         np.frombuffer(gzip.decompress((folder / f"{part}-{kind}-ubyte.gz").read_bytes()), np.uint8)
         for kind in ("images-idx3", "labels-idx1")

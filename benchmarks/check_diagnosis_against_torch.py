@@ -43,7 +43,7 @@ def actcli(*args):
 
 def read_test():
     """The test images (N, 784) from 0 to 1, and their labels (N,), of MNIST as in actcli."""
-    folder = files.shipped("data") / "mnist"
+    folder = files.packaged_folder("data") / "mnist"
     images, labels = (
         np.frombuffer(gzip.decompress((folder / f"t10k-{kind}-ubyte.gz").read_bytes()), np.uint8)
         for kind in ("images-idx3", "labels-idx1")

@@ -44,7 +44,7 @@ CLASSES = 10
 
 def mnist(part):
     """Pixels (N, 784) as bytes, and labels (N,)."""
-    folder = files.shipped("data") / "mnist"
+    folder = files.packaged_folder("data") / "mnist"
     images, labels = (
         np.frombuffer(gzip.decompress((folder / f"{part}-{kind}-ubyte.gz").read_bytes()), np.uint8)
         for kind in ("images-idx3", "labels-idx1")
@@ -73,23 +73,23 @@ def assignments(work):
 
 def learner(work, threads):
     """What `actcli train` trains."""
-    from actcli.training.build import load_dataset, resolve
+    from actcli.config.sources import assemble, parse_assignment
+    from actcli.training.build import prepare_dataset, resolve
     from actcli.training.learner import Learner
-    from actcli.training.settings import assemble, parse_assignment
 
     settings = map(
         parse_assignment,
         [*assignments(work), "training.epochs=1000000", f"training.threads={threads}"],
     )
     config = resolve(assemble(list(settings)))
-    return Learner(*load_dataset(config, lambda *_: None))
+    return Learner(*prepare_dataset(config, lambda *_: None))
 
 
 class Actcli:
     """The loop of `actcli train`, without its files."""
 
     def __init__(self, work, threads):
-        from actcli.training.threads import pin_blas
+        from actcli.machine import pin_blas
 
         pin_blas()
         from actcli.training.loop import fit
@@ -104,9 +104,9 @@ class Actcli:
 
     def accuracy(self):
         """On the test images."""
-        from actcli.training.learner import score
+        from actcli.training.learner import evaluate
 
-        return score(self.learner, self.learner.dataset.test).accuracy
+        return evaluate(self.learner, self.learner.dataset.test).accuracy
 
 
 class Torch:
@@ -216,15 +216,15 @@ class Diagnosis:
     """
 
     def __init__(self, work, threads):
-        from actcli.training.threads import pin_blas
+        from actcli.machine import pin_blas
 
         pin_blas()
-        from actcli.diagnostics.evidence import Names
+        from actcli.diagnostics.evidence import Provenance
         from actcli.runs.assess import subject_of
 
         self.learner = learner(work, threads)
         self.subject = replace(subject_of(self.learner), threads=threads)
-        self.names = Names("", "mnist", "train", "cross-entropy")
+        self.names = Provenance("", "mnist", "train", "cross-entropy")
 
     def epoch(self):
         """All of it."""

@@ -21,13 +21,13 @@ os.environ.update(dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"), "1"
 
 import numpy as np
 
-from actcli.datasets.dataset import read
+from actcli.config.sources import assemble, find_config, parse_assignment, read_toml
+from actcli.datasets.dataset import read_dataset
 from actcli.diagnostics.health import examine, few
 from actcli.diagnostics.probe import Subject
-from actcli.training.build import load_dataset, resolve
+from actcli.training.build import prepare_dataset, resolve
 from actcli.training.learner import Learner
 from actcli.training.loop import EpochDone, fit
-from actcli.training.settings import assemble, find_config, parse_assignment, read_toml
 
 ROUNDS = 3
 
@@ -36,7 +36,7 @@ def learner(*assignments, config=None):
     """What learns, from a configuration and assignments."""
     settings = read_toml(find_config(config)) if config else []
     chosen = resolve(assemble([*settings, *map(parse_assignment, assignments)]))
-    return Learner(*load_dataset(chosen, lambda *_: None))
+    return Learner(*prepare_dataset(chosen, lambda *_: None))
 
 
 def epochs(trained):
@@ -47,7 +47,7 @@ def epochs(trained):
 def images(folder, rows):
     """An `.npz` with that many training images, MNIST's over and over."""
     path = Path(folder) / f"{rows}.npz"
-    raw = read("mnist")
+    raw = read_dataset("mnist")
     chosen = np.arange(rows) % len(raw.train.x)
     np.savez(
         path,

@@ -15,18 +15,18 @@ from typing import Any
 
 import numpy as np
 
+from actcli.config.schema import Config, DataConfig
+from actcli.config.sources import assemble, find_config, parse_assignment, read_toml
 from actcli.datasets.batches import Split
 from actcli.datasets.dataset import Dataset
-from actcli.diagnostics.evidence import Epoch, Evidence, Names, Training, gather
+from actcli.diagnostics.evidence import Epoch, Evidence, Provenance, Training, gather
 from actcli.diagnostics.probe import Subject
 from actcli.errors import DivergedError
 from actcli.nn.network import MLP
 from actcli.nn.optimizers import OPTIMIZERS
 from actcli.training import build
-from actcli.training.config import Config, DataConfig
 from actcli.training.learner import Learner
 from actcli.training.loop import EpochDone, fit
-from actcli.training.settings import assemble, find_config, parse_assignment, read_toml
 
 ROWS = 60_000  # training rows of MNIST
 VALIDATION_ROWS = 2_000
@@ -90,7 +90,7 @@ def examine(setup: Setup) -> Evidence:
     if setup.after:
         setup.after(network, rng)
     subject = Subject(network, learner.loss, dataset.normalization, dataset.classes)
-    names = Names(str(setup), "mnist", "train", config.loss.name)
+    names = Provenance(str(setup), "mnist", "train", config.loss.name)
     return gather(subject, dataset.train, names, initial, training_of(config, epochs, diverged))
 
 
@@ -104,7 +104,7 @@ def _data(config: Config, pick: Pick | None) -> tuple[Config, Dataset]:
 
 @functools.cache
 def _load(data: DataConfig) -> tuple[DataConfig, Dataset]:
-    config, dataset = build.load_dataset(Config(data=data), lambda *_: None)
+    config, dataset = build.prepare_dataset(Config(data=data), lambda *_: None)
     return config.data, dataset
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
-from actcli.training.threads import pin_blas
+from actcli.machine import pin_blas
 
 # No settings from outside. One thread for the products of the tests themselves, or they crawl where
 # several processes share the cores; the processes that they start are as free as a user's.

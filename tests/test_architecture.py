@@ -23,12 +23,16 @@ RANKS = {
         [
             ["errors"],
             ["files", "jsonlines", "machine", "registry"],
-            ["team"],
             ["nn"],
+            ["config"],
             ["datasets"],
-            ["training", "diagnostics"],
+            ["formats"],
+            ["training"],
+            ["diagnostics"],
+            ["explore"],
             ["runs"],
             ["sweep"],
+            ["term"],
             ["render"],
             ["cli"],
             ["__main__"],
@@ -38,7 +42,7 @@ RANKS = {
 }
 ONLY_IN = {
     "click": {"cli"},
-    "rich": {"render", "cli"},
+    "rich": {"term", "render", "cli"},
     "PIL": {"datasets"},
     "distributed": {"sweep.cluster"},
 }
@@ -182,10 +186,10 @@ def test_no_console_and_no_random_generator_is_global(module):
         ("actcli.nn.losses", "from ..files import write_atomically"),
         ("actcli.nn.losses", "def f():\n    import rich"),
         ("actcli.training.loop", "from actcli.diagnostics import probe"),
-        ("actcli.diagnostics.probe", "from actcli.training import config"),
-        ("actcli.diagnostics.probe", "def f():\n    from actcli.render.text import table"),
+        ("actcli.diagnostics.probe", "from actcli.runs import record"),
+        ("actcli.diagnostics.probe", "def f():\n    from actcli.term.text import table"),
         ("actcli.training.loop", "if TYPE_CHECKING:\n    import click"),
-        ("actcli.render.text", "import click"),
+        ("actcli.term.text", "import click"),
         ("actcli.sweep.table", "from rich.table import Table"),
         ("actcli.sweep.engine", "from distributed import Client"),
         ("actcli.cli.sweep", "def f():\n    import distributed"),
@@ -204,15 +208,15 @@ def test_negative_control_a_wrong_import_is_seen(module, source):
         ("actcli.nn.losses", "from . import links\nfrom ..errors import UsageError"),
         ("actcli.nn.losses", "from collections.abc import Callable\nimport numpy.typing"),
         (
-            "actcli.training.run",
+            "actcli.runs.train",
             "from actcli import __version__, errors, files\nimport safetensors",
         ),
         (
-            "actcli.render.text",
-            "from rich.table import Table\nfrom actcli.diagnostics import rules",
+            "actcli.term.text",
+            "from rich.table import Table\nfrom actcli.errors import UsageError",
         ),
         ("actcli.sweep.cluster", "from distributed import Client"),
-        ("actcli.cli.train", "import click, rich\nfrom actcli.render import text"),
+        ("actcli.cli.train", "import click, rich\nfrom actcli.term import text"),
     ],
 )
 def test_right_imports_are_let_through(module, source):

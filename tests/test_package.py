@@ -86,9 +86,9 @@ def test_each_command_has_two_or_three_examples(name):
 def test_every_lesson_and_the_data_are_shipped():
     for pattern in ("*.toml", "sweeps/*.toml"):
         assert {path.name for path in (ROOT / "configs").glob(pattern)} == {
-            path.name for path in files.shipped("configs").glob(pattern)
+            path.name for path in files.packaged_folder("configs").glob(pattern)
         }
-    assert len(list(files.shipped("data").glob("mnist/*.gz"))) == 4
+    assert len(list(files.packaged_folder("data").glob("mnist/*.gz"))) == 4
 
 
 @pytest.mark.parametrize(

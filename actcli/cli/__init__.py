@@ -20,7 +20,7 @@ from typing import Any
 import click
 
 from actcli import __version__
-from actcli.cli.messages import harmless
+from actcli.cli.messages import escape_lines
 from actcli.errors import ActcliError, UsageError
 from actcli.registry import unknown_name
 
@@ -82,33 +82,33 @@ class Commands(click.Group):
             if sys.stdout is not None:
                 sys.stdout.flush()
         except (ActcliError, click.ClickException, click.Abort, MemoryError) as error:
-            status = tell(error)
+            status = report_error(error)
         except OSError as error:
-            status = tell_of_streams(error)
+            status = report_stream_error(error)
         finally:
             discard_what_is_refused()
         sys.exit(status if isinstance(status, int) else ExitStatus.OK)
 
 
-def tell(error: Exception) -> int:
+def report_error(error: Exception) -> int:
     """Tell what a user can mend, and give the exit status that it means."""
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         error.show()
         return ExitStatus.USAGE
     if isinstance(error, click.ClickException):
-        complain(explain(error))
+        print_error(explain(error))
         return error.exit_code
     if isinstance(error, click.Abort):
-        complain("interrupted")
+        print_error("interrupted")
         return ExitStatus.INTERRUPTED
     if isinstance(error, MemoryError):
-        complain(f"not enough memory: {error}".removesuffix(": "))
+        print_error(f"not enough memory: {error}".removesuffix(": "))
         return ExitStatus.FAILED
-    complain(str(error))
+    print_error(str(error))
     return ExitStatus.USAGE if isinstance(error, UsageError) else ExitStatus.FAILED
 
 
-def tell_of_streams(error: OSError) -> int:
+def report_stream_error(error: OSError) -> int:
     """Tell that what was shown could not be written; silently where nobody reads on.
 
     Raises:
@@ -118,13 +118,13 @@ def tell_of_streams(error: OSError) -> int:
         raise error
     if error.errno != errno.EPIPE:  # Click sees a closed pipe during the run, but not at the end
         what = error.filename or "standard output"
-        complain(f"{what}: {error.strerror}", f"standard error: {error.strerror}")
+        print_error(f"{what}: {error.strerror}", f"standard error: {error.strerror}")
     return ExitStatus.FAILED
 
 
-def complain(message: str, without_stderr: str | None = None) -> None:
+def print_error(message: str, without_stderr: str | None = None) -> None:
     """Tell a user's mistake on stderr; if that does not take it, tell it, or this, on stdout."""
-    label, message = "Error:", harmless(message)
+    label, message = "Error:", escape_lines(message)
     if sys.stderr is not None and sys.stderr.isatty() and not os.environ.get("NO_COLOR"):
         label = click.style(label, fg="red", bold=True)
     try:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from actcli.cli.names import NamesType
-from actcli.cli.numbers import read_numbers
+from actcli.cli.arguments import read_numbers
+from actcli.cli.parameter_types import NamesType
 from actcli.errors import UsageError
 from actcli.registry import declared_names
 
 if TYPE_CHECKING:
-    from actcli.diagnostics.activations import Facts, Study
+    from actcli.explore.activations import ActivationFacts, ActivationStudy
 
 USUAL = "-2,-1,0,1,2"
 
@@ -57,7 +57,7 @@ def activations(names: tuple[tuple[str, ...], ...], at: str | None, as_json: boo
     Without a NAME all of them are listed: range, the supremum of |f'|, whether a unit can die. With
     names, or --at, f and f' are drawn and evaluated.
     """
-    from actcli.diagnostics.activations import facts, study
+    from actcli.explore.activations import facts, study
     from actcli.nn.activations import ACTIVATIONS
 
     chosen = tuple(dict.fromkeys(chain.from_iterable(names))) or tuple(ACTIVATIONS)
@@ -71,13 +71,13 @@ def activations(names: tuple[tuple[str, ...], ...], at: str | None, as_json: boo
         (write_json if as_json else write_tables)([facts(name) for name in chosen])
 
 
-def write_json(found: "Sequence[Facts] | Sequence[Study]") -> None:
+def write_json(found: "Sequence[ActivationFacts] | Sequence[ActivationStudy]") -> None:
     """For programs; what follows from other fields, and the curves, are left out."""
     from dataclasses import asdict
 
     from actcli.jsonlines import dumps
 
-    def fields(each: "Facts | Study") -> dict[str, Any]:
+    def fields(each: "ActivationFacts | ActivationStudy") -> dict[str, Any]:
         values = asdict(each)
         known: dict[str, Any] = values.pop("facts", {})
         return {**known, **{name: values[name] for name in values if "course" not in name}}
@@ -85,9 +85,9 @@ def write_json(found: "Sequence[Facts] | Sequence[Study]") -> None:
     click.echo(dumps({"activations": [fields(each) for each in found]}))
 
 
-def write_tables(found: "Sequence[Facts] | Sequence[Study]") -> None:
+def write_tables(found: "Sequence[ActivationFacts] | Sequence[ActivationStudy]") -> None:
     """For people."""
-    from actcli.cli.console import stdout_console
     from actcli.render.activations import ActivationsView
+    from actcli.term.console import stdout_console
 
     stdout_console().print(ActivationsView(found))

@@ -9,18 +9,18 @@ import click
 
 from actcli import __version__
 from actcli.cli.downloads import downloads
-from actcli.cli.messages import note
+from actcli.cli.messages import print_note
 from actcli.cli.options import settings
+from actcli.config.schema import Config, values
+from actcli.config.sources import Setting, assemble, read_toml
 from actcli.errors import ActcliError, DataError, UsageError
 from actcli.jsonlines import dumps
-from actcli.training.config import Config, values
-from actcli.training.environment import BITS, environment, read_environment
-from actcli.training.folder import CHECKPOINT, CONFIG, ENVIRONMENT, RESULT, Folder
-from actcli.training.settings import Setting, assemble, read_toml
+from actcli.runs.environment import AFFECTS_BITS, environment, read_environment
+from actcli.runs.folder import CHECKPOINT, CONFIG, ENVIRONMENT, RESULT, Folder
 
 if TYPE_CHECKING:
-    from actcli.training.checkpoint import Checkpoint
-    from actcli.training.run import Run
+    from actcli.runs.checkpoint import Checkpoint
+    from actcli.runs.train import Run
 
 EPOCHS = "training.epochs"
 
@@ -46,7 +46,7 @@ def settings_of_run(ctx: click.Context, folder: Path) -> list[Setting]:
         if setting.value == own[name]:
             continue
         if not setting.origin.startswith("--"):
-            note(f"{setting.origin} has no effect: a run keeps its configuration")
+            print_note(f"{setting.origin} has no effect: a run keeps its configuration")
         elif name != EPOCHS:
             raise UsageError(
                 f"{setting.origin}: a run that goes on keeps its configuration",
@@ -65,12 +65,12 @@ def settings_of_run(ctx: click.Context, folder: Path) -> list[Setting]:
 def start(chosen: Config, runs: Path, name: str, quiet: bool) -> "Run":
     """Load the data, draw the initial network, make the folder."""
     from actcli.runs.assess import observer
-    from actcli.training.build import load_dataset
+    from actcli.runs.train import create
+    from actcli.training.build import prepare_dataset
     from actcli.training.learner import Learner
-    from actcli.training.run import create
 
     with downloads(quiet) as progress:
-        chosen, dataset = load_dataset(chosen, progress)
+        chosen, dataset = prepare_dataset(chosen, progress)
     learner = Learner(chosen, dataset)
     return create(learner, runs, name, observer(learner))
 
@@ -84,10 +84,10 @@ def go_on(path: Path, config: Config, quiet: bool, as_json: bool) -> "Run | None
     """
     from actcli.datasets.catalogue import DATASETS
     from actcli.runs.assess import observer
-    from actcli.training.build import load_dataset
-    from actcli.training.checkpoint import read_checkpoint
+    from actcli.runs.checkpoint import read_checkpoint
+    from actcli.runs.train import resume
+    from actcli.training.build import prepare_dataset
     from actcli.training.learner import Learner
-    from actcli.training.run import resume
 
     with ExitStack() as stack:
         folder = Folder(path)
@@ -109,13 +109,13 @@ def go_on(path: Path, config: Config, quiet: bool, as_json: bool) -> "Run | None
                 f"If it was moved, say where it is in {path / CONFIG}",
             )
         with downloads(quiet) as progress:
-            config, dataset = load_dataset(config, progress)
+            config, dataset = prepare_dataset(config, progress)
         learner = Learner(config, dataset)
         run = resume(learner, folder, checkpoint, observer(learner))
         stack.pop_all()
     if not quiet:
         tell_changes(path, checkpoint, config)
-        note(f"{path} goes on {run.position.told(config.training.epochs)}")
+        print_note(f"{path} goes on {run.position.told(config.training.epochs)}")
     return run
 
 
@@ -139,11 +139,11 @@ def tell_changes(path: Path, checkpoint: "Checkpoint", config: Config) -> None:
     schedule, epochs = config.optimizer.schedule, config.training.epochs
     before = checkpoint.record["config"].get(EPOCHS)
     if schedule != "constant" and epochs != before:
-        note(f"the {schedule} schedule now spans {epochs} epochs, not {before}")
+        print_note(f"the {schedule} schedule now spans {epochs} epochs, not {before}")
     told, now = read_environment(path / ENVIRONMENT), environment()
-    for name in BITS:
+    for name in AFFECTS_BITS:
         if told.get(name) != now[name]:
-            note(f"{name} is {now[name]}, was {told.get(name)}: the last bits may differ")
+            print_note(f"{name} is {now[name]}, was {told.get(name)}: the last bits may differ")
 
 
 def _ended(path: Path) -> dict[str, Any]:

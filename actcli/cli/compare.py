@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 import click
 
 from actcli.cli.downloads import downloads
-from actcli.cli.names import TargetType
 from actcli.cli.options import KindType, runs_dir_option
+from actcli.cli.parameter_types import TargetType
 from actcli.cli.run_folders import find_run
+from actcli.config.values import Number
 from actcli.errors import ActcliError, DataError, UsageError
-from actcli.training.kinds import Number
-from actcli.training.threads import pin_blas
+from actcli.machine import pin_blas
 
 if TYPE_CHECKING:
-    from actcli.diagnostics.comparison import Comparison, Contender
+    from actcli.explore.compare import ComparedRun, Comparison
 
 MOST = len(ascii_lowercase)  # runs: each has a letter
 
@@ -63,22 +63,22 @@ def compare(
             else "one run has nothing to be compared with"
         )
         raise UsageError(told, f"Allowed: 2 to {MOST}")
-    from actcli.diagnostics.comparison import put_together
+    from actcli.explore.compare import compare_runs
 
-    found = put_together([contender(folder, not no_verdict, quiet) for folder in folders], goal)
+    found = compare_runs([contender(folder, not no_verdict, quiet) for folder in folders], goal)
     (write_json if as_json else write_tables)(found)
 
 
-def contender(folder: Path, judged: bool, quiet: bool) -> "Contender":
+def contender(folder: Path, judged: bool, quiet: bool) -> "ComparedRun":
     """What a run's folder tells, and where it tells no verdict, what a diagnosis says.
 
     Raises:
         DataError: the folder is damaged.
     """
-    from actcli.diagnostics.comparison import Contender
-    from actcli.runs.records import read_training
-    from actcli.training.config import toml_value, values
-    from actcli.training.summary import summarize
+    from actcli.config.schema import toml_value, values
+    from actcli.explore.compare import ComparedRun
+    from actcli.runs.catalog import summarize
+    from actcli.runs.record import read_training
 
     run = summarize(folder)
     if run.config is None:
@@ -87,7 +87,7 @@ def contender(folder: Path, judged: bool, quiet: bool) -> "Contender":
     if verdict is None and judged:
         verdict, measured = examined(folder, quiet)
         dead = measured if run.state == "finished" else None
-    return Contender(
+    return ComparedRun(
         name=run.name,
         state=run.state,
         settings={str(key): toml_value(value) for key, value in values(run.config)},
@@ -149,7 +149,7 @@ def write_json(found: "Comparison") -> None:
 
 def write_tables(found: "Comparison") -> None:
     """For people."""
-    from actcli.cli.console import stdout_console
-    from actcli.render.comparison import ComparisonView
+    from actcli.render.compare import CompareView
+    from actcli.term.console import stdout_console
 
-    stdout_console().print(ComparisonView(found))
+    stdout_console().print(CompareView(found))

@@ -8,11 +8,11 @@ import click
 
 from actcli.cli import ExitStatus
 from actcli.cli.downloads import downloads
-from actcli.cli.names import NamesType, TargetType, override, rule_names
 from actcli.cli.options import KindType, runs_dir_option
+from actcli.cli.parameter_types import NamesType, TargetType, override, rule_names
+from actcli.config.values import Integer
 from actcli.errors import UsageError
-from actcli.training.kinds import Integer
-from actcli.training.threads import pin_blas, threads
+from actcli.machine import pin_blas, worker_count
 
 if TYPE_CHECKING:
     from actcli.cli.targets import Target
@@ -127,15 +127,15 @@ def examine(target: "Target", split: str, rows: int | None) -> "Evidence":
     Raises:
         UsageError: the split is empty.
     """
-    from actcli.diagnostics.evidence import Names, gather
+    from actcli.diagnostics.evidence import Provenance, gather
 
     examined: Split = getattr(target.dataset, split)
     if not len(examined):
         kept = " or ".join(name for name in SPLITS if len(getattr(target.dataset, name)))
         raise UsageError(f"--split: {target.dataset.name} has no {split} rows", f"Allowed: {kept}")
-    names = Names(target.name, target.dataset.name, split, target.loss)
+    names = Provenance(target.name, target.dataset.name, split, target.loss)
     chosen = examined if rows is None else examined.sample(rows)
-    subject = replace(target.subject, threads=threads())
+    subject = replace(target.subject, threads=worker_count())
     return gather(subject, chosen, names, target.initial, target.training)
 
 
@@ -156,7 +156,7 @@ def explain_rule(name: str, as_json: bool) -> None:
 
         click.echo(dumps({"rule": name, **texts(RULES[name])}))
         return
-    from actcli.cli.console import stdout_console
+    from actcli.term.console import stdout_console
 
     stdout_console().print(RuleView(name, RULES[name]))
 
@@ -165,13 +165,13 @@ def write_tables(
     evidence: "Evidence", findings: tuple["Finding", ...], parts: tuple[str, ...]
 ) -> None:
     """For people."""
-    from actcli.cli.console import stdout_console
     from actcli.diagnostics import HEALTHY
     from actcli.diagnostics.verdict import healthy_because, verdict
-    from actcli.render.diagnosis import DiagnosisView
+    from actcli.render.diagnose import DiagnoseView
+    from actcli.term.console import stdout_console
 
     because = healthy_because(evidence) if verdict(findings) == HEALTHY else ""
-    stdout_console().print(DiagnosisView(evidence, findings, because, parts))
+    stdout_console().print(DiagnoseView(evidence, findings, because, parts))
 
 
 def write_json(

@@ -37,8 +37,8 @@ def _lines() -> "Progress":
 
 
 def _bars(stack: ExitStack) -> "Progress":
-    from actcli.cli.console import stderr_console
-    from actcli.render.training import download_progress
+    from actcli.render.train import download_progress
+    from actcli.term.console import stderr_console
 
     progress = download_progress(stderr_console())
     tasks: dict[str, TaskID] = {}

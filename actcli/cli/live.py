@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Any, Self
 from rich.console import Console
 from rich.text import Text
 
-from actcli.cli.console import size_now
-from actcli.cli.screen import Block, Signals
 from actcli.diagnostics.evidence import Epoch
 from actcli.diagnostics.health import by_layer
 from actcli.render.live import LiveBlock, Moment
-from actcli.render.sparklines import Thinning
-from actcli.render.training import EpochTable
+from actcli.render.train import EpochTable
+from actcli.term.console import size_now
+from actcli.term.screen import Block, Signals
+from actcli.term.sparklines import Thinning
 from actcli.training.loop import EpochDone
 
 if TYPE_CHECKING:
+    from actcli.runs.train import Run
     from actcli.training.loop import Event
-    from actcli.training.run import Run
 
 OFTEN = 0.1  # seconds between two drawings, at least
 SELDOM = 150  # times as long as the last drawing took, at least: of the time of the processor

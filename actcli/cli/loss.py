@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from actcli.cli.numbers import NumbersCommand, find_target, read_labels, read_numbers
+from actcli.cli.arguments import NumbersCommand, find_target, read_labels, read_numbers
 from actcli.errors import UsageError
 
 if TYPE_CHECKING:
-    from actcli.diagnostics.pairs import Pair
+    from actcli.explore.loss import LossComparison
 
 
 @click.command(
@@ -55,14 +55,14 @@ def loss(
         raise UsageError(
             f"{word!a} belongs to no option", "Put commas, and no spaces, between numbers"
         )
-    from actcli.diagnostics.pairs import compare
+    from actcli.explore.loss import compare_losses
 
     if (predicted is None) == (logits is None):
         raise UsageError("one prediction is needed", "Give --predicted, or --logits")
     text, option = (predicted, "--predicted") if logits is None else (logits, "--logits")
     prediction = read_numbers(text or "", f"{option}, value")
     names = None if labels is None else read_labels(labels)
-    pair = compare(
+    pair = compare_losses(
         read_target(target, names, len(prediction)),
         prediction,
         scores=logits is not None,
@@ -84,7 +84,7 @@ def read_target(text: str, labels: list[str] | None, count: int) -> int | list[f
     return find_target(text, labels, count)
 
 
-def write_json(pair: "Pair") -> None:
+def write_json(pair: "LossComparison") -> None:
     """For programs; what is infinite is null, and the classes that make it so are listed."""
     from actcli.jsonlines import dumps
 
@@ -117,9 +117,9 @@ def write_json(pair: "Pair") -> None:
     click.echo(dumps(fields))
 
 
-def write_table(pair: "Pair") -> None:
+def write_table(pair: "LossComparison") -> None:
     """For people."""
-    from actcli.cli.console import stdout_console
-    from actcli.render.pairs import PairView
+    from actcli.render.loss import LossView
+    from actcli.term.console import stdout_console
 
-    stdout_console().print(PairView(pair))
+    stdout_console().print(LossView(pair))

@@ -2,14 +2,14 @@
 
 import click
 
-from actcli.render.text import printable
+from actcli.term.text import printable
 
 
-def note(text: str) -> None:
+def print_note(text: str) -> None:
     """Tell something that is no mistake."""
-    click.echo(harmless(text), err=True)
+    click.echo(escape_lines(text), err=True)
 
 
-def harmless(text: str) -> str:
+def escape_lines(text: str) -> str:
     """The text with control characters as escapes, but for the ends of its lines."""
     return "\n".join(map(printable, text.split("\n")))

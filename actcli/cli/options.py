@@ -6,17 +6,17 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from actcli.training.config import KEYS, Key, toml_value
-from actcli.training.kinds import Kind, Switch
-from actcli.training.settings import (
+from actcli.config.schema import KEYS, Key, toml_value
+from actcli.config.sources import (
     ConfigError,
     Setting,
     assemble,
+    examples,
     find_config,
-    lessons,
     parse_assignment,
     read_toml,
 )
+from actcli.config.values import Kind, Switch
 
 
 class KindType(click.ParamType[Any]):
@@ -52,7 +52,7 @@ class ConfigType(click.ParamType[str]):
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
-        names = [CompletionItem(name) for name in lessons() if name.startswith(incomplete)]
+        names = [CompletionItem(name) for name in examples() if name.startswith(incomplete)]
         return [*names, CompletionItem(incomplete, type="file")]
 
 

@@ -9,18 +9,18 @@ import click
 
 from actcli.cli.diagnose import SPLITS
 from actcli.cli.downloads import downloads
-from actcli.cli.names import NamesType, TargetType, override
 from actcli.cli.options import KindType, runs_dir_option
+from actcli.cli.parameter_types import NamesType, TargetType, override
+from actcli.config.values import Integer
 from actcli.errors import UsageError
+from actcli.machine import pin_blas
 from actcli.registry import unknown_name
-from actcli.training.kinds import Integer
-from actcli.training.threads import pin_blas
 
 if TYPE_CHECKING:
     from actcli.cli.targets import Target
     from actcli.datasets.batches import Split
     from actcli.datasets.npz import Pixels
-    from actcli.diagnostics.predictions import Predictions
+    from actcli.explore.predict import Predictions
     from actcli.nn.arrays import Labels
 
 IMAGES = {".npy", ".png"}
@@ -153,7 +153,7 @@ def ask_rows(
     """
     import numpy as np
 
-    from actcli.diagnostics.predictions import worst as find_worst
+    from actcli.explore.predict import worst as find_worst
 
     split: Split = getattr(target.dataset, name)
     rows: Labels = np.arange(len(split))
@@ -204,7 +204,7 @@ def _asked(
     labels: "Sequence[int | None]",
     indices: "Sequence[int | None]",
 ) -> "Predictions":
-    from actcli.diagnostics.predictions import Predictions, predict
+    from actcli.explore.predict import Predictions, predict
 
     subject, data = target.subject, target.dataset
     return Predictions(
@@ -246,7 +246,7 @@ def write_json(found: "Predictions") -> None:
 
 def write_tables(found: "Predictions") -> None:
     """For people."""
-    from actcli.cli.console import stdout_console
-    from actcli.render.predictions import PredictionsView
+    from actcli.render.predict import PredictView
+    from actcli.term.console import stdout_console
 
-    stdout_console().print(PredictionsView(found))
+    stdout_console().print(PredictView(found))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from actcli.errors import UsageError
 from actcli.registry import nearest
-from actcli.training.folder import CHECKPOINT, CONFIG, MODEL
+from actcli.runs.folder import CHECKPOINT, CONFIG, MODEL
 
 
 def is_run(target: str, runs: Path) -> bool:

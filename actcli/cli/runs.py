@@ -9,13 +9,13 @@ from typing import Any
 
 import click
 
-from actcli.cli.names import TargetType
 from actcli.cli.options import runs_dir_option
+from actcli.cli.parameter_types import TargetType
 from actcli.cli.run_folders import all_runs
 from actcli.errors import ActcliError, UsageError
 from actcli.registry import nearest
-from actcli.training.removal import check_removable, remove_run
-from actcli.training.summary import Summary, run_folders, summarize
+from actcli.runs.catalog import Summary, run_folders, summarize
+from actcli.runs.removal import check_removable, remove_run
 
 
 @click.group(
@@ -121,8 +121,8 @@ def write_json(found: list[Summary], _runs_dir: Path) -> None:
 
 def write_table(found: list[Summary], runs_dir: Path) -> None:
     """For people."""
-    from actcli.cli.console import stdout_console
     from actcli.render.runs import RunsView, nothing
+    from actcli.term.console import stdout_console
 
     view = RunsView(found, time.time()) if found else nothing(str(runs_dir))
     stdout_console().print(view)

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from actcli.cli.numbers import NumbersCommand, find_target, read_labels, read_number, read_numbers
+from actcli.cli.arguments import NumbersCommand, find_target, read_labels, read_number, read_numbers
 from actcli.errors import UsageError
 
 if TYPE_CHECKING:
-    from actcli.diagnostics.scores import Scores
+    from actcli.explore.softmax import LogitAnalysis
 
 LONGEST = 4_000_000  # bytes of a line: one without end would fill the memory
 
@@ -52,7 +52,7 @@ def softmax(
     vectors are read from standard input, one per line, and each is answered at once; blank lines
     and lines that start with # are skipped. A score of -inf is masked: its probability is 0.
     """
-    from actcli.diagnostics.scores import measure_scores, require_temperature
+    from actcli.explore.softmax import analyse_logits, require_temperature
 
     divisor = read_number(temperature, "--temperature")
     require_temperature(divisor)
@@ -62,7 +62,7 @@ def softmax(
         try:
             numbers = read_numbers(text)
             index = None if target is None else find_target(target, names, len(numbers))
-            write(measure_scores(numbers, divisor, names, index), where)
+            write(analyse_logits(numbers, divisor, names, index), where)
         except UsageError as error:
             if where is None:
                 raise
@@ -93,7 +93,7 @@ def stdin_lines() -> Iterator[tuple[str, str]]:
         raise UsageError("standard input holds no values", "Give one vector per line")
 
 
-def write_json(scores: "Scores", where: str | None) -> None:
+def write_json(scores: "LogitAnalysis", where: str | None) -> None:
     """One line, written out at once."""
     from actcli.jsonlines import dumps
 
@@ -116,19 +116,19 @@ def write_json(scores: "Scores", where: str | None) -> None:
     click.echo(dumps(fields))
 
 
-def table_writer() -> Callable[["Scores", str | None], None]:
+def table_writer() -> Callable[["LogitAnalysis", str | None], None]:
     """What shows each vector as a table, a blank line between two."""
-    from actcli.cli.console import stdout_console
-    from actcli.render.scores import ScoresView
+    from actcli.render.softmax import SoftmaxView
+    from actcli.term.console import stdout_console
 
     console = stdout_console()
     first = True
 
-    def write(scores: "Scores", where: str | None) -> None:
+    def write(scores: "LogitAnalysis", where: str | None) -> None:
         nonlocal first
         if not first:
             console.print()
         first = False
-        console.print(ScoresView(scores, where))
+        console.print(SoftmaxView(scores, where))
 
     return write

@@ -9,13 +9,13 @@ import click
 from actcli.cli.options import KindType, asked, configuration_options, runs_dir_option
 from actcli.cli.sweep_names import SHOW, AxisType, SweepConfigType, SweepType
 from actcli.cli.train import name_of
+from actcli.config.sources import Setting, find_key
+from actcli.config.values import Integer
 from actcli.errors import UsageError
+from actcli.machine import pin_blas
 from actcli.sweep.axes import Axis, option_of, written
 from actcli.sweep.file import SweepFile, find_sweep, read_sweep
-from actcli.sweep.folder import find_sweep_folder
-from actcli.training.kinds import Integer
-from actcli.training.settings import Setting, find_key
-from actcli.training.threads import pin_blas
+from actcli.sweep.store import find_sweep_folder
 
 if TYPE_CHECKING:
     from actcli.sweep.plan import Job, Plan

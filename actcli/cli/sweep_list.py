@@ -8,16 +8,16 @@ from dataclasses import dataclass
 import click
 
 from actcli.cli.sweep_run import Request, read_data
-from actcli.datasets.dataset import Dataset, Raw
+from actcli.config.schema import Config, DataConfig
+from actcli.datasets.dataset import Dataset, RawDataset
 from actcli.errors import UsageError
 from actcli.jsonlines import dumps
+from actcli.machine import cores
 from actcli.sweep.axes import written
 from actcli.sweep.estimate import Cost, estimate, of_worker
-from actcli.sweep.folder import is_done
 from actcli.sweep.plan import Job
-from actcli.training.build import split
-from actcli.training.config import Config, DataConfig
-from actcli.training.threads import cores
+from actcli.sweep.store import is_done
+from actcli.training.build import split_dataset
 
 TO_DO, IS_DONE, ILLEGAL = "to do", "done", "illegal"
 
@@ -57,8 +57,8 @@ def list_jobs(request: Request, as_json: bool, as_csv: bool) -> None:
     elif as_csv:
         click.echo(_rows(request, listed), nl=False)
     else:
-        from actcli.cli.console import stdout_console
         from actcli.render.sweep_list import ListView, Row
+        from actcli.term.console import stdout_console
 
         rows = [
             Row(each.job.name, each.job.varied, each.job.seed, each.state, each.error, _time(each))
@@ -69,14 +69,14 @@ def list_jobs(request: Request, as_json: bool, as_csv: bool) -> None:
 
 
 def _datasets(
-    jobs: list[Job], raw: Mapping[str, Raw]
+    jobs: list[Job], raw: Mapping[str, RawDataset]
 ) -> tuple[dict[DataConfig, Dataset], dict[DataConfig, str]]:
     """Those that jobs learn, and why others cannot be made."""
     found: dict[DataConfig, Dataset] = {}
     wrong: dict[DataConfig, str] = {}
     for chosen in dict.fromkeys(job.config.data for job in jobs):
         try:
-            found[chosen] = split(Config(data=chosen), raw[chosen.name])[1]
+            found[chosen] = split_dataset(Config(data=chosen), raw[chosen.name])[1]
         except UsageError as error:
             wrong[chosen] = str(error)
     return found, wrong

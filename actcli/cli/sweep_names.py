@@ -6,11 +6,11 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
+from actcli.config.schema import KEYS
+from actcli.config.sources import examples
 from actcli.sweep.axes import parse_axis
 from actcli.sweep.file import sweeps
-from actcli.sweep.folder import all_sweeps
-from actcli.training.config import KEYS
-from actcli.training.settings import lessons
+from actcli.sweep.store import all_sweeps
 
 SHOW = "show"  # the command that goes by this name cannot be a lesson
 
@@ -23,7 +23,7 @@ class SweepConfigType(click.ParamType[str]):
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
-        names = [SHOW, *sweeps(), *lessons()]
+        names = [SHOW, *sweeps(), *examples()]
         found = [CompletionItem(name) for name in names if name.startswith(incomplete)]
         return [*found, CompletionItem(incomplete, type="file")]
 

@@ -22,8 +22,8 @@ def write(table: SweepTable, as_json: bool, as_csv: bool, complete: bool = False
     elif as_csv:
         click.echo(rows(table), nl=False)
     else:
-        from actcli.cli.console import stdout_console
         from actcli.render.sweep import SweepView
+        from actcli.term.console import stdout_console
 
         best = table.points[0]
         run = shlex.quote(str(table.folder / best.job))

@@ -14,16 +14,16 @@ from actcli.cli.interrupts import STATUS, WORD, Interrupts
 from actcli.cli.sweep_output import write
 from actcli.cli.sweep_watch import Watch, label
 from actcli.datasets.catalogue import DATASETS
-from actcli.datasets.dataset import Raw, read
+from actcli.datasets.dataset import RawDataset, read_dataset
 from actcli.errors import UsageError
-from actcli.render.text import printable
-from actcli.sweep.engine import Done, Engine, train_all
-from actcli.sweep.folder import is_done, keep, open_sweep, tidy, write_plan
+from actcli.machine import cores
+from actcli.runs.folder import Folder
+from actcli.sweep.engine import Engine, JobDone, train_all
 from actcli.sweep.plan import Job, Plan
 from actcli.sweep.processes import Processes
+from actcli.sweep.store import is_done, open_sweep, store_run, tidy, write_plan
 from actcli.sweep.table import read_table
-from actcli.training.folder import Folder
-from actcli.training.threads import cores
+from actcli.term.text import printable
 
 MOST_ERRORS = 10  # of different ones that are told
 
@@ -92,11 +92,11 @@ def train(
             closing(events),
         ):
             for event in events:
-                if not isinstance(event, Done):
+                if not isinstance(event, JobDone):
                     watch.report(event)
                     continue
                 if event.files is not None:
-                    keep(folder.path, event.job, event.files)
+                    store_run(folder.path, event.job, event.files)
                 elif event.error is not None:
                     errors[event.job.name] = event.error
                 watch.tell(event)
@@ -106,11 +106,11 @@ def train(
     return errors
 
 
-def read_data(jobs: Sequence[Job], quiet: bool) -> dict[str, Raw]:
+def read_data(jobs: Sequence[Job], quiet: bool) -> dict[str, RawDataset]:
     """The data sets of jobs, by their name in the configuration."""
     with downloads(quiet) as progress:
         names = dict.fromkeys(job.config.data.name for job in jobs)
-        return {name: read(_as_given(name), progress) for name in names}
+        return {name: read_dataset(_as_given(name), progress) for name in names}
 
 
 def _as_given(name: str) -> str:

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Self
 
 from rich.cells import cell_len, set_cell_size
 
-from actcli.cli.console import stderr_console
+from actcli.runs.folder import RESULT
 from actcli.sweep.axes import option_of, written
-from actcli.training.folder import RESULT
+from actcli.term.console import stderr_console
 
 if TYPE_CHECKING:
     from rich.live import Live
 
-    from actcli.sweep.engine import Done
+    from actcli.sweep.engine import JobDone
     from actcli.sweep.plan import Job
     from actcli.sweep.work import Report
 
@@ -67,7 +67,7 @@ class Watch:
         self.running[report.job] = report
         self._draw()
 
-    def tell(self, done: "Done") -> None:
+    def tell(self, done: "JobDone") -> None:
         """A job came to its end."""
         from actcli.render.sweep_progress import DoneLine
 

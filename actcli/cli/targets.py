@@ -9,22 +9,22 @@ from pathlib import Path
 from typing import Any
 
 from actcli.cli.run_folders import all_runs, find_run, is_run, newest
+from actcli.config.schema import Config
+from actcli.config.sources import assemble, examples, find_config, read_toml
 from actcli.datasets.batches import Normalization
 from actcli.datasets.catalogue import DATASETS
-from actcli.datasets.dataset import Dataset, load
+from actcli.datasets.dataset import Dataset, load_dataset
 from actcli.datasets.download import Progress
 from actcli.diagnostics.evidence import Training
 from actcli.diagnostics.probe import Subject
 from actcli.errors import DataError, UsageError
+from actcli.formats.weights import Weights, read_weights
 from actcli.nn.losses import LOSSES
 from actcli.nn.network import MLP
-from actcli.runs.records import read_training
-from actcli.training.build import load_dataset, resolve
-from actcli.training.config import Config
-from actcli.training.folder import CONFIG, MODEL
+from actcli.runs.folder import CONFIG, MODEL
+from actcli.runs.record import read_training
+from actcli.training.build import prepare_dataset, resolve
 from actcli.training.learner import Learner
-from actcli.training.settings import assemble, find_config, lessons, read_toml
-from actcli.training.weights import Weights, read_weights
 
 
 @dataclass(frozen=True)
@@ -90,12 +90,12 @@ def find_target(
 
 
 def _is_config(target: str) -> bool:
-    return target in lessons() or target.endswith(".toml")
+    return target in examples() or target.endswith(".toml")
 
 
 def _run(folder: Path, overrides: Overrides, at_init: bool, progress: Progress) -> Target:
     config = _overridden(resolve(assemble(read_toml(folder / CONFIG))), overrides)
-    config, dataset = load_dataset(config, progress)
+    config, dataset = prepare_dataset(config, progress)
     learner = Learner(config, dataset)
     weights = read_weights(folder / MODEL)
     if weights.sizes != learner.network.sizes:
@@ -116,7 +116,7 @@ def _run(folder: Path, overrides: Overrides, at_init: bool, progress: Progress) 
 
 
 def _initial(config: Config, name: str, progress: Progress) -> Target:
-    config, dataset = load_dataset(config, progress)
+    config, dataset = prepare_dataset(config, progress)
     learner = Learner(config, dataset)
     return Target(
         name=f"{name} at its start",
@@ -169,7 +169,7 @@ def _load(path: Path, said: dict[str, Any], overrides: Overrides, progress: Prog
     classes = tuple(said.get("classes", ()))
     method = overrides.normalize or said.get("normalization", {}).get("method", "unit")
     try:
-        return load(name, classes=classes, normalize=method, progress=progress)
+        return load_dataset(name, classes=classes, normalize=method, progress=progress)
     except UsageError as error:
         if overrides.dataset:
             raise

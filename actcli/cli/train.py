@@ -8,15 +8,15 @@ import click
 
 from actcli.cli.begin import go_on, settings_of_run, start
 from actcli.cli.interrupts import STATUS, Interrupts
-from actcli.cli.messages import note
-from actcli.cli.names import RunType
+from actcli.cli.messages import print_note
 from actcli.cli.options import ConfigType, configuration_options, runs_dir_option, settings
+from actcli.cli.parameter_types import RunType
 from actcli.cli.run_folders import find_run
 from actcli.cli.watch import conclude, tell_interrupted, watch
+from actcli.config.schema import Config
+from actcli.config.sources import Setting, assemble
 from actcli.errors import UsageError
-from actcli.training.config import Config
-from actcli.training.settings import Setting, assemble
-from actcli.training.threads import pin_blas
+from actcli.machine import pin_blas
 
 
 @click.command(
@@ -116,13 +116,13 @@ def tell_unused(chosen: Config, asked: list[Setting]) -> None:
     reasons = unused(chosen)
     for setting in asked:
         if reason := reasons.get(str(setting.key)):
-            note(f"{setting.origin}: {setting.key} has no effect: {reason}")
+            print_note(f"{setting.origin}: {setting.key} has no effect: {reason}")
 
 
 def show_settings(chosen: Config, asked: list[Setting], as_json: bool) -> None:
     """What would be trained, and where each value comes from."""
+    from actcli.config.schema import values
     from actcli.training.build import unused
-    from actcli.training.config import values
 
     origins = {str(setting.key): setting.origin for setting in asked}
     if as_json:
@@ -134,7 +134,7 @@ def show_settings(chosen: Config, asked: list[Setting], as_json: bool) -> None:
             tables.setdefault(key.table, {})[key.name] = {"value": value, "origin": origin}
         click.echo(dumps(tables))
     else:
-        from actcli.cli.console import stdout_console
-        from actcli.render.training import settings_table
+        from actcli.render.train import settings_table
+        from actcli.term.console import stdout_console
 
         stdout_console().print(settings_table(chosen, origins, unused(chosen)))

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 import click
 
 from actcli.cli.interrupts import WORD, Interrupts
-from actcli.cli.messages import note
+from actcli.cli.messages import print_note
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from actcli.runs.train import Run
     from actcli.training.loop import Event
-    from actcli.training.run import Run
 
 
 def until_stopped(run: "Run", interrupts: Interrupts) -> "Iterator[Event]":
@@ -38,7 +38,7 @@ def as_argument(folder: Path) -> str:
 def tell_interrupted(run: "Run", received: signal.Signals) -> None:
     """Say where the training stands and how it goes on."""
     epochs = run.learner.config.training.epochs
-    note(
+    print_note(
         f"{WORD[received]} {run.position.told(epochs)}, all is saved. "
         f"To go on: actcli train --resume {as_argument(run.folder)}"
     )
@@ -46,7 +46,7 @@ def tell_interrupted(run: "Run", received: signal.Signals) -> None:
 
 def watch(run: "Run", quiet: bool, interrupts: Interrupts) -> None:
     """Train: live in a terminal, a line for each epoch elsewhere, nothing if it is to be quiet."""
-    from actcli.cli.console import stderr_console
+    from actcli.term.console import stderr_console
 
     console = stderr_console()
     watched = sys.stderr is not None and sys.stderr.isatty() and not console.is_dumb_terminal
@@ -62,8 +62,8 @@ def watch(run: "Run", quiet: bool, interrupts: Interrupts) -> None:
 
 def tell_epochs(run: "Run", events: "Iterable[Event]", console: "Console") -> None:
     """A sentence for each epoch, as a file or a pipe keeps them."""
-    from actcli.cli.console import UNLIMITED
-    from actcli.render.training import EpochTable
+    from actcli.render.train import EpochTable
+    from actcli.term.console import UNLIMITED
     from actcli.training.loop import EpochDone
 
     epochs, validated = run.learner.config.training.epochs, len(run.learner.dataset.validation) > 0
@@ -78,7 +78,7 @@ def tell_epochs(run: "Run", events: "Iterable[Event]", console: "Console") -> No
 def watch_live(run: "Run", events: "Iterable[Event]", console: "Console") -> None:
     """A view that moves while the training goes on, and stands still at its end."""
     from actcli.cli.live import LiveView
-    from actcli.runs.records import read_epochs
+    from actcli.runs.record import read_epochs
 
     with LiveView(console, run, read_epochs(run.folder)) as view:
         for event in events:
@@ -96,8 +96,8 @@ def conclude(run: "Run", as_json: bool) -> None:
 
         click.echo(dumps({**asdict(result), **asdict(assessment), "run": str(result.run)}))
         return
-    from actcli.cli.console import stdout_console
-    from actcli.render.training import summary
+    from actcli.render.train import summary
+    from actcli.term.console import stdout_console
 
     data = run.learner.dataset
     rows = {"train": len(data.train), "validation": len(data.validation), "test": len(data.test)}

@@ -44,10 +44,10 @@ class Split:
 
     def sample(self, count: int) -> "Split":
         """So many of its rows, or all if it has no more: at random, but always the same ones."""
-        return self.part(np.sort(lasting_order(len(self), SAMPLE_SEED)[:count]))
+        return self.part(np.sort(stable_permutation(len(self), SAMPLE_SEED)[:count]))
 
 
-def lasting_order(count: int, seed: int) -> NDArray[np.intp]:
+def stable_permutation(count: int, seed: int) -> NDArray[np.intp]:
     """The numbers from 0 to count - 1 at random, but with every version of NumPy the same."""
     # That the raw stream of PCG64 never changes is promised, and is not for `permutation`.
     return np.random.PCG64(seed).random_raw(count).argsort(kind="stable")

@@ -159,7 +159,7 @@ def kmnist() -> Source:
     )
 
 
-def find(name: str) -> Path | None:
+def find_dataset(name: str) -> Path | None:
     """The folder that serves a named data set on this machine, or None: then `fetch` it.
 
     Raises:
@@ -187,4 +187,4 @@ def _folders(name: str) -> Iterator[Path]:
             yield root
     yield cache_folder(name)
     yield SHARED / name
-    yield files.shipped("data") / name
+    yield files.packaged_folder("data") / name

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actcli.datasets import idx, npz
-from actcli.datasets.batches import NORMALIZATIONS, Normalization, Split, lasting_order
-from actcli.datasets.catalogue import DATASETS, find
+from actcli.datasets.batches import NORMALIZATIONS, Normalization, Split, stable_permutation
+from actcli.datasets.catalogue import DATASETS, find_dataset
 from actcli.datasets.download import Progress, fetch
 from actcli.datasets.npz import Examples, Pixels
 from actcli.errors import DataError, UsageError
@@ -70,7 +70,7 @@ class Dataset:
 
 
 @dataclass(frozen=True, eq=False)
-class Raw:
+class RawDataset:
     """A data set as its files have it.
 
     Args:
@@ -90,7 +90,7 @@ def _silent(_name: str, _count: int, _total: int | None) -> None:
     """Report nothing."""
 
 
-def load(
+def load_dataset(
     source: str,
     *,
     validation: int | None = None,
@@ -113,12 +113,12 @@ def load(
         UsageError: there is no such source, class or normalization, or not that many rows.
         DataError: a file does not hold what it should, or cannot be downloaded.
     """
-    raw = read(source, progress)
-    return divide(raw, validation=validation, classes=classes, normalize=normalize)
+    raw = read_dataset(source, progress)
+    return make_splits(raw, validation=validation, classes=classes, normalize=normalize)
 
 
-def divide(
-    raw: Raw,
+def make_splits(
+    raw: RawDataset,
     *,
     validation: int | None = None,
     classes: Sequence[str] = (),
@@ -154,7 +154,7 @@ def divide(
     )
 
 
-def read(source: str, progress: Progress = _silent) -> Raw:
+def read_dataset(source: str, progress: Progress = _silent) -> RawDataset:
     """Read the files of a data set: see `load`.
 
     Raises:
@@ -162,14 +162,14 @@ def read(source: str, progress: Progress = _silent) -> Raw:
         DataError: a file does not hold what it should, or cannot be downloaded.
     """
     if source in DATASETS:
-        folder = find(source) or fetch(source, progress)
-        return Raw(source, dict(enumerate(DATASETS[source].classes)), *_read_folder(folder))
+        folder = find_dataset(source) or fetch(source, progress)
+        return RawDataset(source, dict(enumerate(DATASETS[source].classes)), *_read_folder(folder))
     path = Path(source)
     try:
         if source and path.is_dir():  # an empty path is the current folder
-            return Raw(path.resolve().name, {}, *_read_folder(path))
+            return RawDataset(path.resolve().name, {}, *_read_folder(path))
         if path.is_file():
-            return Raw(path.stem, {}, *npz.read(path))
+            return RawDataset(path.stem, {}, *npz.read(path))
     except OSError as error:
         raise DataError(f"cannot read {source}: {error.strerror or error}") from error
     unknown = unknown_name("data set, folder or file", source, DATASETS)
@@ -263,5 +263,5 @@ def _hold_out(split: Split, count: int) -> tuple[Split, Split]:
             f"validation = {count}: there are {len(split):,} training rows",
             f"Allowed: 0 to {len(split) - 1:,}",
         )
-    order = lasting_order(len(split), VALIDATION_SEED)
+    order = stable_permutation(len(split), VALIDATION_SEED)
     return split.part(np.sort(order[count:])), split.part(np.sort(order[:count]))

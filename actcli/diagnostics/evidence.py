@@ -11,7 +11,7 @@ import numpy as np
 from actcli.datasets.batches import Split
 from actcli.diagnostics.gradients import LayerGradient, gradient_flow
 from actcli.diagnostics.outputs import Outputs
-from actcli.diagnostics.probe import Subject, glance, probe
+from actcli.diagnostics.probe import Subject, forward_pass, probe
 from actcli.diagnostics.units import LayerUnits, unit_states
 from actcli.nn.network import MLP
 
@@ -90,7 +90,7 @@ class Evidence:
 
 
 @dataclass(frozen=True)
-class Names:
+class Provenance:
     """What the examined things are called."""
 
     model: str
@@ -102,7 +102,7 @@ class Names:
 def gather(
     subject: Subject,
     split: Split,
-    names: Names,
+    names: Provenance,
     initial: MLP | None = None,
     training: Training | None = None,
 ) -> Evidence:
@@ -117,7 +117,7 @@ def gather(
     """
     network = subject.network
     seen = probe(subject, split)
-    start = None if initial is None else glance(replace(subject, network=initial), split)
+    start = None if initial is None else forward_pass(replace(subject, network=initial), split)
     ratios = training.history[-1].update_ratio if training and training.history else None
     confusion = seen.outputs.confusion
     return Evidence(

@@ -15,13 +15,13 @@ import numpy as np
 from actcli.datasets.batches import Batches, Normalization, Split
 from actcli.diagnostics.outputs import OutputSums
 from actcli.diagnostics.sums import Activity, Counts, InputSums, LayerSums, Sums, Vector
-from actcli.nn.arrays import Allocate, Array, Labels, unwarned
+from actcli.nn.arrays import Allocate, Array, Labels, ignore_overflow
 from actcli.nn.losses import Loss
 from actcli.nn.network import MLP, Trace
-from actcli.team import shared, together
+from actcli.training.parallel.workers import run_on_workers, shared_zeros
 
 ROWS = 500  # of a batch: large enough for the matrix products, small enough for the cache
-WORTH = 500_000_000  # rows times parameters that make a process worth starting
+MIN_WORK_PER_WORKER = 500_000_000  # rows times parameters that make a process worth starting
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +64,7 @@ class Probe:
 
 
 @dataclass(frozen=True, eq=False)
-class Glance:
+class ForwardSums:
     """What a forward pass alone shows.
 
     Args:
@@ -107,7 +107,7 @@ class ProbeSums(Sums):
                 layer.add(trace, index)
 
 
-class GlanceSums(Sums):
+class ForwardAccumulator(Sums):
     """What a forward pass alone adds up to."""
 
     def __init__(self, subject: Subject, allocate: Allocate) -> None:
@@ -123,13 +123,13 @@ class GlanceSums(Sums):
             self.activity.add(trace)
 
 
-Seen = TypeVar("Seen", ProbeSums, GlanceSums)
+Seen = TypeVar("Seen", ProbeSums, ForwardAccumulator)
 
 
-def glance(subject: Subject, split: Split) -> Glance:
+def forward_pass(subject: Subject, split: Split) -> ForwardSums:
     """Look at a network on all rows of a split, forward alone: a third of the work of a probe."""
-    seen = _add_up(GlanceSums, subject, split)
-    return Glance(float(seen.loss) / len(split), seen.activity.active)
+    seen = _add_up(ForwardAccumulator, subject, split)
+    return ForwardSums(float(seen.loss) / len(split), seen.activity.active)
 
 
 def probe(subject: Subject, split: Split) -> Probe:
@@ -147,11 +147,11 @@ def probe(subject: Subject, split: Split) -> Probe:
 def _add_up(kind: type[Seen], subject: Subject, split: Split) -> Seen:
     """Add up all rows of a split: each process some, and then all of them."""
     work = len(split) * subject.network.parameters.size
-    size = max(1, min(subject.threads, work // WORTH, len(split) // ROWS))
+    size = max(1, min(subject.threads, work // MIN_WORK_PER_WORKER, len(split) // ROWS))
     bounds = [len(split) * number // size for number in range(size + 1)]
     parts = [split.part(slice(*ends)) for ends in pairwise(bounds)]
-    seen = [kind(subject, shared if size > 1 else np.zeros) for _ in parts]
-    together(lambda number: seen[number].look(subject, parts[number]), size)
+    seen = [kind(subject, shared_zeros if size > 1 else np.zeros) for _ in parts]
+    run_on_workers(lambda number: seen[number].look(subject, parts[number]), size)
     for other in seen[1:]:
         seen[0].include(other)
     return seen[0]
@@ -164,7 +164,7 @@ def _forward(subject: Subject, split: Split) -> Iterator[tuple[Array, Labels, Ar
     dtype = network.parameters.dtype
     whole = network.trace(rows)
     target_rows = loss.targets(len(subject.classes)).astype(dtype)
-    with unwarned():
+    with ignore_overflow():
         for inputs, labels in Batches(split, subject.normalization, rows, dtype.type)():
             trace = whole.first(len(labels))
             last = trace.passes[-1]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from actcli.nn.arrays import Allocate, Array, unwarned
+from actcli.nn.arrays import Allocate, Array, ignore_overflow
 from actcli.nn.network import MLP, Trace
 
 SATURATED = 0.05  # of sup|f'|: a slope below this share lets next to nothing through
@@ -118,7 +118,7 @@ class Activity(Sums):
     def add(self, trace: Trace) -> None:
         """Take in a batch, after a forward pass."""
         for f, active, at in zip(self.functions, self.active, trace.passes, strict=False):
-            with unwarned():
+            with ignore_overflow():
                 f.derivative(at.z, at.y, at.work, at.delta)
             np.not_equal(at.work, 0, out=at.delta)
             active[:] += (trace.ones @ at.delta).astype(np.int64)

@@ -17,6 +17,6 @@ Labels: TypeAlias = NDArray[np.intp]  # class indices 0 … K - 1
 Allocate: TypeAlias = Callable[[tuple[int, ...], np.dtype[Any]], NDArray[Any]]
 
 
-def unwarned() -> np.errstate:
+def ignore_overflow() -> np.errstate:
     """For a pass through a network: what overflows there shows in the result, as inf or NaN."""
     return np.errstate(over="ignore", invalid="ignore")

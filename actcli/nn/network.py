@@ -20,10 +20,10 @@ from typing import Any, Self
 import numpy as np
 
 from actcli.nn.activations import ACTIVATIONS, Activation
+from actcli.nn.active_columns import ActiveColumns
 from actcli.nn.arrays import Allocate, Array
 from actcli.nn.initializers import BIAS_INITIALIZERS, INITIALIZERS
-from actcli.nn.lit import Lit
-from actcli.nn.shares import Share
+from actcli.nn.shards import Shard
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Dropout:
 
 
 @dataclass(frozen=True)
-class Pass:
+class LayerTrace:
     """Buffers of one layer for one batch, each of shape (N, units)."""
 
     z: Array  # pre-activations
@@ -72,10 +72,10 @@ class Pass:
             return cls(z, y, y, None, delta, work)
         return cls(z, y, allocate(shape, dtype), allocate(shape, dtype), delta, work)
 
-    def part(self, rows: slice) -> "Pass":
+    def part(self, rows: slice) -> "LayerTrace":
         mask = None if self.mask is None else self.mask[rows]
         z, y, sent = self.z[rows], self.y[rows], self.sent[rows]
-        return Pass(z, y, sent, mask, self.delta[rows], self.work[rows])
+        return LayerTrace(z, y, sent, mask, self.delta[rows], self.work[rows])
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class Trace:
     Made once for the largest batch; a smaller one uses its first rows.
     """
 
-    passes: tuple[Pass, ...]
+    passes: tuple[LayerTrace, ...]
     ones: Array  # (N,): a product with it sums over the rows
     dropout: Dropout | None
 
@@ -169,8 +169,8 @@ class MLP:
         """Buffers for batches of up to that many rows; dropout is on the hidden layers."""
         *hidden, scores = ((rows, units) for units in self.sizes[1:])
         dtype = self.parameters.dtype
-        passes = [Pass.make(shape, dtype, dropout is not None, allocate) for shape in hidden]
-        passes.append(Pass.make(scores, dtype, False, allocate))
+        passes = [LayerTrace.make(shape, dtype, dropout is not None, allocate) for shape in hidden]
+        passes.append(LayerTrace.make(scores, dtype, False, allocate))
         return Trace(tuple(passes), np.ones(rows, dtype), dropout)
 
     def move(self, allocate: Allocate) -> None:
@@ -180,7 +180,7 @@ class MLP:
         np.copyto(self.parameters, before)
         self.layers = self.views(self.parameters)
 
-    def forward(self, inputs: Array, trace: Trace, lit: Lit | None = None) -> Array:
+    def forward(self, inputs: Array, trace: Trace, lit: ActiveColumns | None = None) -> Array:
         """The scores, shape (N, K), of inputs of shape (N, D): a view into the trace.
 
         With `lit` the inputs are those alone, of shape (N, k).
@@ -230,8 +230,8 @@ class MLP:
         inputs: Array,
         trace: Trace,
         gradient: Sequence[Layer],
-        share: Share | None = None,
-        lit: Lit | None = None,
+        share: Shard | None = None,
+        lit: ActiveColumns | None = None,
     ) -> None:
         """From the δ of every layer, the gradient, or that share of it."""
         received = [inputs, *(at.sent for at in trace.passes)]

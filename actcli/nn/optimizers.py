@@ -21,16 +21,18 @@ from actcli.registry import Registry
 
 
 @dataclass
-class State:
+class OptimizerState:
     """What an optimizer remembers from step to step, and scratch space."""
 
     step: int  # steps taken
     slots: dict[str, Array]  # each of the length of the parameters
     work: Array
 
-    def part(self, span: slice) -> "State":
+    def part(self, span: slice) -> "OptimizerState":
         """Views of what belongs to a stretch of the parameters, to update it by itself."""
-        return State(self.step, {k: slot[span] for k, slot in self.slots.items()}, self.work[span])
+        return OptimizerState(
+            self.step, {k: slot[span] for k, slot in self.slots.items()}, self.work[span]
+        )
 
     def move(self, allocate: Allocate) -> None:
         """Keep the slots somewhere else. Views of where they were do not follow."""
@@ -56,13 +58,18 @@ class Optimizer(ABC):
         """By what the slots shrink at each step without a gradient; of several, the smallest."""
         return 1.0
 
-    def start(self, parameters: Array) -> State:
+    def start(self, parameters: Array) -> OptimizerState:
         """The state before the first step: all slots 0."""
         slots = {name: np.zeros_like(parameters) for name in self.slots}
-        return State(0, slots, np.empty_like(parameters))
+        return OptimizerState(0, slots, np.empty_like(parameters))
 
     def step(
-        self, parameters: Array, gradient: Array, state: State, learning_rate: float, decayed: int
+        self,
+        parameters: Array,
+        gradient: Array,
+        state: OptimizerState,
+        learning_rate: float,
+        decayed: int,
     ) -> None:
         """Update the parameters and the state in place; the gradient is overwritten."""
         state.step += 1
@@ -75,13 +82,13 @@ class Optimizer(ABC):
             if self.weight_decay:
                 _flush(parameters[:decayed], state.work[:decayed])
 
-    def _decay(self, p: Array, g: Array, state: State, _learning_rate: float) -> None:
+    def _decay(self, p: Array, g: Array, state: OptimizerState, _learning_rate: float) -> None:
         shrink = state.work[: p.size]
         np.multiply(p, self.weight_decay, out=shrink)
         g += shrink
 
     @abstractmethod
-    def _update(self, p: Array, g: Array, state: State, learning_rate: float) -> None: ...
+    def _update(self, p: Array, g: Array, state: OptimizerState, learning_rate: float) -> None: ...
 
 
 OPTIMIZERS: Registry[type[Optimizer]] = Registry("optimizer")
@@ -106,7 +113,7 @@ class SGD(Optimizer):
     def fading(self) -> float:
         return self.momentum
 
-    def _update(self, p: Array, g: Array, state: State, learning_rate: float) -> None:
+    def _update(self, p: Array, g: Array, state: OptimizerState, learning_rate: float) -> None:
         direction = g
         if self.momentum:
             v = state.slots["velocity"]
@@ -138,7 +145,7 @@ class RMSprop(Optimizer):
     def fading(self) -> float:
         return self.smoothing
 
-    def _update(self, p: Array, g: Array, state: State, learning_rate: float) -> None:
+    def _update(self, p: Array, g: Array, state: OptimizerState, learning_rate: float) -> None:
         s, work = state.slots["mean_square"], state.work
         np.multiply(g, g, out=work)
         work *= 1 - self.smoothing
@@ -161,7 +168,7 @@ class Adagrad(Optimizer):
 
     epsilon: ClassVar[float] = 1e-10
 
-    def _update(self, p: Array, g: Array, state: State, learning_rate: float) -> None:
+    def _update(self, p: Array, g: Array, state: OptimizerState, learning_rate: float) -> None:
         s, work = state.slots["sum_of_squares"], state.work
         np.multiply(g, g, out=work)
         s += work
@@ -188,7 +195,7 @@ class Adam(Optimizer):
     def fading(self) -> float:
         return min(self.betas)
 
-    def _update(self, p: Array, g: Array, state: State, learning_rate: float) -> None:
+    def _update(self, p: Array, g: Array, state: OptimizerState, learning_rate: float) -> None:
         # The slots are fading sums, M = m / (1 - β₁) and V = v / (1 - β₂): all that turns them into
         # the corrected means is two numbers a step, and three passes over all parameters less.
         m, v = state.slots["sum"], state.slots["sum_of_squares"]
@@ -215,7 +222,7 @@ class AdamW(Adam):
     summary = "Adam with a weight decay that its scaling does not distort."
     source = "Loshchilov, Hutter, Decoupled Weight Decay Regularization (ICLR 2019), algorithm 2"
 
-    def _decay(self, p: Array, _g: Array, _state: State, learning_rate: float) -> None:
+    def _decay(self, p: Array, _g: Array, _state: OptimizerState, learning_rate: float) -> None:
         p *= 1 - learning_rate * self.weight_decay
 
 

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from actcli.diagnostics.activations import Course, Facts, Study
-from actcli.render.area import Curve
-from actcli.render.columns import (
+from actcli.explore.activations import ActivationCurve, ActivationFacts, ActivationStudy
+from actcli.term.numbers import fixed, shortest, significant
+from actcli.term.plot import Plot
+from actcli.term.plot_area import Curve
+from actcli.term.table import (
     Column,
     beside,
     fit,
@@ -20,8 +22,6 @@ from actcli.render.columns import (
     plain,
     titled,
 )
-from actcli.render.numbers import fixed, shortest, significant
-from actcli.render.plot import Plot
 
 WIDEST = 132  # columns for cards: in a pipe, too, which has no edge
 NARROWEST_CARD, WIDEST_CARD = 36, 60
@@ -39,11 +39,11 @@ LEAST = ("initializer", "zero-centred")  # what is left out where it is narrow, 
 class ActivationsView:
     """The result of `actcli activations`: facts of all, or studies of some."""
 
-    found: Sequence[Facts] | Sequence[Study]
+    found: Sequence[ActivationFacts] | Sequence[ActivationStudy]
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        studies = [each for each in self.found if isinstance(each, Study)]
-        facts = [each for each in self.found if isinstance(each, Facts)]
+        studies = [each for each in self.found if isinstance(each, ActivationStudy)]
+        facts = [each for each in self.found if isinstance(each, ActivationFacts)]
         yield StudiesView(studies) if studies else FactsView(facts)
 
 
@@ -51,7 +51,7 @@ class ActivationsView:
 class FactsView:
     """All activations: one table if there is room for it, else formulas and sources below it."""
 
-    facts: Sequence[Facts]
+    facts: Sequence[ActivationFacts]
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         ascii_only, width = options.ascii_only, options.max_width
@@ -83,7 +83,7 @@ class FactsView:
 class StudiesView:
     """A card for each activation, side by side as far as there is room."""
 
-    studies: Sequence[Study]
+    studies: Sequence[ActivationStudy]
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         width = min(options.max_width, WIDEST)
@@ -116,7 +116,7 @@ def _side_by_side(blocks: Sequence[Sequence[Text]], width: int) -> Iterator[Text
         yield line
 
 
-def _head(study: Study, width: int, ascii_only: bool) -> list[Text]:
+def _head(study: ActivationStudy, width: int, ascii_only: bool) -> list[Text]:
     text = study.facts.summary
     return [
         Text(study.facts.name, style="bold"),
@@ -125,7 +125,7 @@ def _head(study: Study, width: int, ascii_only: bool) -> list[Text]:
     ]
 
 
-def _plot(study: Study, width: int, ascii_only: bool) -> list[Text]:
+def _plot(study: ActivationStudy, width: int, ascii_only: bool) -> list[Text]:
     of_value, of_slope, together = ASCII_SIGNS if ascii_only else SIGNS
     curves = [
         Curve(name, _points(course), _marks(study, values), sign)
@@ -138,17 +138,17 @@ def _plot(study: Study, width: int, ascii_only: bool) -> list[Text]:
     return [Text(), *plot.lines(ascii_only)]
 
 
-def _points(course: Course) -> list[tuple[float, float]]:
+def _points(course: ActivationCurve) -> list[tuple[float, float]]:
     return list(zip(course.z, course.y, strict=True))
 
 
-def _marks(study: Study, values: Sequence[float]) -> list[tuple[float, float]]:
+def _marks(study: ActivationStudy, values: Sequence[float]) -> list[tuple[float, float]]:
     """The points that were asked for, as far as the curves reach."""
     low, high = study.value_course.z[0], study.value_course.z[-1]
     return [(z, y) for z, y in zip(study.at, values, strict=True) if low <= z <= high]
 
 
-def _table(study: Study, width: int, ascii_only: bool) -> list[Text]:
+def _table(study: ActivationStudy, width: int, ascii_only: bool) -> list[Text]:
     found = lines(
         [
             numbers("z", [shortest(z) for z in study.at]),
@@ -164,11 +164,11 @@ def _table(study: Study, width: int, ascii_only: bool) -> list[Text]:
     return [Text(), *found]
 
 
-def _remark(study: Study, width: int, ascii_only: bool) -> list[Text]:
+def _remark(study: ActivationStudy, width: int, ascii_only: bool) -> list[Text]:
     return [Text(), *_split(paragraph(study.remark, width, ascii_only, style="bold"))]
 
 
-def _known(study: Study, width: int, ascii_only: bool) -> list[Text]:
+def _known(study: ActivationStudy, width: int, ascii_only: bool) -> list[Text]:
     cells = [column.cells[0].strip() for column in _columns([study.facts], ascii_only)[1:]]
     entries = [*zip(HEADINGS, cells, strict=True), ("source", study.facts.source)]
     indent = max(len(heading) for heading, _ in entries) + 2
@@ -182,7 +182,7 @@ def _known(study: Study, width: int, ascii_only: bool) -> list[Text]:
     ]
 
 
-PARTS: tuple[Callable[[Study, int, bool], list[Text]], ...] = (
+PARTS: tuple[Callable[[ActivationStudy, int, bool], list[Text]], ...] = (
     _head,
     _plot,
     _table,
@@ -191,7 +191,7 @@ PARTS: tuple[Callable[[Study, int, bool], list[Text]], ...] = (
 )
 
 
-def _columns(facts: Sequence[Facts], ascii_only: bool) -> list[Column]:
+def _columns(facts: Sequence[ActivationFacts], ascii_only: bool) -> list[Column]:
     yes = ("no", "yes")
     cells = (
         [_range(each.range, ascii_only) for each in facts],

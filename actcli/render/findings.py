@@ -7,7 +7,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
 from actcli.diagnostics.findings import Finding, Rule, Severity
-from actcli.render.columns import paragraph, plain, titled
+from actcli.term.table import paragraph, plain, titled
 
 # Yellow and cyan letters cannot be read on white.
 STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "black on yellow", Severity.NOTE: "bold"}

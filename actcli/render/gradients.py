@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from rich.console import Console, ConsoleOptions, RenderResult
 
 from actcli.diagnostics.gradients import LayerGradient
-from actcli.render.bars import bar
-from actcli.render.columns import (
+from actcli.term.bars import bar
+from actcli.term.numbers import fixed, grouped, percent, shortest, significant
+from actcli.term.table import (
     GAP,
     Column,
     fit,
@@ -20,7 +21,6 @@ from actcli.render.columns import (
     plain,
     titled,
 )
-from actcli.render.numbers import fixed, grouped, percent, shortest, significant
 
 TINY = 1e-4  # a column that holds less is written with exponents
 WIDEST_BAR, NARROWEST_BAR = 24, 7

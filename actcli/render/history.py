@@ -8,10 +8,10 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
 from actcli.diagnostics.evidence import Epoch, Training
-from actcli.render.columns import Column, lines, needed, numbers, optional, paragraph, plain, titled
 from actcli.render.gradients import measures
-from actcli.render.numbers import grouped, percent, significant
-from actcli.render.sparklines import extent, sparkline, thinned
+from actcli.term.numbers import grouped, percent, significant
+from actcli.term.sparklines import extent, sparkline, thinned
+from actcli.term.table import Column, lines, needed, numbers, optional, paragraph, plain, titled
 
 WIDEST, NARROWEST = 20, 4  # characters of a sparkline
 SPAN = 0.05  # of an accuracy that the height of a line stands for at least

@@ -15,12 +15,12 @@ from rich.text import Text
 from actcli.diagnostics.evidence import Epoch
 from actcli.diagnostics.health import LayerHealth
 from actcli.diagnostics.symptoms import DEAD_IN_LAYER
-from actcli.render.columns import GAP, Column, fit, lines, needed, numbers, optional, plain
 from actcli.render.gradients import log_bars, measures
 from actcli.render.history import SPAN
-from actcli.render.numbers import align_points, fixed, percent, rounded, significant
-from actcli.render.sparklines import extent, sparkline, thinned
-from actcli.render.training import accuracy_text, loss_text
+from actcli.render.train import accuracy_text, loss_text
+from actcli.term.numbers import align_points, fixed, percent, rounded, significant
+from actcli.term.sparklines import extent, sparkline, thinned
+from actcli.term.table import GAP, Column, fit, lines, needed, numbers, optional, plain
 
 WIDEST = 68  # columns, as the rows above have; but the course, if there are enough epochs
 WIDEST_COURSE = 100

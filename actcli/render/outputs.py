@@ -8,8 +8,9 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
 from actcli.diagnostics.outputs import Bin, ClassOutputs, Outputs
-from actcli.render.bars import bar
-from actcli.render.columns import (
+from actcli.term.bars import bar
+from actcli.term.numbers import fixed, grouped, percent, significant
+from actcli.term.table import (
     GAP,
     Column,
     beside,
@@ -21,7 +22,6 @@ from actcli.render.columns import (
     plain,
     titled,
 )
-from actcli.render.numbers import fixed, grouped, percent, significant
 
 MOST_CLASSES = 12
 WORST = 10  # classes that are shown where there are more

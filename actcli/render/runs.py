@@ -7,7 +7,9 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
 from actcli.diagnostics import HEALTHY
-from actcli.render.columns import (
+from actcli.runs.catalog import Summary
+from actcli.term.numbers import percent, significant
+from actcli.term.table import (
     Column,
     fit,
     lines,
@@ -18,8 +20,6 @@ from actcli.render.columns import (
     shorten,
     titled,
 )
-from actcli.render.numbers import percent, significant
-from actcli.training.summary import Summary
 
 ABOUT = "dead: share of hidden units that no training row activates"
 UNITS = ((60, "s", 1), (3600, "min", 60), (86_400, "h", 3600), (float("inf"), "days", 86_400))

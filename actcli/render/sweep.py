@@ -7,7 +7,11 @@ from dataclasses import dataclass
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from actcli.render.columns import (
+from actcli.render.sweep_pictures import is_number, pictures, value_text
+from actcli.sweep.axes import option_of
+from actcli.sweep.table import MeanAndDeviation, Point, SweepTable
+from actcli.term.numbers import align_points, fixed, grouped, percent, significant
+from actcli.term.table import (
     GAP,
     Column,
     fit,
@@ -18,11 +22,7 @@ from actcli.render.columns import (
     plain,
     titled,
 )
-from actcli.render.numbers import align_points, fixed, grouped, percent, significant
-from actcli.render.sweep_pictures import is_number, pictures, value_text
-from actcli.render.text import printable
-from actcli.sweep.axes import option_of
-from actcli.sweep.table import Mean, Point, SweepTable
+from actcli.term.text import printable
 
 MOST_ROWS = 20  # so that a table and its pictures fit one screen
 WIDEST_TEXT = 96
@@ -112,7 +112,7 @@ def varied_column(axis: str, values: Sequence[object], ascii_only: bool) -> Colu
     return Column(option_of(axis), texts, left=True)
 
 
-def _means(means: Sequence[Mean | None], decimals: int, ascii_only: bool) -> list[str]:
+def _means(means: Sequence[MeanAndDeviation | None], decimals: int, ascii_only: bool) -> list[str]:
     """Percentages below each other, and how much they vary in percentage points."""
     left = [
         plain("–", ascii_only) if each is None else percent(each.mean, decimals).removesuffix(" %")
@@ -130,5 +130,5 @@ def _means(means: Sequence[Mean | None], decimals: int, ascii_only: bool) -> lis
     return ["".join(part) for part in parts]
 
 
-def _seconds(time: Mean) -> str:
+def _seconds(time: MeanAndDeviation) -> str:
     return significant(time.mean, 3)

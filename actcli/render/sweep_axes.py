@@ -5,20 +5,20 @@ import math
 import statistics
 from collections.abc import Sequence
 
-from actcli.render.axes import Axis, ValuesAxis, horizontal_axis
+from actcli.term.plot_axes import LinearAxis, ValuesAxis, horizontal_axis
 
 MOST_TICKS = 12
 GEOMETRIC = 4.0  # times the lowest is the highest value, at least, where an axis is logarithmic
 
 
-def axis_at(values: Sequence[float], width: int) -> Axis:
+def axis_at(values: Sequence[float], width: int) -> LinearAxis:
     """With a tick at each of ascending values, or at round numbers where these are too many."""
     if len(values) <= MOST_TICKS:
         return ValuesAxis.at(values, _is_geometric(values))
     return round_axis(values, width)
 
 
-def round_axis(values: Sequence[float], width: int) -> Axis:
+def round_axis(values: Sequence[float], width: int) -> LinearAxis:
     """From the first to the last of ascending values, with ticks at round numbers."""
     if not _is_geometric(values):
         return horizontal_axis(values[0], values[-1], width, whole=False)

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from actcli.render.columns import Column, fit, lines, numbers, paragraph, plain, titled
-from actcli.render.numbers import grouped, significant
 from actcli.render.sweep import MOST_ROWS, WIDEST_TEXT, varied_column
 from actcli.render.sweep_progress import clock
-from actcli.render.text import printable
+from actcli.term.numbers import grouped, significant
+from actcli.term.table import Column, fit, lines, numbers, paragraph, plain, titled
+from actcli.term.text import printable
 
 MEGA = 1e6
 

@@ -14,16 +14,16 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from actcli.render.area import Curve
-from actcli.render.bars import bar
-from actcli.render.columns import Column, beside, lines, plain
-from actcli.render.heatmap import HeatMap
-from actcli.render.numbers import align_points, percent, shortest
-from actcli.render.plot import Plot
 from actcli.render.sweep_axes import axis_at, round_axis
-from actcli.render.text import printable
 from actcli.sweep.axes import option_of, written
 from actcli.sweep.table import Point, SweepTable
+from actcli.term.bars import bar
+from actcli.term.heatmap import HeatMap
+from actcli.term.numbers import align_points, percent, shortest
+from actcli.term.plot import Plot
+from actcli.term.plot_area import Curve
+from actcli.term.table import Column, beside, lines, plain
+from actcli.term.text import printable
 
 LEAST_OF_CURVE = 3  # values; of two, bars tell more
 MOST_OF_MAP = 24  # values of a key

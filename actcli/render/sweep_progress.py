@@ -10,10 +10,10 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from actcli.render.columns import Column, fit, lines, plain
-from actcli.render.numbers import grouped, percent, significant
-from actcli.render.text import printable
 from actcli.sweep.work import Report
+from actcli.term.numbers import grouped, percent, significant
+from actcli.term.table import Column, fit, lines, plain
+from actcli.term.text import printable
 
 MOST_LINES = 16  # of jobs
 WIDEST = 96

@@ -7,9 +7,9 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
 from actcli.diagnostics.units import LayerUnits
-from actcli.render.columns import Column, fit, lines, numbers, optional, paragraph, titled
-from actcli.render.numbers import grouped, percent
-from actcli.render.sparklines import strip
+from actcli.term.numbers import grouped, percent
+from actcli.term.sparklines import strip
+from actcli.term.table import Column, fit, lines, numbers, optional, paragraph, titled
 
 ABOUT = "active on a row: f'(z) is not 0 there; on the right, units by their share of active rows"
 

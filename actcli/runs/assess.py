@@ -6,15 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from actcli.diagnostics.evidence import Names, Training, gather
+from actcli.diagnostics.evidence import Provenance, Training, gather
 from actcli.diagnostics.health import examine, few
 from actcli.diagnostics.probe import Subject
 from actcli.diagnostics.sums import Activity
 from actcli.diagnostics.verdict import judge, verdict
-from actcli.runs.records import read_history, training_of
-from actcli.training.folder import METRICS
-from actcli.training.learner import Learner, forward, score
-from actcli.training.run import Result, Run
+from actcli.runs.folder import METRICS
+from actcli.runs.record import read_history, training_of
+from actcli.runs.train import Result, Run
+from actcli.training.learner import Learner, evaluate, forward
 
 ROWS = 5000  # that the verdict rests on: a tenth of the time that all rows of MNIST would take
 
@@ -42,7 +42,7 @@ def finish(run: Run, scored: bool = True) -> tuple[Result, Assessment]:
             them; without it that ends where no unit is left that could be dead.
     """
     learner, activity = run.learner, Activity(run.learner.network)
-    train = score(learner, learner.dataset.train, activity.add) if scored else None
+    train = evaluate(learner, learner.dataset.train, activity.add) if scored else None
     if not scored:
         _watch(learner, activity)
     result = run.result(train)
@@ -66,7 +66,7 @@ def assess(learner: Learner, training: Training, activity: Activity) -> Assessme
     subject, rows = subject_of(learner), learner.dataset.train
     dead = sum(int(np.count_nonzero(layer == 0)) for layer in activity.active)
     units = sum(map(len, activity.active))
-    names = Names("", learner.dataset.name, "train", learner.config.loss.name)
+    names = Provenance("", learner.dataset.name, "train", learner.config.loss.name)
     evidence = gather(subject, rows.sample(ROWS), names, learner.initial_network(), training)
     return Assessment(dead / units if units else None, verdict(judge(evidence)))
 

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from actcli.config.schema import KEYS, Key
+from actcli.config.sources import find_key, value_of
+from actcli.config.values import Auto, Integer, Number
 from actcli.errors import UsageError
-from actcli.training.config import KEYS, Key
-from actcli.training.kinds import Auto, Integer, Number
-from actcli.training.settings import find_key, value_of
 
 if TYPE_CHECKING:
     import numpy as np

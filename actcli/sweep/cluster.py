@@ -18,7 +18,7 @@ from typing import Any
 from distributed import Client, WorkerPlugin
 from distributed.diagnostics.plugin import SchedulerPlugin
 
-from actcli.datasets.dataset import Raw
+from actcli.datasets.dataset import RawDataset
 from actcli.errors import ActcliError
 from actcli.sweep.engine import Inbox
 from actcli.sweep.plan import Job
@@ -39,10 +39,10 @@ class Cluster:
     def __init__(self, address: str) -> None:
         self.token = secrets.token_hex(4)
         self.address = address
-        self.data: Mapping[str, Raw] = {}
+        self.data: Mapping[str, RawDataset] = {}
         self._sent: dict[str, Any] = {}  # futures of Dask
 
-    def give(self, data: Mapping[str, Raw]) -> None:
+    def give(self, data: Mapping[str, RawDataset]) -> None:
         """Keep the data until there are workers to send them to."""
         self.data = data
 
@@ -84,7 +84,7 @@ class Cluster:
         """The workers are nobody's here."""
 
 
-def _given(raw: Raw) -> Raw:
+def _given(raw: RawDataset) -> RawDataset:
     return raw
 
 

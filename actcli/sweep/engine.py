@@ -12,7 +12,7 @@ from concurrent.futures import BrokenExecutor, Executor, Future
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from actcli.datasets.dataset import Raw
+from actcli.datasets.dataset import RawDataset
 from actcli.errors import ActcliError
 from actcli.sweep.plan import Job
 from actcli.sweep.work import Files, Report, StoppedError, train
@@ -22,7 +22,7 @@ TICK = 0.1  # seconds from one look for a signal to the next
 
 
 @dataclass(frozen=True)
-class Done:
+class JobDone:
     """A job came to its end."""
 
     job: Job
@@ -30,14 +30,14 @@ class Done:
     error: str | None  # why there are none
 
 
-Event = Report | Done
+Event = Report | JobDone
 Inbox = queue.SimpleQueue[Any]
 
 
 class Engine(Protocol):
     """What trains jobs."""
 
-    def give(self, data: Mapping[str, Raw]) -> None:
+    def give(self, data: Mapping[str, RawDataset]) -> None:
         """Have the workers know these data, by their name in the configuration, before any job."""
 
     def start(self, inbox: Inbox) -> contextlib.AbstractContextManager[Executor]:
@@ -73,7 +73,7 @@ def train_all(
         yield from batch.train(engine, stopped)
         begun = [job for job in batch.lost if job.name in batch.begun]
         if begun and alone:
-            yield Done(begun[0], None, "the process that trained it died")
+            yield JobDone(begun[0], None, "the process that trained it died")
             waiting = []
             continue
         suspects += begun
@@ -137,11 +137,11 @@ class Batch:
             yield _outcome(job, message)
 
 
-def _outcome(job: Job, future: "Future[Files]") -> Done:
+def _outcome(job: Job, future: "Future[Files]") -> JobDone:
     error = future.exception()
     if error is None:
-        return Done(job, future.result(), None)
+        return JobDone(job, future.result(), None)
     if isinstance(error, MemoryError):
-        return Done(job, None, f"not enough memory: {error}")
+        return JobDone(job, None, f"not enough memory: {error}")
     known = isinstance(error, ActcliError)
-    return Done(job, None, str(error) if known else f"{type(error).__name__}: {error}")
+    return JobDone(job, None, str(error) if known else f"{type(error).__name__}: {error}")

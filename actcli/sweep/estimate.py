@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from actcli.datasets.dataset import Dataset, Raw
+from actcli.config.schema import Config, DataConfig
+from actcli.datasets.dataset import Dataset, RawDataset
 from actcli.errors import DivergedError
 from actcli.runs.assess import ROWS
 from actcli.sweep.plan import Job
-from actcli.training.config import Config, DataConfig
 from actcli.training.learner import Learner
 from actcli.training.loop import fit
 from actcli.training.memory import EVALUATION_ROWS
@@ -124,7 +124,7 @@ def _like(config: Config, dataset: Dataset, measured: Any) -> Size:
     return Size(weights, sum(widths), nearest.slots, step)
 
 
-def of_worker(costs: Sequence[Cost], raw: Mapping[str, Raw]) -> int:
+def of_worker(costs: Sequence[Cost], raw: Mapping[str, RawDataset]) -> int:
     """The bytes that one worker takes at most."""
     data = sum(
         part.x.nbytes + part.y.nbytes for each in raw.values() for part in (each.train, each.test)

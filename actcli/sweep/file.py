@@ -16,20 +16,20 @@ from pathlib import Path
 from typing import Any
 
 from actcli import files
-from actcli.errors import UsageError
-from actcli.registry import nearest, unknown_name
-from actcli.sweep.axes import Axis, make_axis
-from actcli.training.kinds import Integer, Kind, Text
-from actcli.training.settings import (
+from actcli.config.sources import (
     ConfigError,
     Mistake,
     Setting,
+    examples,
     find_config,
     find_key,
     from_tables,
-    lessons,
     load_toml,
 )
+from actcli.config.values import Integer, Kind, Text
+from actcli.errors import UsageError
+from actcli.registry import nearest, unknown_name
+from actcli.sweep.axes import Axis, make_axis
 
 TABLE = "sweep"
 VARY = "vary"
@@ -49,7 +49,9 @@ class SweepFile:
 
 def sweeps() -> list[str]:
     """The sweep files that come with actcli."""
-    return sorted(path.stem for path in (files.shipped("configs") / "sweeps").glob("*.toml"))
+    return sorted(
+        path.stem for path in (files.packaged_folder("configs") / "sweeps").glob("*.toml")
+    )
 
 
 def find_sweep(name: str) -> Path:
@@ -59,11 +61,11 @@ def find_sweep(name: str) -> Path:
         UsageError: there is none; the message has them all.
     """
     if name in sweeps() and not Path(name).is_file():
-        return files.shipped("configs") / "sweeps" / f"{name}.toml"
+        return files.packaged_folder("configs") / "sweeps" / f"{name}.toml"
     try:
         return find_config(name)
     except UsageError:
-        known = [*sweeps(), *lessons()]
+        known = [*sweeps(), *examples()]
         raise unknown_name("sweep file, configuration file or lesson", name, known) from None
 
 

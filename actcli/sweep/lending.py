@@ -21,14 +21,14 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from actcli.datasets.dataset import Raw
+from actcli.datasets.dataset import RawDataset
 from actcli.datasets.npz import Examples
 
 ALIGNMENT = 64  # bytes, at which arrays begin
 LENGTH = 8  # bytes at the start of the file, which tell where the list of the arrays begins
 
 
-class Lent:
+class SharedData:
     """A file that data are lent in. Processes that are started with it receive it as `Borrowed`.
 
     The file ends with the last process that has it.
@@ -40,7 +40,7 @@ class Lent:
     def __init__(self) -> None:
         self._file = _nameless()
 
-    def fill(self, data: Mapping[str, Raw]) -> None:
+    def fill(self, data: Mapping[str, RawDataset]) -> None:
         """Write data sets to it, once, before anybody asks for them.
 
         Args:
@@ -66,7 +66,7 @@ class Lent:
             raise
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Borrowed, (DupFd(self._file.fileno()),)
+        return AttachedData, (DupFd(self._file.fileno()),)
 
     def close(self) -> None:
         """Lend them no more. Who has received them keeps them."""
@@ -83,13 +83,13 @@ class Lent:
         return start, array.dtype.str, array.shape
 
 
-class Borrowed(Mapping[str, Raw]):
+class AttachedData(Mapping[str, RawDataset]):
     """What was lent, in a process that was started with it: by name, and to be read only."""
 
     def __init__(self, file: Any) -> None:
         self._file = os.fdopen(file.detach(), "rb")
 
-    def __getitem__(self, name: str) -> Raw:
+    def __getitem__(self, name: str) -> RawDataset:
         return self._data[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -99,7 +99,7 @@ class Borrowed(Mapping[str, Raw]):
         return len(self._data)
 
     @functools.cached_property
-    def _data(self) -> dict[str, Raw]:
+    def _data(self) -> dict[str, RawDataset]:
         memory = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
         listed = json.loads(memory[int.from_bytes(memory[:LENGTH]) :])
 
@@ -113,7 +113,9 @@ class Borrowed(Mapping[str, Raw]):
             return {int(value): name for value, name in told.items()}
 
         return {
-            key: Raw(told["name"], known(told["known"]), read(told["train"]), read(told["test"]))
+            key: RawDataset(
+                told["name"], known(told["known"]), read(told["train"]), read(told["test"])
+            )
             for key, told in listed.items()
         }
 

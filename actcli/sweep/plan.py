@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
+from actcli.config.schema import Config, values
+from actcli.config.sources import Setting, assemble
 from actcli.datasets.catalogue import DATASETS
 from actcli.errors import UsageError
 from actcli.sweep.axes import Axis
 from actcli.training.build import resolve
-from actcli.training.config import Config, values
-from actcli.training.settings import Setting, assemble
 
 SEED = "training.seed"
 

@@ -11,10 +11,10 @@ from multiprocessing import active_children, get_context, parent_process
 from types import FrameType
 from typing import Any, TypeVar
 
-from actcli.datasets.dataset import Raw
+from actcli.datasets.dataset import RawDataset
 from actcli.errors import ActcliError
 from actcli.sweep.engine import Inbox
-from actcli.sweep.lending import Lent
+from actcli.sweep.lending import SharedData
 from actcli.sweep.plan import Job
 from actcli.sweep.work import WORKERS
 
@@ -38,7 +38,7 @@ class Processes:
         self.token = secrets.token_hex(4)
         self.count = count
         with _told(NO_ROOM):
-            self._lent = Lent()
+            self._lent = SharedData()
         self._early = Crew(count, self.token, self._lent) if count else None
         if self._early:
             try:
@@ -47,7 +47,7 @@ class Processes:
                 self.close()
                 raise
 
-    def give(self, data: Mapping[str, Raw]) -> None:
+    def give(self, data: Mapping[str, RawDataset]) -> None:
         """Lend the data.
 
         Raises:
@@ -94,7 +94,7 @@ class Crew:
         ActcliError: they cannot be started.
     """
 
-    def __init__(self, count: int, token: str, lent: Lent) -> None:
+    def __init__(self, count: int, token: str, lent: SharedData) -> None:
         context = get_context("spawn")
         self.count = count
         self._others = set(active_children())
@@ -193,7 +193,7 @@ def _listen(reader: Any, inbox: Inbox) -> None:
         inbox.put(report)
 
 
-def _begin(token: str, data: Mapping[str, Raw], writer: Any, stop: Any) -> None:
+def _begin(token: str, data: Mapping[str, RawDataset], writer: Any, stop: Any) -> None:
     """Make this process a worker. Ctrl-C is its parent's affair, and it ends with its parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()

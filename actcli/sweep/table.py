@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from actcli.errors import DataError
-from actcli.sweep.folder import read_plan
-from actcli.training.folder import RESULT
+from actcli.runs.folder import RESULT
+from actcli.sweep.store import read_plan
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Mean:
+class MeanAndDeviation:
     """Of some numbers, with their standard deviation if there are two or more."""
 
     mean: float
@@ -47,11 +47,11 @@ class Point:
     runs: int  # that finished
     planned: int
     job: str  # the name of its first run, of those that finished if there are any
-    validation: Mean | None
-    test: Mean | None
-    dead: Mean | None
+    validation: MeanAndDeviation | None
+    test: MeanAndDeviation | None
+    dead: MeanAndDeviation | None
     verdict: str  # the most frequent, or how the runs ended instead
-    seconds: Mean | None
+    seconds: MeanAndDeviation | None
 
 
 @dataclass(frozen=True)
@@ -135,12 +135,12 @@ def _point(outcomes: Sequence[Outcome]) -> Point:
     )
 
 
-def _mean(numbers: Iterable[float | None]) -> Mean | None:
+def _mean(numbers: Iterable[float | None]) -> MeanAndDeviation | None:
     known = [number for number in numbers if number is not None]
     if not known:
         return None
     deviation = statistics.stdev(known) if len(known) > 1 else None
-    return Mean(statistics.fmean(known), deviation)
+    return MeanAndDeviation(statistics.fmean(known), deviation)
 
 
 def _rank(point: Point) -> float:

@@ -6,11 +6,11 @@ The client needs no more than this of a worker, which needs most of actcli to tr
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from actcli.config.schema import Config
 from actcli.errors import ActcliError
-from actcli.training.config import Config
 
 if TYPE_CHECKING:
-    from actcli.datasets.dataset import Raw
+    from actcli.datasets.dataset import RawDataset
     from actcli.sweep.worker import Worker
 
 Files = dict[str, bytes]
@@ -34,7 +34,7 @@ class StoppedError(ActcliError):
 WORKERS: dict[str, "Worker"] = {}
 
 
-def train(token: str, name: str, config: Config, raw: "Raw | None" = None) -> Files:
+def train(token: str, name: str, config: Config, raw: "RawDataset | None" = None) -> Files:
     """Have the worker of this process train a job.
 
     Args:

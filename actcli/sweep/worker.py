@@ -8,17 +8,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from actcli.datasets.dataset import Dataset, Raw
+from actcli.config.schema import Config, DataConfig
+from actcli.datasets.dataset import Dataset, RawDataset
 from actcli.errors import ActcliError, DivergedError
+from actcli.machine import BLAS_THREAD_VARIABLES, is_blas_pinned
 from actcli.runs.assess import finish, observer
+from actcli.runs.folder import MemoryFolder
+from actcli.runs.train import begin
 from actcli.sweep.work import Files, Report, StoppedError
-from actcli.training.build import split
-from actcli.training.config import Config, DataConfig
-from actcli.training.folder import Memory
+from actcli.training.build import split_dataset
 from actcli.training.learner import Learner
 from actcli.training.loop import EpochDone
-from actcli.training.run import begin
-from actcli.training.threads import VARIABLES, is_blas_pinned
 
 SPLITS = 4  # of the data that a worker keeps
 
@@ -34,17 +34,17 @@ class Worker:
 
     def __init__(
         self,
-        data: Mapping[str, Raw],
+        data: Mapping[str, RawDataset],
         report: Callable[[Report], None] = lambda _: None,
         stopped: Callable[[], bool] = lambda: False,
     ) -> None:
         self.data = data
-        self.more: dict[str, Raw] = {}
+        self.more: dict[str, RawDataset] = {}
         self.report = report
         self.stopped = stopped
         self._splits: dict[DataConfig, tuple[Config, Dataset]] = {}
 
-    def learn_of(self, name: str, raw: Raw) -> None:
+    def learn_of(self, name: str, raw: RawDataset) -> None:
         """Keep one more data set."""
         self.more[name] = raw
 
@@ -54,7 +54,7 @@ class Worker:
             raw = self.more.get(chosen.name) or self.data[chosen.name]
             if len(self._splits) == SPLITS:
                 del self._splits[next(iter(self._splits))]
-            self._splits[chosen] = split(Config(data=chosen), raw)
+            self._splits[chosen] = split_dataset(Config(data=chosen), raw)
         return self._splits[chosen]
 
     def train(self, name: str, config: Config) -> Files:
@@ -67,11 +67,11 @@ class Worker:
         if not is_blas_pinned():
             raise ActcliError(
                 "a worker's BLAS would use several threads, and come to other last bits",
-                f"Start it with {VARIABLES[0]}=1",
+                f"Start it with {BLAS_THREAD_VARIABLES[0]}=1",
             )
         known, dataset = self._split(config.data)
         learner = Learner(replace(config, data=known.data), dataset)
-        place = Memory(Path(name))
+        place = MemoryFolder(Path(name))
         run = begin(learner, place, observer(learner))
         try:
             for event in run.train():

@@ -9,23 +9,23 @@ from pathlib import Path
 
 import numpy as np
 
+from actcli.config.schema import Config
+from actcli.config.sources import ConfigError, Mistake
 from actcli.datasets.catalogue import DATASETS
-from actcli.datasets.dataset import Dataset, Raw, divide, read
+from actcli.datasets.dataset import Dataset, RawDataset, make_splits, read_dataset
 from actcli.datasets.download import Progress
 from actcli.errors import UsageError
+from actcli.machine import worker_count
 from actcli.nn.losses import LOSSES, Loss
 from actcli.nn.network import MLP
 from actcli.nn.optimizers import OPTIMIZERS, Optimizer
-from actcli.training.config import Config
-from actcli.training.settings import ConfigError, Mistake
-from actcli.training.threads import threads
 
 
 def resolve(config: Config, origins: Mapping[str, str] | None = None) -> Config:
     """The configuration with each "auto" replaced by what it stands for.
 
     Two stay: the initializer, which differs from layer to layer, and the rows held out for
-    validation, which `load_dataset` fills in.
+    validation, which `prepare_dataset` fills in.
 
     Args:
         config: complete.
@@ -43,7 +43,7 @@ def resolve(config: Config, origins: Mapping[str, str] | None = None) -> Config:
         config,
         model=replace(config.model, output=make_loss(config).output),
         optimizer=replace(chosen, learning_rate=rate, weight_decay=decay),
-        training=replace(config.training, threads=threads(config.training.threads)),
+        training=replace(config.training, threads=worker_count(config.training.threads)),
     )
 
 
@@ -61,23 +61,23 @@ def clashes(config: Config, origins: Mapping[str, str]) -> list[Mistake]:
     return mistakes
 
 
-def load_dataset(config: Config, progress: Progress) -> tuple[Config, Dataset]:
+def prepare_dataset(config: Config, progress: Progress) -> tuple[Config, Dataset]:
     """The data set, and the configuration with the rows held out and the full path filled in.
 
     Raises:
         ActcliError: it does not exist, or cannot be read or downloaded.
     """
-    return split(config, read(config.data.name, progress))
+    return split_dataset(config, read_dataset(config.data.name, progress))
 
 
-def split(config: Config, raw: Raw) -> tuple[Config, Dataset]:
+def split_dataset(config: Config, raw: RawDataset) -> tuple[Config, Dataset]:
     """The same from data that were read.
 
     Raises:
         ActcliError: they do not have what the configuration names.
     """
     data = config.data
-    dataset = divide(
+    dataset = make_splits(
         raw,
         validation=None if data.validation == "auto" else int(data.validation),
         classes=data.classes,

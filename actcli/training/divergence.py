@@ -4,23 +4,23 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from actcli.config.schema import Config
 from actcli.datasets.batches import Split
 from actcli.errors import DivergedError
-from actcli.nn.network import Pass
+from actcli.nn.network import LayerTrace
 from actcli.nn.optimizers import OPTIMIZERS
-from actcli.training.config import Config
 from actcli.training.learner import Learner, forward
 
 
-def lost(passes: Sequence[Pass]) -> int | None:
+def lost(passes: Sequence[LayerTrace]) -> int | None:
     """The first layer, from 1, with a pre-activation that is not finite."""
     layers = (number for number, at in enumerate(passes, 1) if not np.isfinite(at.z).all())
     return next(layers, None)
 
 
-def first_lost(learner: Learner, split: Split) -> Sequence[Pass]:
+def first_lost(learner: Learner, split: Split) -> Sequence[LayerTrace]:
     """The passes of the first batch of a split in which a layer is lost, else of the last batch."""
-    passes: Sequence[Pass] = ()
+    passes: Sequence[LayerTrace] = ()
     for trace, _ in forward(learner, split):
         passes = trace.passes
         if lost(passes):
@@ -28,7 +28,7 @@ def first_lost(learner: Learner, split: Split) -> Sequence[Pass]:
     return passes
 
 
-def diverged(config: Config, when: str, passes: Sequence[Pass]) -> DivergedError:
+def diverged(config: Config, when: str, passes: Sequence[LayerTrace]) -> DivergedError:
     """What to tell of a loss that is not finite: when, in which layer first, and what to try."""
     layer, chosen = lost(passes), config.optimizer
     where = f"layer {layer} of {len(passes)}" if layer else "the loss, not in a layer"

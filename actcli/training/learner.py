@@ -5,16 +5,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from actcli.config.schema import Config
 from actcli.datasets.batches import Batches, Split
 from actcli.datasets.dataset import Dataset
-from actcli.nn.arrays import Array, Labels, unwarned
+from actcli.nn.arrays import Array, Labels, ignore_overflow
 from actcli.nn.links import classify
 from actcli.nn.network import MLP, Dropout, Trace
 from actcli.training.build import make_loss, make_network, make_optimizer
-from actcli.training.config import Config
 from actcli.training.memory import EVALUATION_ROWS, check_memory
 
-See = Callable[[Trace], None]  # looks at a batch after its forward pass
+BatchHook = Callable[[Trace], None]  # looks at a batch after its forward pass
 
 
 @dataclass(frozen=True)
@@ -86,12 +86,12 @@ def forward(learner: Learner, split: Split) -> Iterator[tuple[Trace, Labels]]:
     trace = learner.network.trace(rows)
     for inputs, labels in Batches(split, learner.dataset.normalization, rows)():
         part = trace.first(len(labels))
-        with unwarned():
+        with ignore_overflow():
             learner.network.forward(inputs, part)
         yield part, labels
 
 
-def score(learner: Learner, split: Split, see: See | None = None) -> Score:
+def evaluate(learner: Learner, split: Split, see: BatchHook | None = None) -> Score:
     """How well the network does on all rows of a split.
 
     Args:
@@ -107,7 +107,7 @@ def score(learner: Learner, split: Split, see: See | None = None) -> Score:
     for trace, labels in forward(learner, split):
         last = trace.passes[-1]
         right += int(np.count_nonzero(classify(last.z) == labels))
-        with unwarned():
+        with ignore_overflow():
             losses = learner.loss(last.z, targets(labels), last.delta, last.work)
             loss += float(losses.sum(dtype=np.float64))
         if see:

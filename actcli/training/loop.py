@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from actcli.training.config import TrainingConfig
+from actcli.config.schema import TrainingConfig
 from actcli.training.divergence import diverged, first_lost
-from actcli.training.learner import Learner, Score, score
+from actcli.training.learner import Learner, Score, evaluate
 from actcli.training.step import Step
 
 
@@ -103,7 +103,7 @@ def _end_epoch(learner: Learner, steps: int, position: Position) -> EpochDone:
     """Judge the network, and move on to the start of the next epoch."""
     data, tally, epoch = learner.dataset, position.tally, position.epoch + 1
     train = Score(tally.loss / len(data.train), tally.right / len(data.train))
-    validation = score(learner, data.validation) if len(data.validation) else None
+    validation = evaluate(learner, data.validation) if len(data.validation) else None
     judged = (validation or train).loss
     if not (math.isfinite(judged) and np.isfinite(learner.network.parameters).all()):
         passes = first_lost(learner, data.validation if validation else data.train)

@@ -7,10 +7,10 @@ images are left out: beside a network that is too large they are little.
 
 import itertools
 
+from actcli.config.schema import Config
 from actcli.machine import require_memory
 from actcli.nn.optimizers import OPTIMIZERS
 from actcli.training.build import make_loss
-from actcli.training.config import Config
 
 EVALUATION_ROWS = 1000  # of a batch where nothing is learnt: the result does not depend on it
 NUMBER = 4  # bytes of a float32

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from actcli.files import Buffer
+from actcli.formats.safetensors import packed
 from actcli.nn.arrays import Array
 from actcli.nn.network import Layer
 from actcli.training.learner import Learner
-from actcli.training.tensors import packed
 
 
 def model_file(learner: Learner, parameters: Array, epoch: int) -> list[Buffer]:

@@ -13,26 +13,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actcli.datasets.batches import Batches
-from actcli.nn.arrays import Allocate, Array, Labels, unwarned
+from actcli.nn.active_columns import ActiveColumns
+from actcli.nn.arrays import Allocate, Array, Labels, ignore_overflow
 from actcli.nn.links import classify
-from actcli.nn.lit import Lit
 from actcli.nn.network import Trace
-from actcli.nn.optimizers import State, clip_by_norm
+from actcli.nn.optimizers import OptimizerState, clip_by_norm
 from actcli.nn.schedules import SCHEDULES
-from actcli.nn.shares import Share, cut
-from actcli.team import Team, shared
+from actcli.nn.shards import Shard, cut_shards
 from actcli.training.learner import Learner, Targets
+from actcli.training.parallel.workers import WorkerGroup, shared_zeros
 
 ALONE = "With --threads 1 there is one process only"
 
 # Rows times parameters that make a process worth the 0.02 ms that it takes to meet it.
-WORTH = 1_000_000
+MIN_WORK_PER_WORKER = 1_000_000
 
 # Rows times units of the first layer from which it pays to leave out inputs that are 0.
-WIDE = 8192
+MIN_WORK_FOR_ACTIVE_COLUMNS = 8192
 
 
-class Board:
+class SharedBatch:
     """What the members of a team tell each other: the batch, and what each has found in it."""
 
     def __init__(self, rows: int, members: int, allocate: Allocate) -> None:
@@ -60,13 +60,13 @@ class Board:
 
 
 @dataclass(frozen=True)
-class Part:
+class WorkerState:
     """What is one member's own: a share of the parameters, and the targets of its rows."""
 
-    share: Share
+    share: Shard
     parameters: Array
     gradient: Array
-    state: State
+    state: OptimizerState
     decayed: int  # so many of them are weights
     targets: Targets
     room: Array  # see Lit
@@ -95,13 +95,13 @@ class Step:
     def __init__(self, learner: Learner) -> None:
         network, config, data = learner.network, learner.config, learner.dataset
         rows = min(config.training.batch_size, len(data.train))
-        worth = max(1, rows * network.parameters.size // WORTH)
+        worth = max(1, rows * network.parameters.size // MIN_WORK_PER_WORKER)
         members = min(int(config.training.threads), worth)
-        allocate: Allocate = shared if members > 1 else np.empty
+        allocate: Allocate = shared_zeros if members > 1 else np.empty
         if members > 1:
             network.move(allocate)
             learner.state.move(allocate)
-        self.leaves_out = rows * network.sizes[1] >= WIDE
+        self.leaves_out = rows * network.sizes[1] >= MIN_WORK_FOR_ACTIVE_COLUMNS
         self.learner, self.clipped = learner, config.optimizer.clip_norm > 0
         self.batches = Batches(data.train, data.normalization, rows, allocate=allocate)
         self.schedule = SCHEDULES[config.optimizer.schedule]
@@ -111,16 +111,16 @@ class Step:
         self.gradient = allocate(network.parameters.shape, network.parameters.dtype)
         self.gradients = network.views(self.gradient)
         self.before = np.empty_like(network.parameters)
-        self.board = Board(rows, members, allocate)
-        self.parts = [self._part(share) for share in cut(network.shapes, members)]
+        self.board = SharedBatch(rows, members, allocate)
+        self.parts = [self._part(share) for share in cut_shards(network.shapes, members)]
         self.made: dict[int, Batch] = {}  # by the number of rows: that of most, and of the last
         update = (self._collect, self._update) if self.clipped else (self._collect_and_update,)
-        with unwarned():
-            self.team = Team(members, (self._go_forth_and_back, *update), ALONE)
+        with ignore_overflow():
+            self.team = WorkerGroup(members, (self._go_forth_and_back, *update), ALONE)
 
-    def _part(self, share: Share) -> Part:
+    def _part(self, share: Shard) -> WorkerState:
         network, state = self.learner.network, self.learner.state
-        return Part(
+        return WorkerState(
             share,
             network.parameters[share.span],
             self.gradient[share.span],
@@ -157,7 +157,7 @@ class Step:
         """
         self.board.write(rows, labels, self.learner.state.step, learning_rate)
         self.trace.first(len(rows)).draw_masks()
-        with unwarned():
+        with ignore_overflow():
             self.team.run()
             loss = self.board.loss()
         if math.isfinite(loss):
@@ -183,7 +183,7 @@ class Step:
         count = int(board.size[0])
         rows = board.rows[:count]
         self.inputs, columns = self.batches.load_part(rows, mine, self.leaves_out)
-        self.lit = None if columns is None else Lit(columns, self.parts[member].room)
+        self.lit = None if columns is None else ActiveColumns(columns, self.parts[member].room)
         scores = network.forward(self.inputs[mine], trace, self.lit)
         board.right[member] = np.count_nonzero(classify(scores) == labels)
         losses = self.learner.loss(

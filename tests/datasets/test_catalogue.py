@@ -173,31 +173,31 @@ def test_the_bundled_files_have_the_published_bytes():
 
 
 def test_the_search_order(places):
-    assert catalogue.find("mnist") == files.shipped("data") / "mnist"
+    assert catalogue.find_dataset("mnist") == files.packaged_folder("data") / "mnist"
     shared = fill(places / "shared" / "mnist")
-    assert catalogue.find("mnist") == shared
+    assert catalogue.find_dataset("mnist") == shared
     cached = fill(places / "hid" / "mnist")
-    assert catalogue.find("mnist") == cached
+    assert catalogue.find_dataset("mnist") == cached
     given = fill(places / "given" / "mnist")
-    assert catalogue.find("mnist") == given
+    assert catalogue.find_dataset("mnist") == given
 
 
 def test_the_given_folder_serves_only_the_set_whose_name_it_bears(places, monkeypatch):
     folder = fill(places / "mnist")
     monkeypatch.setenv("ACTCLI_DATA_DIR", str(folder))
-    assert catalogue.find("mnist") == folder
-    assert catalogue.find("fashion-mnist") is None
+    assert catalogue.find_dataset("mnist") == folder
+    assert catalogue.find_dataset("fashion-mnist") is None
 
 
 def test_a_folder_that_lacks_a_file_is_passed_over(places):
     folder = fill(places / "given" / "mnist")
     (folder / "t10k-labels-idx1-ubyte.gz").unlink()
-    assert catalogue.find("mnist") == files.shipped("data") / "mnist"
+    assert catalogue.find_dataset("mnist") == files.packaged_folder("data") / "mnist"
 
 
 def test_an_unknown_name(places):
     with pytest.raises(UsageError, match="Did you mean 'kmnist'"):
-        catalogue.find("kmnst")
+        catalogue.find_dataset("kmnst")
 
 
 def test_the_cache_is_the_users(monkeypatch, tmp_path):
@@ -211,7 +211,7 @@ def test_the_cache_is_the_users(monkeypatch, tmp_path):
     folder = download.fetch("kmnist", silent)
     assert downloaded == {folder: DATASETS["kmnist"]}
     fill(folder)
-    assert catalogue.find("kmnist") == folder
+    assert catalogue.find_dataset("kmnist") == folder
 
 
 # Downloads.

@@ -31,7 +31,7 @@ def bundled(tmp_path, monkeypatch):
 
 @pytest.fixture(scope="module")
 def mnist() -> Dataset:
-    return dataset.load(str(MNIST))
+    return dataset.load_dataset(str(MNIST))
 
 
 def write_folder(folder: Path, **changed: NDArray[np.uint8]) -> str:
@@ -68,7 +68,7 @@ def split(pixels: NDArray[Any], rows: list[int] | None = None) -> Split:
 
 
 def test_mnist(mnist):
-    named = dataset.load("mnist")
+    named = dataset.load_dataset("mnist")
     assert named.name == "mnist"
     for data in (mnist, named):
         assert data.classes == tuple("0123456789")
@@ -85,11 +85,11 @@ def test_a_named_set_has_its_class_names(tmp_path, monkeypatch):
     monkeypatch.setenv("ACTCLI_DATA_DIR", str(tmp_path))
     (tmp_path / "fashion-mnist").mkdir()
     write_folder(tmp_path / "fashion-mnist")
-    assert dataset.load("fashion-mnist", validation=0).classes == ("Dress", "Bag")
-    picked = dataset.load("fashion-mnist", validation=0, classes=("8", "Dress"))
+    assert dataset.load_dataset("fashion-mnist", validation=0).classes == ("Dress", "Bag")
+    picked = dataset.load_dataset("fashion-mnist", validation=0, classes=("8", "Dress"))
     assert picked.classes == ("Bag", "Dress")
     with pytest.raises(UsageError, match=r"no class 'bag'. Did you mean 'Bag'\?"):
-        dataset.load("fashion-mnist", validation=0, classes=("bag", "3"))
+        dataset.load_dataset("fashion-mnist", validation=0, classes=("bag", "3"))
 
 
 def test_a_named_set_that_is_nowhere_is_downloaded(tmp_path, monkeypatch):
@@ -100,7 +100,7 @@ def test_a_named_set_that_is_nowhere_is_downloaded(tmp_path, monkeypatch):
         return Path(write_folder(tmp_path))
 
     monkeypatch.setattr(dataset, "fetch", fetch)
-    data = dataset.load("kmnist", validation=0, progress=lambda *args: told.append(args))
+    data = dataset.load_dataset("kmnist", validation=0, progress=lambda *args: told.append(args))
     assert data.classes == ("つ", "れ")
     assert told == [("kmnist", 1, 2)]
 
@@ -109,7 +109,7 @@ def test_a_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "digits").mkdir()
     write_folder(tmp_path / "digits")
-    data = dataset.load("digits", validation=2)
+    data = dataset.load_dataset("digits", validation=2)
     assert (data.name, data.classes, data.shape, data.inputs) == ("digits", ("3", "8"), (2, 2), 4)
     rows = np.concatenate([data.train.rows, data.validation.rows])
     assert sorted(rows.tolist()) == list(range(6))
@@ -117,7 +117,7 @@ def test_a_folder(tmp_path, monkeypatch):
 
 
 def test_an_npz(tmp_path):
-    data = dataset.load(write_npz(tmp_path), validation=0)
+    data = dataset.load_dataset(write_npz(tmp_path), validation=0)
     assert (data.name, data.classes, data.shape) == ("mine", ("-1", "30", "500"), (4,))
     assert data.train.labels.tolist() == [1, 0, 0, 1, 2, 2]
     assert data.test.labels.tolist() == [2, 0]
@@ -129,7 +129,7 @@ def test_a_thousand_classes(tmp_path):
     labels = np.arange(2000) % 1000
     x = np.zeros((2000, 1))
     source = write_npz(tmp_path, x_train=x, y_train=labels, x_test=x, y_test=labels)
-    data = dataset.load(source, validation=100)
+    data = dataset.load_dataset(source, validation=100)
     assert data.classes[999] == "999"
 
 
@@ -139,7 +139,7 @@ def test_a_thousand_classes(tmp_path):
 def test_the_default_validation_split(tmp_path, rows, held_out):
     x = np.zeros((rows, 1), np.uint8)
     y = np.arange(rows) % 2
-    data = dataset.load(write_npz(tmp_path, x_train=x, y_train=y, x_test=x, y_test=y))
+    data = dataset.load_dataset(write_npz(tmp_path, x_train=x, y_train=y, x_test=x, y_test=y))
     assert (len(data.train), len(data.validation)) == (rows - held_out, held_out)
 
 
@@ -156,18 +156,18 @@ def test_the_default_validation_split(tmp_path, rows, held_out):
 def test_unknown_sources(tmp_path, monkeypatch, source, fault):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UsageError, match=fault) as caught:
-        dataset.load(source)
+        dataset.load_dataset(source)
     assert caught.value.hint.endswith("a folder of IDX files; an .npz file")
 
 
 def test_a_name_too_long_for_a_file():
     with pytest.raises(DataError, match="File name too long"):
-        dataset.load("m" * 5000)
+        dataset.load_dataset("m" * 5000)
 
 
 def test_an_unknown_normalization(tmp_path):
     with pytest.raises(UsageError, match=r"no normalization 'standrad'\. Did you mean 'standard'"):
-        dataset.load(write_npz(tmp_path), normalize="standrad")
+        dataset.load_dataset(write_npz(tmp_path), normalize="standrad")
 
 
 BYTES = np.zeros((3, 2, 2), np.uint8)
@@ -190,27 +190,27 @@ BYTES = np.zeros((3, 2, 2), np.uint8)
 )
 def test_files_that_do_not_belong_together(tmp_path, changed, fault):
     with pytest.raises(DataError, match=fault):
-        dataset.load(write_folder(tmp_path, **changed), validation=0)
+        dataset.load_dataset(write_folder(tmp_path, **changed), validation=0)
 
 
 def test_training_and_test_pixels_of_different_types(tmp_path):
     source = write_npz(tmp_path, x_test=np.zeros((2, 4), np.uint8))
     with pytest.raises(DataError, match=r"pixels of type float32, but .*x_test has uint8"):
-        dataset.load(source, validation=0)
+        dataset.load_dataset(source, validation=0)
 
 
 def test_a_folder_that_lacks_a_file(tmp_path):
     write_folder(tmp_path)
     (tmp_path / "t10k-images-idx3-ubyte").unlink()
     with pytest.raises(DataError, match=f"{tmp_path} lacks t10k-images-idx3-ubyte"):
-        dataset.load(str(tmp_path))
+        dataset.load_dataset(str(tmp_path))
 
 
 # Classes.
 
 
 def test_classes_are_picked_in_the_given_order():
-    data = dataset.load("mnist", classes=("8", "3"), validation=1000)
+    data = dataset.load_dataset("mnist", classes=("8", "3"), validation=1000)
     assert data.classes == ("8", "3")
     # MNIST holds 6,131 threes and 5,851 eights for training, and 1,010 and 974 for testing.
     labels = np.concatenate([data.train.labels, data.validation.labels])
@@ -230,13 +230,13 @@ def test_classes_are_picked_in_the_given_order():
 )
 def test_classes_that_cannot_be_picked(tmp_path, classes, fault):
     with pytest.raises(UsageError, match=fault):
-        dataset.load(write_folder(tmp_path), validation=0, classes=classes)
+        dataset.load_dataset(write_folder(tmp_path), validation=0, classes=classes)
 
 
 def test_test_files_without_the_classes(tmp_path):
     source = write_npz(tmp_path, y_test=np.array([30, 30]))
     with pytest.raises(DataError, match="y_test has none of the classes -1, 500"):
-        dataset.load(source, validation=0, classes=("-1", "500"))
+        dataset.load_dataset(source, validation=0, classes=("-1", "500"))
 
 
 # Validation.
@@ -263,7 +263,7 @@ def test_training_and_validation_share_the_rows_out(mnist):
 @pytest.mark.parametrize("count", [-1, 6, 100])
 def test_validation_rows_that_there_are_not(tmp_path, count):
     with pytest.raises(UsageError, match=f"validation = {count}: there are 6 training rows"):
-        dataset.load(write_folder(tmp_path), validation=count)
+        dataset.load_dataset(write_folder(tmp_path), validation=count)
 
 
 # Normalisation.
@@ -276,7 +276,7 @@ def test_the_names_are_read_without_importing():
 
 def test_the_published_mean_and_deviation_of_mnist():
     """0.1307 and 0.3081 of 255, as in PyTorch's MNIST example, over all 60,000 images."""
-    found = dataset.load("mnist", validation=0).normalization
+    found = dataset.load_dataset("mnist", validation=0).normalization
     assert round(found.shift / 255, 4) == 0.1307
     assert round(1 / found.scale / 255, 4) == 0.3081
 

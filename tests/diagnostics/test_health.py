@@ -10,14 +10,14 @@ from click.testing import CliRunner
 
 from actcli.cli import main
 from actcli.datasets.batches import Split
-from actcli.datasets.dataset import load
+from actcli.datasets.dataset import load_dataset
 from actcli.diagnostics.gradients import gradient_flow
 from actcli.diagnostics.health import examine, few
 from actcli.diagnostics.probe import Subject, probe
 from actcli.diagnostics.units import unit_states
+from actcli.formats.weights import read_weights
 from actcli.nn.losses import LOSSES
 from actcli.nn.network import MLP
-from actcli.training.weights import read_weights
 
 Blobs = Callable[..., Path]
 
@@ -53,7 +53,7 @@ def test_a_few_rows_at_equal_distances(rows: int, picked: int) -> None:
 
 @pytest.mark.parametrize("activation", ["relu", "sigmoid"])
 def test_it_is_what_the_probe_says_of_these_rows(blobs: Blobs, activation: str) -> None:
-    dataset = load(str(blobs(rows=3000)))
+    dataset = load_dataset(str(blobs(rows=3000)))
     network = MLP((dataset.inputs, 20, 15, 3), [activation] * 2)
     network.initialize(np.random.default_rng(1))
     network.layers[1].biases[[2, 3]] = -1e3
@@ -94,12 +94,12 @@ def test_every_epoch_of_a_run_is_watched(
             "silent": 2,
         }
     # The last epoch's is that of the network that was saved.
-    dataset = load(data)
+    dataset = load_dataset(data)
     network = MLP((12, 8, 6, 3), ["relu"] * 2)
     weights = read_weights(Path("runs/relu/model.safetensors"))
     for layer, (w, b) in zip(network.layers, weights.layers, strict=True):
         layer.weights[...], layer.biases[...] = w, b
-    normalization = load(data, normalize=weights.description["normalization"]["method"])
+    normalization = load_dataset(data, normalize=weights.description["normalization"]["method"])
     subject = Subject(
         network, LOSSES["cross-entropy"](), normalization.normalization, dataset.classes
     )

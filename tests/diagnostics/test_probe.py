@@ -12,17 +12,17 @@ import pytest
 from numpy.typing import NDArray
 
 from actcli.datasets.batches import Normalization, Split
-from actcli.datasets.dataset import Dataset, load
+from actcli.datasets.dataset import Dataset, load_dataset
 from actcli.diagnostics import probe as probing
-from actcli.diagnostics.evidence import Evidence, Names, gather
+from actcli.diagnostics.evidence import Evidence, Provenance, gather
 from actcli.diagnostics.gradients import LayerGradient, gradient_flow
-from actcli.diagnostics.probe import Subject, glance, probe
+from actcli.diagnostics.probe import Subject, forward_pass, probe
 from actcli.diagnostics.units import unit_states
 from actcli.nn.losses import LOSSES
 from actcli.nn.network import MLP
 
 Vector = NDArray[np.float64]
-NAMES = Names("m", "blobs", "train", "cross-entropy")
+NAMES = Provenance("m", "blobs", "train", "cross-entropy")
 ACTIVATIONS: dict[str, tuple[Callable[[Vector], Any], Callable[[Vector], Any]]] = {
     "relu": (lambda z: z * (z > 0), lambda z: (z > 0) * 1.0),
     "tanh": (np.tanh, lambda z: 1 - np.tanh(z) ** 2),
@@ -89,7 +89,7 @@ def layers_of(subject: Subject) -> Any:
 
 @pytest.fixture
 def blob_set(blobs: Callable[..., Path]) -> Dataset:
-    return load(str(blobs(classes=4, rows=600, noise=60)), validation=0)
+    return load_dataset(str(blobs(classes=4, rows=600, noise=60)), validation=0)
 
 
 EVERY_ACTIVATION = pytest.mark.parametrize("activation", ACTIVATIONS)
@@ -160,7 +160,7 @@ def test_born_dead_units_are_those_of_the_initial_network(blob_set: Dataset) -> 
     initial = MLP(of.network.sizes, of.network.activation_names, "float64")
     initial.parameters[:] = of.network.parameters
     initial.layers[0].biases[5] = 1e3
-    start = glance(replace(of, network=initial), blob_set.train)
+    start = forward_pass(replace(of, network=initial), blob_set.train)
     states = unit_states(of.network, probe(of, blob_set.train), start.active)
     assert states[0].born_dead == states[0].dead - 1
 
@@ -298,12 +298,12 @@ def test_several_processes_add_up_to_the_same(
     alone = replace(subject(blob_set, "tanh"), loss=loss)
     split, initial = blob_set.train, subject(blob_set, "tanh", seed=1).network
     expected = gather(alone, split, NAMES, initial)
-    monkeypatch.setattr(probing, "WORTH", 1)
+    monkeypatch.setattr(probing, "MIN_WORK_PER_WORKER", 1)
     monkeypatch.setattr(probing, "ROWS", 32)
     sizes = []
-    together = probing.together
+    together = probing.run_on_workers
     monkeypatch.setattr(
-        probing, "together", lambda work, size: (sizes.append(size), together(work, size))
+        probing, "run_on_workers", lambda work, size: (sizes.append(size), together(work, size))
     )
     shared = replace(alone, threads=threads)
     told, again = (gather(shared, split, NAMES, initial) for _ in range(2))
@@ -350,7 +350,7 @@ def test_memory_does_not_grow_with_the_rows() -> None:
 
 @pytest.fixture(scope="module")
 def mnist() -> Dataset:
-    return load("mnist", validation=0, normalize="unit")
+    return load_dataset("mnist", validation=0, normalize="unit")
 
 
 def thousand(mnist: Dataset) -> Split:
@@ -441,7 +441,7 @@ def test_share_of_relu_networks_that_are_born_dead(width: int, depth: int) -> No
     for _ in range(trials):
         network = MLP((5, *(width,) * depth, 2), ["relu"] * depth)
         network.initialize(rng)
-        seen = glance(Subject(network, loss, scale, ("a", "b")), split)
+        seen = forward_pass(Subject(network, loss, scale, ("a", "b")), split)
         dead += any(not active.any() for active in seen.active)
     expected = 1 - (1 - 2.0**-width) ** depth
     deviation = math.sqrt(expected * (1 - expected) / trials)

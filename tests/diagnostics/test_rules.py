@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from actcli.config.sources import from_tables
 from actcli.diagnostics.evidence import Epoch, Evidence, Training
 from actcli.diagnostics.findings import EVERYTHING
 from actcli.diagnostics.gradients import LayerGradient
@@ -19,7 +20,6 @@ from actcli.diagnostics.outputs import ClassOutputs, Outputs
 from actcli.diagnostics.rules import RULES, Finding, Severity
 from actcli.diagnostics.symptoms import skill
 from actcli.diagnostics.units import LayerUnits
-from actcli.training.settings import from_tables
 
 DOCS = Path(__file__).parents[2] / "docs"
 EVERY_RULE = pytest.mark.parametrize("name", RULES)

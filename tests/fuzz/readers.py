@@ -34,11 +34,11 @@ with atheris.instrument_imports(
     from safetensors.numpy import save
 
     from actcli.cli.softmax import softmax as softmax_command
+    from actcli.config.sources import assemble, read_toml
     from actcli.datasets import idx, npz
     from actcli.errors import ActcliError
+    from actcli.formats.weights import read_weights
     from actcli.training.build import resolve
-    from actcli.training.settings import assemble, read_toml
-    from actcli.training.weights import read_weights
 
 FOLDER = Path(tempfile.mkdtemp(prefix="fuzz-"))
 LIMITS = ["-timeout=10", "-rss_limit_mb=1000", "-max_len=20000"]

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from safetensors import safe_open
 
-from actcli.training.threads import VARIABLES, threads
+from actcli.machine import BLAS_THREAD_VARIABLES, worker_count
 
 ROOT = Path(__file__).parents[2]
 TIMES = {"seconds", "examples_per_second"}
@@ -34,7 +34,9 @@ class Actcli:
     ) -> subprocess.Popen[str]:
         """Start a command, or a program in Python in its place."""
         what = ["-m", "actcli"] if program is None else ["-c", program]
-        same_threads = dict.fromkeys(VARIABLES, str(threads()))  # as here, for the same bits
+        same_threads = dict.fromkeys(
+            BLAS_THREAD_VARIABLES, str(worker_count())
+        )  # as here, for the same bits
         pipe = subprocess.PIPE
         streams = {"stdin": subprocess.DEVNULL, "stdout": pipe, "stderr": pipe}
         process = subprocess.Popen(

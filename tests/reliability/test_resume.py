@@ -17,14 +17,14 @@ from hypothesis import strategies as st
 
 from actcli import __version__
 from actcli.cli import begin, main
+from actcli.config.sources import assemble, parse_assignment, read_toml
 from actcli.errors import ActcliError, DataError
 from actcli.nn.optimizers import OPTIMIZERS
 from actcli.nn.schedules import SCHEDULES
 from actcli.runs.assess import finish
+from actcli.runs.checkpoint import read_checkpoint
+from actcli.runs.train import Run
 from actcli.training.build import resolve
-from actcli.training.checkpoint import read_checkpoint
-from actcli.training.run import Run
-from actcli.training.settings import assemble, parse_assignment, read_toml
 
 Blobs = Callable[..., Path]
 Same = Callable[[Path, Path], None]

@@ -19,9 +19,9 @@ from click.testing import CliRunner
 from safetensors.numpy import load_file
 
 from actcli.cli import main
-from actcli.training.checkpoint import read_checkpoint
-from actcli.training.settings import read_toml
-from actcli.training.threads import VARIABLES
+from actcli.config.sources import read_toml
+from actcli.machine import BLAS_THREAD_VARIABLES
+from actcli.runs.checkpoint import read_checkpoint
 
 Blobs = Callable[..., Path]
 Same = Callable[[Path, Path], None]
@@ -31,11 +31,13 @@ FILES = {
     "model.safetensors",
 }
 KILLS, STRIDE = (10, 5) if os.environ.get("CI") else (50, 1)
-ONE = dict.fromkeys(VARIABLES, "1")  # two threads on a busy machine would wait for each other
+ONE = dict.fromkeys(
+    BLAS_THREAD_VARIABLES, "1"
+)  # two threads on a busy machine would wait for each other
 # As `actcli`, but each epoch is saved, as if it took a second.
 OFTEN = """
 from actcli.cli import main
-from actcli.training import run
+from actcli.runs import train as run
 run.BETWEEN_EPOCHS = 0
 main()
 """
@@ -43,9 +45,9 @@ main()
 # n-th operation on files, or not at all if n is 0; and tells how that ended.
 FORKS = """
 import os, shlex, signal, sys
-import actcli.cli.train, actcli.diagnostics.health, actcli.training.run
+import actcli.cli.train, actcli.diagnostics.health, actcli.runs.train
 from actcli.cli import main
-actcli.training.run.BETWEEN_EPOCHS = 0
+actcli.runs.train.BETWEEN_EPOCHS = 0
 ours = {"os.rename", "os.remove", "os.truncate", "os.mkdir", "shutil.rmtree", "fcntl.flock"}
 def hook(event, args):
     global left

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from actcli.config.sources import assemble, parse_assignment
 from actcli.runs.assess import finish
+from actcli.runs.folder import RESULT, MemoryFolder
+from actcli.runs.train import Run, begin
 from actcli.training import build
-from actcli.training.folder import RESULT, Memory
-from actcli.training.learner import Learner, score
+from actcli.training.learner import Learner, evaluate
 from actcli.training.memory import EVALUATION_ROWS
-from actcli.training.run import Run, begin
-from actcli.training.settings import assemble, parse_assignment
 
 Blobs = Callable[..., Path]
 ROWS = 2 * EVALUATION_ROWS + 500
@@ -26,11 +26,11 @@ def untrained(path: Path, *chosen: str) -> Run:
     """A run without an epoch, and without a dead unit, of a layer of four."""
     texts = (f"data.name={path}", f"model.hidden={HIDDEN}", "training.epochs=0", *chosen)
     config = build.resolve(assemble([parse_assignment(text) for text in texts]))
-    learner = Learner(*build.load_dataset(config, lambda *_: None))
+    learner = Learner(*build.prepare_dataset(config, lambda *_: None))
     layer = learner.network.layers[0]
     layer.weights[...] = 1  # pixels are not negative
     layer.biases[...] = 0
-    run = begin(learner, Memory(Path("run")))
+    run = begin(learner, MemoryFolder(Path("run")))
     assert list(run.train()) == []
     return run
 
@@ -72,7 +72,7 @@ def test_without_a_score_all_else_is_the_same(blobs: Blobs) -> None:
     path = blobs(rows=ROWS)
     (scored, judged), (other, also) = (finish(untrained(path), each) for each in (True, False))
     run = untrained(path)
-    assert scored.train == score(run.learner, run.learner.dataset.train)
+    assert scored.train == evaluate(run.learner, run.learner.dataset.train)
     assert other == replace(scored, train=None)
     assert judged == also
 

@@ -13,7 +13,7 @@ import pytest
 
 from actcli.errors import ActcliError
 from actcli.sweep.axes import parse_axis
-from actcli.sweep.engine import DEATHS, Done, Inbox, train_all
+from actcli.sweep.engine import DEATHS, Inbox, JobDone, train_all
 from actcli.sweep.plan import Job, Plan
 from actcli.sweep.work import Report, StoppedError
 
@@ -78,7 +78,7 @@ class Fake:
 
 def outcomes(engine: Fake) -> dict[int, str | None]:
     """The error of each job that came to an end."""
-    done = [event for event in train_all(JOBS, engine, Quiet(engine)) if isinstance(event, Done)]
+    done = [event for event in train_all(JOBS, engine, Quiet(engine)) if isinstance(event, JobDone)]
     assert len({event.job.name for event in done}) == len(done)
     assert all((event.files is None) == (event.error is not None) for event in done)
     return {event.job.seed: event.error for event in done}
@@ -153,5 +153,5 @@ def test_of_what_is_left_undone_nothing_is_told_but_what_is_done_is() -> None:
         engine.work()
         return True
 
-    done = [event for event in train_all(JOBS, engine, stop) if isinstance(event, Done)]
+    done = [event for event in train_all(JOBS, engine, stop) if isinstance(event, JobDone)]
     assert [event.job.seed for event in done] == [0, 1]

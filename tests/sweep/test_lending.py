@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from actcli.datasets.dataset import Raw, read
+from actcli.datasets.dataset import RawDataset, read_dataset
 from actcli.datasets.npz import Examples
 from actcli.errors import ActcliError
 from actcli.sweep.processes import Pool, Processes
@@ -27,7 +27,7 @@ PLACES = "[(each.__array_interface__['data'][0], each.flags.writeable) {arrays}]
 MAPS = "open('/proc/self/maps').read()"
 
 
-def arrays(raw: Raw) -> list[Any]:
+def arrays(raw: RawDataset) -> list[Any]:
     return [each for part in (raw.train, raw.test) for each in (part.x, part.y)]
 
 
@@ -48,8 +48,8 @@ def test_they_arrive_as_they_are_and_are_not_copied(
     if not in_memory:
         monkeypatch.delattr(os, "memfd_create")
     data = {
-        "bytes": read(str(blobs())),
-        "floats": read(str(blobs(x_train=np.linspace(0, 1, 3600).reshape(300, 3, 4)))),
+        "bytes": read_dataset(str(blobs())),
+        "floats": read_dataset(str(blobs(x_train=np.linspace(0, 1, 3600).reshape(300, 3, 4)))),
     }
     with closing(Processes(1)) as engine, engine.start(SimpleQueue()) as executor:
         question = DATA.format(token=engine.token)
@@ -71,7 +71,7 @@ def test_all_that_a_data_set_has_arrives() -> None:
     x = np.arange(24, dtype=np.float32).reshape(4, 6)[:, ::2]
     train = Examples(x, np.arange(4), "é", "\udc80")
     test = Examples(np.zeros((0, 3), np.uint8), np.zeros(0, np.int64), "x of test", "y of test")
-    raw = Raw("größe", {0: "é", -1: "\udc80"}, train, test)
+    raw = RawDataset("größe", {0: "é", -1: "\udc80"}, train, test)
     with closing(Processes(1)) as engine, engine.start(SimpleQueue()) as executor:
         engine.give({"a": raw})
         received = executor.submit(eval, DATA.format(token=engine.token)).result()["a"]
@@ -110,7 +110,7 @@ def test_processes_without_a_job_are_stopped_while_they_start() -> None:
 
 def test_no_room_for_the_data_is_told(blobs: Blobs, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a disk that is full, or allows no file of this size."""
-    data = read(str(blobs(inputs=99)))
+    data = read_dataset(str(blobs(inputs=99)))
     monkeypatch.delattr(os, "memfd_create")
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))

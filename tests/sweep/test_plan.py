@@ -13,12 +13,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from actcli.config.schema import KEYS
+from actcli.config.sources import assemble, parse_assignment
 from actcli.errors import UsageError
 from actcli.sweep.axes import Axis, Span, option_of, parse_axis, written
 from actcli.sweep.file import find_sweep, read_sweep, sweeps
 from actcli.sweep.plan import Plan
-from actcli.training.config import KEYS
-from actcli.training.settings import assemble, parse_assignment
 
 
 def axis(text: str) -> Axis:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from actcli.config.sources import assemble, parse_assignment
 from actcli.datasets.batches import Batches
 from actcli.errors import ActcliError, DivergedError
 from actcli.nn.activations import ACTIVATIONS
@@ -20,9 +21,8 @@ from actcli.nn.optimizers import OPTIMIZERS
 from actcli.nn.schedules import SCHEDULES
 from actcli.training import build, loop, step
 from actcli.training import learner as learning
-from actcli.training.learner import Learner, score
+from actcli.training.learner import Learner, evaluate
 from actcli.training.loop import EpochDone, StepDone, fit
-from actcli.training.settings import assemble, parse_assignment
 
 Blobs = Callable[..., Path]
 PLAIN = ("optimizer.momentum=0", "optimizer.schedule=constant")
@@ -33,7 +33,7 @@ def learner(path: Path, *assignments: str) -> Learner:
     """One that has learnt nothing yet: a small network unless said otherwise."""
     texts = (f"data.name={path}", "model.hidden=16,8", "training.batch_size=32", *assignments)
     config = build.resolve(assemble([parse_assignment(text) for text in texts]))
-    return Learner(*build.load_dataset(config, lambda *_: None))
+    return Learner(*build.prepare_dataset(config, lambda *_: None))
 
 
 def epochs(trained: Learner) -> list[EpochDone]:
@@ -80,7 +80,7 @@ def test_every_step_and_every_epoch_is_told_in_order(blobs: Blobs) -> None:
         position += 1
     assert position == len(events)
     assert trained.state.step == 3 * len(steps)
-    assert done.validation == score(trained, trained.dataset.validation)
+    assert done.validation == evaluate(trained, trained.dataset.validation)
 
 
 def test_the_time_of_whoever_watches_does_not_count(
@@ -116,7 +116,7 @@ def test_the_score_of_an_epoch_is_that_of_the_network_at_each_step(blobs: Blobs)
     assert epoch.train.loss == pytest.approx(-np.log(p[np.arange(300), labels]).mean(), rel=1e-6)
     assert epoch.train.accuracy == (p.argmax(axis=1) == labels).mean()
     assert epoch.validation is None
-    assert epoch.train != score(trained, trained.dataset.train)
+    assert epoch.train != evaluate(trained, trained.dataset.train)
 
 
 def test_no_epoch_is_no_event(blobs: Blobs) -> None:
@@ -163,7 +163,7 @@ def test_dropout_has_a_stream_of_its_own_and_is_for_training_alone(blobs: Blobs)
     chosen = blobs(), "training.epochs=1", "data.validation=0"
     plain, dropped = learner(*chosen), learner(*chosen, "model.dropout=0.5")
     np.testing.assert_array_equal(plain.network.parameters, dropped.network.parameters)
-    assert score(plain, plain.dataset.train) == score(dropped, dropped.dataset.train)
+    assert evaluate(plain, plain.dataset.train) == evaluate(dropped, dropped.dataset.train)
     assert epochs(plain)[0].train != epochs(dropped)[0].train
 
 
@@ -175,7 +175,7 @@ def test_leaving_out_what_is_0_changes_a_training_by_rounding_alone(
     pixels[:, [0, 3, 4, 11]] = 0
     pixels[:290, 5] = 0  # in some batches
     chosen = blobs(x_train=pixels), "training.epochs=3", f"training.threads={threads}"
-    monkeypatch.setattr(step, "WORTH", 1)
+    monkeypatch.setattr(step, "MIN_WORK_PER_WORKER", 1)
     load_part, widths = Batches.load_part, set()
 
     def load(*given: Any) -> Any:
@@ -186,7 +186,7 @@ def test_leaving_out_what_is_0_changes_a_training_by_rounding_alone(
     monkeypatch.setattr(Batches, "load_part", load)
     found = []
     for wide, left in ((1, {7, 8}), (10**9, {12})):
-        monkeypatch.setattr(step, "WIDE", wide)
+        monkeypatch.setattr(step, "MIN_WORK_FOR_ACTIVE_COLUMNS", wide)
         widths.clear()
         found.append(parameters(*chosen, "optimizer.weight_decay=0.1"))
         assert widths == left
@@ -434,7 +434,7 @@ def test_a_score_does_not_depend_on_the_batches(
     scores = []
     for rows in (1, 7, 299, 1000):
         monkeypatch.setattr(learning, "EVALUATION_ROWS", rows)
-        scores.append(score(one, one.dataset.test))
+        scores.append(evaluate(one, one.dataset.test))
     assert len({each.accuracy for each in scores}) == 1
     assert [each.loss for each in scores] == pytest.approx([scores[0].loss] * 4, rel=1e-6)
 
@@ -447,7 +447,7 @@ def test_a_score_written_out(blobs: Blobs) -> None:
     for at, layer in enumerate(one.network.layers):
         z = y @ layer.weights.astype(np.float64).T + layer.biases
         y = np.tanh(z) if at < 2 else softmax(z)
-    found = score(one, split)
+    found = evaluate(one, split)
     assert found.loss == pytest.approx(-np.log(y[np.arange(300), split.labels]).mean(), rel=1e-5)
     assert found.accuracy == (y.argmax(axis=1) == split.labels).mean()
     assert 0.4 < found.accuracy < 1
@@ -461,7 +461,7 @@ PAIRS = [(name, output) for name, loss in LOSSES.items() for output in loss.outp
 
 def accuracy(one: Learner) -> float:
     epochs(one)
-    return score(one, one.dataset.test).accuracy
+    return evaluate(one, one.dataset.test).accuracy
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
@@ -474,7 +474,7 @@ def test_every_activation_learns(blobs: Blobs, name: str) -> None:
 def test_every_loss_and_output_learn(blobs: Blobs, name: str, output: str, classes: int) -> None:
     chosen = f"loss.name={name}", f"model.output={output}"
     one = learner(blobs(classes), *QUICKLY, *chosen)
-    assert score(one, one.dataset.test).accuracy < 0.85
+    assert evaluate(one, one.dataset.test).accuracy < 0.85
     assert accuracy(one) > 0.9
 
 

@@ -9,12 +9,12 @@ import pytest
 from click.testing import CliRunner
 
 from actcli.cli import main
+from actcli.config.schema import Config
+from actcli.config.sources import assemble, parse_assignment
 from actcli.errors import ActcliError
 from actcli.training import learner, memory
 from actcli.training.build import resolve
-from actcli.training.config import Config
 from actcli.training.memory import check_memory, training_memory
-from actcli.training.settings import assemble, parse_assignment
 
 Blobs = Callable[..., Path]
 ROWS = 1200

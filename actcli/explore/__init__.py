@@ -1,0 +1,1 @@
+"""One module per exploring command: from its arguments to one frozen result."""

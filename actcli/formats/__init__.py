@@ -1,0 +1,1 @@
+"""Model files of actcli and of other frameworks: a file <-> layers. Nothing is ever executed."""

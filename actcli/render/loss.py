@@ -1,0 +1,223 @@
+"""A prediction beside its target: the terms of each class, the losses, and the pair swapped."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.text import Text
+
+from actcli.explore.loss import OFF, LossComparison, Vector
+from actcli.term.bars import bar
+from actcli.term.numbers import fixed, grouped, shortest
+from actcli.term.table import (
+    GAP,
+    Column,
+    cut,
+    fit,
+    lines,
+    needed,
+    numbers,
+    paragraph,
+    plain,
+    titled,
+)
+from actcli.term.text import printable
+
+MOST_ROWS = 40
+WIDEST_BAR, NARROWEST_BAR = 20, 6
+MARKS = (("▶", "◆"), (">", "@"))  # of the largest probability and of the target; in ASCII
+DECIMALS = 4
+ROUNDING = 1e-9  # what adding up may leave beside the digits that were typed
+NARROWEST_LABEL, LABEL = 10, 27  # columns of a mark and a label
+MEANINGS = {
+    "cross-entropy": "nats, -Σ t ln p",
+    "target entropy": "nats, -Σ t ln t",
+    "kl-divergence": "nats, Σ t ln(t/p) = cross-entropy - target entropy",
+    "binary-cross-entropy": "nats, mean of -t ln p - (1-t) ln(1-p)",
+    "mse": "mean of (p-t)²",
+    "sse": "Σ (p-t)²",
+}
+OF_SCORES = {"binary-cross-entropy": "nats, mean of -t ln σ(z) - (1-t) ln(1-σ(z))"}
+
+
+@dataclass(frozen=True)
+class LossView:
+    """The result of `actcli loss`."""
+
+    pair: LossComparison
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        pair, width, ascii_only = self.pair, options.max_width, options.ascii_only
+        shown = _rows(pair)
+        yield from _terms(pair, shown, width, ascii_only)
+        left_out = pair.target.size - len(shown)
+        if left_out:
+            dots = plain("…", ascii_only)
+            yield Text(f"{dots} and {grouped(left_out)} more, in the sums too; --json gives all")
+        for note in _notes(pair):
+            yield Text()
+            yield paragraph(note, width, ascii_only)
+        yield Text()
+        yield from _losses(pair, width, ascii_only)
+        yield Text()
+        yield from _swapped(pair, width, ascii_only)
+
+
+def _rows(pair: LossComparison) -> list[int]:
+    """Which classes to show: all in their order or, where they are too many, those that cost."""
+    count = pair.target.size
+    if count <= MOST_ROWS:
+        return list(range(count))
+    cost = -(pair.cross_entropy_terms + pair.squared_errors)
+    rows: list[int] = cost.argsort(kind="stable")[:MOST_ROWS].tolist()
+    return rows
+
+
+def _terms(
+    pair: LossComparison, rows: Sequence[int], width: int, ascii_only: bool
+) -> Iterator[Text]:
+    """A row for each class, and their sums."""
+    p, t, losses = pair.predicted, pair.target, pair.losses
+    columns = [
+        _given("target t", t, rows),
+        _given("predicted p", p, rows),
+        _computed("-t ln p", pair.cross_entropy_terms, rows, losses["cross-entropy"], ascii_only),
+        _computed("t ln(t/p)", pair.kl_terms, rows, losses["kl-divergence"], ascii_only),
+        _computed("(p-t)²", pair.squared_errors, rows, losses["sse"], ascii_only),
+    ]
+    columns[3] = replace(columns[3], rank=1)
+    if pair.logits is not None:
+        cells = [*(shortest(pair.logits[row]) for row in rows), ""]
+        columns.insert(0, numbers("logit", cells, rank=2))
+    columns = fit(columns, width - GAP - NARROWEST_LABEL)
+    names = _names(pair, rows, width - GAP - needed(columns), ascii_only)
+    columns = [names, *columns]
+    room = min(WIDEST_BAR, width - needed(columns) - GAP)
+    if room >= NARROWEST_BAR:
+        at = next(i for i, column in enumerate(columns) if column.heading == "predicted p") + 1
+        bars = [*(bar(p[row], room, ascii_only) for row in rows), ""]
+        columns.insert(at, Column(f"0{' ' * (room - 2)}1", bars, left=True, style="cyan"))
+    styles = ["bold" if row == pair.true_class else "" for row in rows]
+    head, *body, last = lines(columns, styles)
+    rule = Text(("-" if ascii_only else "─") * max(line.cell_len for line in (head, *body)), "dim")
+    yield from (head, *body, rule, last)
+    triangle, diamond = MARKS[ascii_only]
+    legend = f"{triangle} largest p{' ' * GAP}{diamond} target"
+    yield Text(legend if pair.true_class is not None else legend.partition(" " * GAP)[0], "dim")
+
+
+def _given(heading: str, values: Vector, rows: Sequence[int]) -> Column:
+    """As they were typed, with as few decimals as show all of them, but no more than usual."""
+    shown = [float(value) for value in (*values[rows], values.sum())]
+    decimals = next(
+        (n for n in range(DECIMALS) if all(abs(round(v, n) - v) < ROUNDING for v in shown)),
+        DECIMALS,
+    )
+    return numbers(heading, [_fixed(value, False, decimals) for value in shown])
+
+
+def _computed(
+    heading: str, terms: Vector, rows: Sequence[int], total: float, ascii_only: bool
+) -> Column:
+    texts = [_fixed(float(value), ascii_only) for value in (*terms[rows], total)]
+    return numbers(plain(heading, ascii_only), texts)
+
+
+def _fixed(value: float, ascii_only: bool, decimals: int = DECIMALS) -> str:
+    """What is exactly 0 has no decimals, so that what counts stands out."""
+    if math.isinf(value):
+        return plain("∞", ascii_only)
+    return "0" if value == 0 else fixed(value, decimals)
+
+
+def _notes(pair: LossComparison) -> Iterator[str]:
+    """What is odd about the vectors, and which terms count."""
+    off = {
+        name: total
+        for name, total in (("prediction", pair.predicted_sum), ("target", pair.target_sum))
+        if abs(total - 1) > OFF
+    }
+    for name, total in off.items():
+        done = (
+            "each value was divided by the sum"
+            if pair.renormalized
+            else "it is used as it is; --renormalize divides by the sum"
+        )
+        yield f"The {name} sums to {shortest(total)}, not to 1: {done}."
+    if pair.impossible:
+        yield _because(pair, pair.impossible, "t", "p")
+    elif pair.true_class is not None:
+        name = _named(pair, pair.true_class)
+        yield (
+            f"Only {name} counts: where the target is 0, the term of the cross-entropy is 0, "
+            "whatever was predicted there. Squared errors count every class."
+        )
+
+
+def _losses(pair: LossComparison, width: int, ascii_only: bool) -> Iterator[Text]:
+    values = pair.losses | {"target entropy": pair.target_entropy}
+    meanings = MEANINGS if pair.logits is None else MEANINGS | OF_SCORES
+    yield Text("Losses", style="bold")
+    yield from _described({name: values[name] for name in meanings}, meanings, width, ascii_only)
+
+
+def _swapped(pair: LossComparison, width: int, ascii_only: bool) -> Iterator[Text]:
+    swapped = pair.swapped
+    about = "p as the target, t as the prediction"
+    yield titled("Swapped", about, width, ascii_only)
+    yield from _described(
+        {"cross-entropy": swapped.cross_entropy, "kl-divergence": swapped.kl_divergence},
+        {"cross-entropy": "nats, -Σ p ln t", "kl-divergence": "nats, Σ p ln(p/t)"},
+        width,
+        ascii_only,
+    )
+    told = "Cross-entropy is not symmetric."
+    if swapped.impossible:
+        told = f"{_because(pair, swapped.impossible, 'p', 't')} {told}"
+    yield paragraph(told, width, ascii_only)
+
+
+def _described(
+    values: dict[str, float], meanings: dict[str, str], width: int, ascii_only: bool
+) -> Iterator[Text]:
+    """Names, values and what they are, which wraps where it is narrow."""
+    columns = [
+        Column("", list(values), left=True),
+        numbers("", [_fixed(value, ascii_only) for value in values.values()]),
+    ]
+    for name, line in zip(values, lines(columns)[1:], strict=True):
+        label = line.plain.ljust(needed(columns)) + " " * GAP
+        yield paragraph(meanings[name], width, ascii_only, label, "dim")
+
+
+def _because(pair: LossComparison, classes: Sequence[int], weight: str, other: str) -> str:
+    """Which class makes a loss infinite."""
+    first, values = classes[0], (pair.target if weight == "t" else pair.predicted)
+    more = f", and so for {grouped(len(classes) - 1)} more" if len(classes) > 1 else ""
+    return (
+        f"Infinite, since {weight} = {shortest(values[first], 3)} for {_named(pair, first)} but "
+        f"{other} = 0 there{more}: -ln 0 is infinite."
+    )
+
+
+def _mark(pair: LossComparison, row: int, ascii_only: bool) -> str:
+    """What stands before the winner and the true class; the same width for every row."""
+    triangle, diamond = MARKS[ascii_only]
+    return f"{triangle if row == pair.argmax else ' '}{diamond if row == pair.true_class else ' '} "
+
+
+def _names(pair: LossComparison, rows: Sequence[int], width: int, ascii_only: bool) -> Column:
+    """Marks and names of the classes; a long name is cut, and ends in ~."""
+    most = min(width, LABEL)
+    cells = []
+    for row in rows:
+        name = str(row) if pair.labels is None else printable(pair.labels[row], ascii_only)
+        cell = f"{_mark(pair, row, ascii_only)}{name}"
+        cells.append(cut(cell, most))
+    heading = "   class" if pair.labels is None else "   label"
+    return Column(heading, [*cells, "   sum"], left=True)
+
+
+def _named(pair: LossComparison, row: int) -> str:
+    return f"class {row}" if pair.labels is None else pair.labels[row]

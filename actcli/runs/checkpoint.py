@@ -1,0 +1,203 @@
+"""A checkpoint: all that the rest of a training depends on, in one file.
+
+Parameters, the optimizer's slots and count of steps, the states of the random generators and the
+position. A training that goes on from it comes to the same bits as one that was never stopped. Of
+the data there is a fingerprint, of the configuration a copy: neither may have changed in between.
+"""
+
+import json
+import math
+import zlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from actcli import __version__, jsonlines
+from actcli.config.schema import Config, values
+from actcli.errors import ActcliError, DataError
+from actcli.files import Buffer
+from actcli.formats.safetensors import packed, read_tensors
+from actcli.nn.arrays import Array
+from actcli.training.learner import Learner
+from actcli.training.loop import Position, Tally
+
+MAY_CHANGE = {"training.epochs", "data.name"}  # more of the same; the same data, elsewhere
+# What states of generators that were tampered with raise.
+DAMAGE = (TypeError, ValueError, KeyError, AttributeError, OverflowError)
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """A training that stands still.
+
+    Args:
+        path: of the file, for messages.
+        tensors: "parameters", "kept" if another network is kept, and the slots of the optimizer.
+        record: the rest, as the file has it: see `checkpoint_file`.
+        position: where it stands.
+        kept_epoch: after which epoch the network was what is kept.
+    """
+
+    path: Path
+    tensors: dict[str, Array]
+    record: dict[str, Any]
+    position: Position
+    kept_epoch: int
+
+    def check(self, learner: Learner) -> None:
+        """See that a learner is the one that the checkpoint was made of.
+
+        Raises:
+            ActcliError: version, configuration or data are others.
+        """
+        version, config = self.record["actcli"], self.record["config"]
+        if version != __version__:
+            raise ActcliError(
+                f"{self.path} is of actcli {version!a}, but this is {__version__}",
+                "Only the same version goes on to the same result",
+            )
+        changed = [
+            f"{name} = {json.dumps(value)}, was {json.dumps(config.get(name))}"
+            for name, value in _settings(learner.config).items()
+            if name not in MAY_CHANGE and value != config.get(name)
+        ]
+        if changed:
+            raise ActcliError(
+                f"the configuration is no longer that of {self.path}: {'; '.join(changed)}",
+                "Only the number of epochs may change",
+            )
+        epochs, before = learner.config.training.epochs, config["training.epochs"]
+        if epochs < before:
+            raise ActcliError(
+                f"the configuration is no longer that of {self.path}: "
+                f"training.epochs = {epochs}, was {before}",
+                "The number of epochs can only be raised",
+            )
+        if self.record["fingerprint"] != learner.dataset.fingerprint:
+            raise ActcliError(
+                f"the data set {learner.dataset.name} is no longer that of {self.path}",
+                "Its pixels or labels have changed",
+            )
+
+    def restore(self, learner: Learner) -> Array:
+        """Put the learner where it was, and give the parameters of the network that is kept.
+
+        Raises:
+            DataError: the arrays are not those of this network and optimizer, or a generator's
+                state is none.
+        """
+        parameters, slots = learner.network.parameters, learner.state.slots
+        arrays = {"parameters": parameters, **slots}
+        kept = self.tensors.get("kept", self.tensors.get("parameters"))
+        if {*arrays} != self.tensors.keys() - {"kept"} or kept is None:
+            raise self._damaged(f"it has {', '.join(self.tensors)}, not {', '.join(arrays)}")
+        for name, tensor in self.tensors.items():
+            if tensor.shape != parameters.shape:
+                raise self._damaged(f"{name!a} has the shape {tensor.shape}")
+        for name, array in arrays.items():
+            np.copyto(array, self.tensors[name])
+        learner.state.step = self.record["optimizer_step"]
+        try:
+            learner.shuffling.bit_generator.state = self.position.shuffling
+            if learner.dropout:
+                learner.dropout.rng.bit_generator.state = self.record["dropping"]
+        except DAMAGE as error:
+            raise self._damaged(f"it has no state of a random generator: {error}") from None
+        return kept
+
+    def _damaged(self, fault: str) -> DataError:
+        return DataError(f"{self.path} is damaged: {fault}")
+
+
+def checkpoint_file(
+    learner: Learner, position: Position, kept: Array, kept_epoch: int
+) -> list[Buffer]:
+    """The parts of the file of a checkpoint.
+
+    Args:
+        learner: what learns.
+        position: where it stands.
+        kept: the parameters of the network that is kept.
+        kept_epoch: after which epoch they were these.
+    """
+    parameters = learner.network.parameters
+    tensors = {"parameters": parameters, **learner.state.slots}
+    if not np.array_equal(kept, parameters):
+        tensors["kept"] = kept
+    record = {
+        "format": 1,
+        "actcli": __version__,
+        "fingerprint": learner.dataset.fingerprint,
+        "config": _settings(learner.config),
+        "optimizer_step": learner.state.step,
+        "dropping": learner.dropout and learner.dropout.rng.bit_generator.state,
+        "kept_epoch": kept_epoch,
+        "position": asdict(position),
+    }
+    return packed(tensors, record | {"checksum": _checksum(tensors, record)})
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint.
+
+    Raises:
+        DataError: it cannot be read, or is none.
+    """
+    tensors, record = read_tensors(path)
+    known = {"actcli": str, "fingerprint": str, "config": dict, "checksum": int}
+    counts = ("optimizer_step", "kept_epoch")
+    if (
+        record.get("format") != 1
+        or not all(isinstance(record.get(name), kind) for name, kind in known.items())
+        or not all(_is_count(record.get(name)) for name in counts)
+    ):
+        raise DataError(f"{path} is no checkpoint")
+    if record.pop("checksum") != _checksum(tensors, record):
+        raise DataError(f"{path} is damaged: its checksum is another")
+    try:
+        position = _position(record["position"])
+    except DAMAGE as error:
+        raise DataError(f"{path} does not say where the training stands: {error}") from None
+    return Checkpoint(path, tensors, record, position, record["kept_epoch"])
+
+
+def _position(record: dict[str, Any]) -> Position:
+    tally = record["tally"]
+    position = Position(
+        epoch=record["epoch"],
+        step=record["step"],
+        tally=Tally(**{**tally, "update_ratio": tuple(map(float, tally["update_ratio"]))}),
+        shuffling=record["shuffling"],
+        lowest=math.inf if record["lowest"] is None else float(record["lowest"]),
+        best_epoch=record["best_epoch"],
+        seconds=float(record["seconds"]),
+    )
+    tally = position.tally
+    if not all(map(_is_count, (position.epoch, position.step, position.best_epoch, tally.right))):
+        raise ValueError("a count is no whole number")
+    if not all(isinstance(number, float) for number in (tally.loss, tally.rates, tally.seconds)):
+        raise ValueError("a sum is no number")
+    return position
+
+
+def _checksum(tensors: Mapping[str, Array], record: dict[str, Any]) -> int:
+    """Of all that is in a checkpoint, since a damaged number would go into the result unseen."""
+    checksum = zlib.crc32(jsonlines.dumps(record).encode())
+    for name in sorted(tensors):
+        checksum = zlib.crc32(np.ascontiguousarray(tensors[name], "<f4").data, checksum)
+    return checksum
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and value >= 0
+
+
+def _settings(config: Config) -> dict[str, Any]:
+    """Each key with its value, as JSON has it."""
+    plain: dict[str, Any] = json.loads(
+        json.dumps({str(key): value for key, value in values(config)})
+    )
+    return plain

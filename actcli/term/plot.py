@@ -1,0 +1,132 @@
+"""Curves in a frame of text, with both axes and what they stand for.
+
+Nothing is cut: the vertical axis reaches from the tick below the lowest value to that above the
+highest. Without colour curves still differ, by their dashes, and by the signs that may be set on
+their points.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from rich.cells import cell_len
+from rich.text import Text
+
+from actcli.term.plot_area import (
+    BLANK,
+    DASHES,
+    DOTS,
+    SIGNS,
+    STYLES,
+    Curve,
+    PlotArea,
+    shown,
+    sign_style,
+)
+from actcli.term.plot_axes import LinearAxis, horizontal_axis, vertical_axis
+from actcli.term.table import GAP, plain
+
+LEAST_COLUMNS = 8  # of the area of the curves
+SAMPLE = 3  # characters of a line in the legend
+
+
+@dataclass(frozen=True)
+class Plot:
+    """Curves with a legend above and axes on the left and below.
+
+    Args:
+        curves: at least one, with at least one finite point among them.
+        width: of all, in columns; a plot has a least width, though.
+        height: of the area, in rows, or some fewer or more, so that ticks are equally far apart.
+        x_name: what stands at the end of the horizontal axis.
+        whole: whether x counts something, so that ticks are whole numbers.
+        x_axis: the horizontal axis, where it is not one with ticks at round numbers.
+        together: the sign of marks of several curves that fall on one character.
+    """
+
+    curves: Sequence[Curve]
+    width: int
+    height: int
+    x_name: str = "x"
+    whole: bool = False
+    x_axis: LinearAxis | None = None
+    together: str = "&"
+
+    def lines(self, ascii_only: bool) -> list[Text]:
+        """All of it; `ascii_only` is whether the stream shows ASCII alone."""
+        finite = [point for curve in self.curves for point in curve.points if shown(point)]
+        xs, ys = zip(*finite, strict=True)
+        vertical = vertical_axis(min(ys), max(ys), self.height)
+        labels = {tick: vertical.label(tick) for tick in vertical.ticks}
+        gutter = max(map(len, labels.values())) + 1
+        columns = max(LEAST_COLUMNS, self.width - gutter - 1 - 1 - cell_len(self.x_name))
+        horizontal = self.x_axis or horizontal_axis(min(xs), max(xs), columns, self.whole)
+        area = PlotArea(columns, vertical.rows(self.height), horizontal, vertical, ascii_only)
+        for number, curve in enumerate(self.curves):
+            area.draw(curve, number)
+        together = self.together if area.set_marks(self.together, self.whole) else ""
+        return [
+            *_legend(self.curves, together, self.width, ascii_only),
+            *_with_axis(area, labels, gutter),
+            *_below(area, gutter, self.x_name),
+        ]
+
+
+def _legend(curves: Sequence[Curve], together: str, width: int, ascii_only: bool) -> Iterator[Text]:
+    """A piece of each curve's line before its name, as many on a line as there is room for."""
+    entries = [_entry(curve, number, ascii_only) for number, curve in enumerate(curves)]
+    if together:
+        several = "both" if len(curves) == 2 else "several"
+        entries.append(Text.assemble((together, "bold"), f" {several}"))
+    line = Text()
+    for entry in entries:
+        if line and line.cell_len + GAP + entry.cell_len > width:
+            yield line
+            line = Text()
+        line.append(" " * GAP * bool(line)).append_text(entry)
+    yield line
+
+
+def _entry(curve: Curve, number: int, ascii_only: bool) -> Text:
+    style = "" if ascii_only else STYLES[number % len(STYLES)]
+    line = _sample(number, ascii_only) if curve.joined else ""
+    entry = Text(line[:1], style)
+    entry.append(curve.sign or line[1:2], sign_style(curve.sign, number) if curve.sign else style)
+    entry.append(line[2:], style)
+    return entry.append(f" {plain(curve.name, ascii_only)}", "default")
+
+
+def _sample(number: int, ascii_only: bool) -> str:
+    """Three characters of the line of a curve."""
+    if ascii_only:
+        return SIGNS[number % len(SIGNS)] * SAMPLE
+    dashes = DASHES[number % len(DASHES)]
+    on = [dashes[dot % len(dashes)] for dot in range(2 * SAMPLE)]
+    dots = zip(on[::2], on[1::2], strict=True)
+    return "".join(chr(BLANK + DOTS[2][0] * left + DOTS[2][1] * right) for left, right in dots)
+
+
+def _with_axis(area: PlotArea, ticks: dict[float, str], gutter: int) -> Iterator[Text]:
+    labels = {area.row(tick): label for tick, label in ticks.items()}
+    bar, tick = ("|", "+") if area.ascii_only else ("│", "┤")
+    for row in range(area.rows):
+        label = labels.get(row, "")
+        text = Text().append(f"{label.rjust(gutter - 1)} {tick if label else bar}", "dim")
+        text.append_text(area.line(row))
+        text.rstrip()
+        yield text
+
+
+def _below(area: PlotArea, gutter: int, x_name: str) -> Iterator[Text]:
+    """The horizontal axis with its name at the end, and the labels of its ticks."""
+    corner, dash, tick = ("+", "-", "+") if area.ascii_only else ("└", "─", "┬")
+    at = {area.column(each): area.horizontal.label(each) for each in area.horizontal.ticks}
+    line = "".join(tick if column in at else dash for column in range(area.columns))
+    yield Text(f"{' ' * gutter}{corner}{line} {plain(x_name, area.ascii_only)}", "dim")
+    labels = ""
+    for column, label in at.items():
+        start = (
+            gutter + 1 + column - len(label) // 2 - label.startswith("-") * (len(label) % 2 == 0)
+        )
+        if start > len(labels) or not labels:
+            labels = labels.ljust(start) + label
+    yield Text(labels, "dim")

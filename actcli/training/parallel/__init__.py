@@ -1,0 +1,1 @@
+"""The training step on several worker processes: workers, shards, shared memory."""

@@ -1,0 +1,311 @@
+"""A team of processes, and that a step is the same however many take it."""
+
+import errno
+import os
+import resource
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from actcli import machine
+from actcli.config.sources import assemble, parse_assignment
+from actcli.errors import ActcliError
+from actcli.training import build, step
+from actcli.training.learner import Learner
+from actcli.training.loop import EpochDone, fit
+from actcli.training.parallel import workers as team
+from actcli.training.parallel.workers import MAX_SPINS, MIN_SPINS, WorkerGroup, shared_zeros
+
+Blobs = Callable[..., Path]
+SIZES = pytest.mark.parametrize("size", [1, 2, 3, 5])
+FORKED = pytest.mark.parametrize("size", [2, 3, 5])
+
+
+def children() -> set[str]:
+    """The processes that this one has started, dead ones too."""
+    lists = Path("/proc/self/task").glob("*/children")
+    return {pid for each in lists for pid in each.read_text().split()}
+
+
+@pytest.fixture(autouse=True)
+def none_left() -> Iterator[None]:
+    """No process outlives its test."""
+    before = children()
+    yield
+    assert children() <= before
+
+
+@SIZES
+@pytest.mark.parametrize("forks", [True, False])
+def test_no_phase_begins_before_all_have_done_the_last(
+    size: int, forks: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(team, "FORK_IS_SAFE", forks)
+    done, pids = shared_zeros((size,), np.int64), shared_zeros((size,), np.int64)
+    wrong = shared_zeros((size,), np.int64)
+
+    def count(number: int) -> None:
+        done[number] += 1
+        pids[number] = os.getpid()
+
+    def check(number: int) -> None:
+        wrong[number] += len(set(done.tolist())) != 1
+
+    with closing(WorkerGroup(size, (count, check))) as members:
+        for _ in range(500):
+            members.run()
+    assert done.tolist() == [500] * size
+    assert wrong.tolist() == [0] * size
+    assert pids[0] == os.getpid()
+    assert len(set(pids.tolist())) == (size if forks else 1)
+
+
+def test_members_that_wait_long_sleep() -> None:
+    spent = shared_zeros((1,), np.float64)
+
+    def work(number: int) -> None:
+        if number == 0:
+            time.sleep(0.2)
+        else:
+            spent[0] = time.process_time()
+
+    with closing(WorkerGroup(2, (work,))) as members:
+        members.run()
+        before = float(spent[0])
+        for _ in range(3):
+            members.run()
+        assert spent[0] - before < 0.1  # of 0.6 seconds
+
+
+def test_a_member_asks_longer_where_it_has_paid() -> None:
+    """And for less time where it was in vain."""
+    first, second = socket.socketpair()
+    there = second.dup()
+    here = team.Barrier({(0, 1): first, (1, 0): second}, 0)
+    there.send(b"\0")
+    here.attend()
+    assert here._patience == MAX_SPINS
+    script = (
+        f"import os, time\nfor _ in range(9): time.sleep(0.05); os.write({there.fileno()}, b'0')"
+    )
+    with subprocess.Popen([sys.executable, "-c", script], pass_fds=[there.fileno()]):
+        for _ in range(9):
+            here.attend()
+    assert here._patience == MIN_SPINS
+    there.send(b"\0")
+    here.attend()
+    assert here._patience == 2 * MIN_SPINS
+    here.close()
+    there.close()
+
+
+@FORKED
+def test_what_the_first_raises_is_raised_and_nobody_is_left(size: int) -> None:
+    def fail(number: int) -> None:
+        if number == 0:
+            raise ValueError("no")
+
+    with closing(WorkerGroup(size, (fail,))) as members, pytest.raises(ValueError, match="no"):
+        members.run()
+
+
+@FORKED
+def test_what_another_raises_is_shown_and_ends_all(
+    size: int, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def fail(number: int) -> None:
+        if number == size - 1:
+            raise ValueError("not in my shift")
+
+    with (
+        closing(WorkerGroup(size, (fail, fail), "Try again")) as members,
+        pytest.raises(ActcliError) as caught,
+    ):
+        members.run()
+    assert caught.value.message == "a process that shares this work has failed"
+    assert caught.value.hint == "Try again"
+    assert "ValueError: not in my shift" in capfd.readouterr().err
+
+
+@FORKED
+def test_a_member_that_is_killed_is_told(size: int) -> None:
+    def die(number: int) -> None:
+        if number == size - 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    told = "a process that shares this work was killed by signal 9"
+    with (
+        closing(WorkerGroup(size, (die, print))) as members,
+        pytest.raises(ActcliError, match=told),
+    ):
+        members.run()
+
+
+@FORKED
+def test_the_signals_of_a_terminal_reach_the_first_alone(size: int) -> None:
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    pids = shared_zeros((size,), np.int64)
+
+    def tell(number: int) -> None:
+        pids[number] = os.getpid()
+
+    with closing(WorkerGroup(size, (tell,))) as members:
+        members.run()
+        for pid in pids[1:].tolist():
+            for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+                os.kill(pid, each)
+        members.run()
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == before
+
+
+HOLDER = """
+import fcntl, os, sys, time
+from actcli.training.parallel.workers import WorkerGroup, shared_zeros
+lock = open("lock", "w")
+fcntl.flock(lock, fcntl.LOCK_EX)
+pids = shared_zeros((3,), int)
+def tell(number):
+    pids[number] = os.getpid()
+team = WorkerGroup(3, (tell,))
+team.run()
+print(*pids.tolist(), flush=True)
+time.sleep({seconds})
+"""
+
+
+def holder(folder: Path, seconds: int) -> tuple[subprocess.Popen[str], list[int]]:
+    """A process that has a lock and a team, and the members."""
+    command = [sys.executable, "-c", HOLDER.format(seconds=seconds)]
+    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True)
+    assert process.stdout
+    return process, list(map(int, process.stdout.readline().split()))
+
+
+@pytest.mark.parametrize("killed", [True, False])
+def test_members_end_with_the_first_and_hold_nothing_of_it(tmp_path: Path, killed: bool) -> None:
+    process, pids = holder(tmp_path, 60 if killed else 0)
+    with process:
+        if killed:
+            process.kill()
+        assert process.stdout
+        assert process.stdout.read() == ""  # its end is not held by a member
+        assert process.wait() == (-signal.SIGKILL if killed else 0)
+    subprocess.run(["flock", "--nonblock", "lock", "true"], cwd=tmp_path, check=True)
+    give_up = time.monotonic() + 10
+    while any(Path(f"/proc/{pid}").exists() for pid in pids):
+        assert time.monotonic() < give_up
+        time.sleep(0.01)
+
+
+def test_where_no_process_can_be_started_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    fork, calls = os.fork, []
+
+    def second() -> int:
+        calls.append(fork)
+        if len(calls) == 2:
+            raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        return fork()
+
+    monkeypatch.setattr(os, "fork", second)
+    told = "no process can be started: Resource temporarily unavailable"
+    with pytest.raises(ActcliError, match=told):
+        WorkerGroup(3, (print,))
+
+
+def test_where_no_more_files_can_be_opened_it_is_told() -> None:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (40, before[1]))
+    try:
+        with pytest.raises(ActcliError, match="no process can be started: Too many open files"):
+            WorkerGroup(20, (print,))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def test_shared_memory_is_of_the_shape_and_kind_that_is_asked_for() -> None:
+    for shape in ((), (3,), (2, 5), (0,), (4, 0)):
+        array = shared_zeros(shape, np.float32)
+        assert array.shape == shape
+        assert array.dtype == np.float32
+        assert not array.any()
+        array[...] = 1
+
+
+def test_no_memory_to_share_is_a_memory_error() -> None:
+    with pytest.raises(MemoryError, match="no 4000000000000000 bytes to share"):
+        shared_zeros((10**15,), np.float32)
+
+
+def train(path: Path, count: int, *assignments: str) -> tuple[Any, EpochDone]:
+    """The parameters that two epochs come to, and what is told of the last."""
+    texts = (f"data.name={path}", "model.hidden=16,8", "training.batch_size=32", *assignments)
+    texts = (*texts, "training.epochs=2", f"training.threads={count}")
+    config = build.resolve(assemble([parse_assignment(text) for text in texts]))
+    learner = Learner(*build.prepare_dataset(config, lambda *_: None))
+    events = [event for event in fit(learner) if isinstance(event, EpochDone)]
+    return learner.network.parameters, events[-1]
+
+
+@pytest.mark.parametrize("count", [2, 3])
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        (),
+        ("optimizer.name=adam",),
+        ("optimizer.clip_norm=0.1",),
+        ("optimizer.name=adamw", "optimizer.weight_decay=0.3"),
+        ("model.dropout=0.3",),
+        ("loss.name=mse", "model.activation=sigmoid"),
+        ("model.hidden=none",),
+    ],
+)
+def test_threads_change_a_training_by_rounding_alone(
+    blobs: Blobs, monkeypatch: pytest.MonkeyPatch, chosen: tuple[str, ...], count: int
+) -> None:
+    path = blobs(rows=310)  # so that the last batch is smaller
+    alone, told_alone = train(path, 1, *chosen)
+    monkeypatch.setattr(step, "MIN_WORK_PER_WORKER", 1)
+    together, told = train(path, count, *chosen)
+    assert np.abs(alone).max() > 0.1
+    np.testing.assert_allclose(together, alone, atol=2e-5)
+    assert told.train.loss == pytest.approx(told_alone.train.loss, abs=1e-5)
+    again, _ = train(path, count, *chosen)
+    np.testing.assert_array_equal(again, together)
+    monkeypatch.setattr(team, "FORK_IS_SAFE", False)
+    in_turns, _ = train(path, count, *chosen)
+    np.testing.assert_array_equal(in_turns, together)
+
+
+def test_a_small_step_is_taken_by_one_process(blobs: Blobs) -> None:
+    alone, _ = train(blobs(), 1)
+    many, _ = train(blobs(), 8)
+    np.testing.assert_array_equal(many, alone)
+
+
+@pytest.mark.parametrize(
+    ("given", "cores", "forks", "count"),
+    [
+        ({}, 8, True, 2),
+        ({}, 8, False, 1),
+        ({}, 1, True, 1),
+        ({"OMP_NUM_THREADS": "1"}, 8, True, 1),
+        ({"OMP_NUM_THREADS": "x"}, 8, True, 2),
+    ],
+)
+def test_auto_is_two_where_there_are_two_to_have(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, str], cores: int, forks: bool, count: int
+) -> None:
+    monkeypatch.setattr(machine, "GIVEN_BLAS_THREADS", given)
+    monkeypatch.setattr(machine, "cores", lambda: cores)
+    monkeypatch.setattr(machine, "FORK_IS_SAFE", forks)
+    assert machine.worker_count("auto") == count
+    assert machine.worker_count(5) == 5
