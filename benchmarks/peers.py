@@ -14,7 +14,7 @@ import json
 import sys
 import time
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -104,9 +104,9 @@ class Actcli:
 
     def accuracy(self):
         """On the test images."""
-        from actcli.training.learner import evaluate
+        from actcli.training.evaluation import evaluate
 
-        return evaluate(self.learner, self.learner.dataset.test).accuracy
+        return evaluate(self.learner.model, self.learner.dataset.test).accuracy
 
 
 class Torch:
@@ -220,17 +220,17 @@ class Diagnosis:
 
         pin_blas()
         from actcli.diagnostics.evidence import Provenance
-        from actcli.runs.assess import subject_of
 
         self.learner = learner(work, threads)
-        self.subject = replace(subject_of(self.learner), threads=threads)
+        self.workers = threads
         self.names = Provenance("", "mnist", "train", "cross-entropy")
 
     def epoch(self):
         """All of it."""
         from actcli.diagnostics.evidence import gather
 
-        self.found = gather(self.subject, self.learner.dataset.train, self.names)
+        model, rows = self.learner.model, self.learner.dataset.train
+        self.found = gather(model, rows, self.names, workers=self.workers)
 
     def accuracy(self):
         """On the training rows, and so for both the same."""

@@ -24,7 +24,6 @@ import numpy as np
 from actcli.config.sources import assemble, find_config, parse_assignment, read_toml
 from actcli.datasets.dataset import read_dataset
 from actcli.diagnostics.health import examine, few
-from actcli.diagnostics.probe import Subject
 from actcli.training.build import prepare_dataset, resolve
 from actcli.training.learner import Learner
 from actcli.training.loop import EpochDone, fit
@@ -98,11 +97,10 @@ def health():
     for hidden in ("256,128", "30", "100,100,100,100,100", "800,800"):
         found = learner(f"model.hidden={hidden}", "training.epochs=2")
         data = found.dataset
-        subject = Subject(found.network, found.loss, data.normalization, data.classes)
         seen, seconds = few(data.train), []
         for _ in range(ROUNDS + 2):
             start = time.perf_counter()
-            examine(subject, seen)
+            examine(found.model, seen)
             seconds.append(time.perf_counter() - start)
         share = statistics.median(seconds) / min(epochs(found))
         print(f"health of {hidden}: {share:.2%} of an epoch")

@@ -20,7 +20,6 @@ from actcli.config.sources import assemble, find_config, parse_assignment, read_
 from actcli.datasets.batches import Split
 from actcli.datasets.dataset import Dataset
 from actcli.diagnostics.evidence import Epoch, Evidence, Provenance, Training, gather
-from actcli.diagnostics.probe import Subject
 from actcli.errors import DivergedError
 from actcli.nn.network import MLP
 from actcli.nn.optimizers import OPTIMIZERS
@@ -84,14 +83,16 @@ def examine(setup: Setup) -> Evidence:
     if setup.before:
         setup.before(learner.network, rng)
     network = learner.network
-    initial = MLP(network.sizes, network.activation_names)
-    initial.parameters[:] = network.parameters
+    start = MLP(network.sizes, network.activation_names)
+    start.parameters[:] = network.parameters
+    initial = learner.model.with_network(start)
     epochs, diverged = _train(learner)
     if setup.after:
         setup.after(network, rng)
-    subject = Subject(network, learner.loss, dataset.normalization, dataset.classes)
     names = Provenance(str(setup), "mnist", "train", config.loss.name)
-    return gather(subject, dataset.train, names, initial, training_of(config, epochs, diverged))
+    return gather(
+        learner.model, dataset.train, names, initial, training_of(config, epochs, diverged)
+    )
 
 
 def _data(config: Config, pick: Pick | None) -> tuple[Config, Dataset]:

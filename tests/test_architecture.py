@@ -27,6 +27,7 @@ RANKS = {
             ["config"],
             ["datasets"],
             ["formats"],
+            ["model"],
             ["training"],
             ["diagnostics"],
             ["explore"],

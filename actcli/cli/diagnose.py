@@ -1,6 +1,5 @@
 """`actcli diagnose`: what goes wrong inside a network, how that is known, and what to change."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -133,10 +132,10 @@ def examine(target: "Target", split: str, rows: int | None) -> "Evidence":
     if not len(examined):
         kept = " or ".join(name for name in SPLITS if len(getattr(target.dataset, name)))
         raise UsageError(f"--split: {target.dataset.name} has no {split} rows", f"Allowed: {kept}")
-    names = Provenance(target.name, target.dataset.name, split, target.loss)
+    names = Provenance(target.name, target.dataset.name, split, target.model.loss_name)
     chosen = examined if rows is None else examined.sample(rows)
-    subject = replace(target.subject, threads=worker_count())
-    return gather(subject, chosen, names, target.initial, target.training)
+    initial, training, workers = target.initial, target.training, worker_count()
+    return gather(target.model, chosen, names, initial, training, workers=workers)
 
 
 def counts(finding: "Finding", fail_on: str) -> bool:

@@ -98,7 +98,7 @@ def predict(
     }
     with downloads(quiet) as progress:
         found = find_target(target, runs_dir, Overrides(**said), False, progress)
-    true_class = None if label is None else find_class(label, found.subject.classes)
+    true_class = None if label is None else find_class(label, found.model.classes)
     if chosen["image"] is None:
         result = ask_rows(found, split, true_class, **chosen)
     else:
@@ -160,10 +160,10 @@ def ask_rows(
     if true_class is not None:
         rows = np.flatnonzero(split.labels == true_class)
     if not len(rows):
-        of = "" if true_class is None else f" of class {target.subject.classes[true_class]}"
+        of = "" if true_class is None else f" of class {target.model.classes[true_class]}"
         raise UsageError(f"--split: {target.dataset.name} has no {name} rows{of}")
     if worst is not None:
-        found, mistakes = find_worst(target.subject, split, rows, worst)
+        found, mistakes = find_worst(target.model, split, rows, worst)
         return _of_rows(target, name, found, len(rows), mistakes)
     if index is None:
         position = np.random.default_rng(seed).integers(len(rows)) if random else 0
@@ -206,17 +206,17 @@ def _asked(
 ) -> "Predictions":
     from actcli.explore.predict import Predictions, predict
 
-    subject, data = target.subject, target.dataset
+    model, data = target.model, target.dataset
     return Predictions(
         model=target.name,
         dataset=data.name,
         split=name,
-        output=subject.loss.output,
-        loss=target.loss,
-        classes=subject.classes,
+        output=model.loss.output,
+        loss=model.loss_name,
+        classes=model.classes,
         rows=None,
         mistakes=None,
-        predictions=predict(subject, pixels, data.shape, labels, indices),
+        predictions=predict(model, pixels, data.shape, labels, indices),
     )
 
 

@@ -6,25 +6,20 @@ from options, or is assumed to be as usual.
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from actcli.cli.run_folders import all_runs, find_run, is_run, newest
 from actcli.config.schema import Config
 from actcli.config.sources import assemble, examples, find_config, read_toml
-from actcli.datasets.batches import Normalization
 from actcli.datasets.catalogue import DATASETS
 from actcli.datasets.dataset import Dataset, load_dataset
 from actcli.datasets.download import Progress
 from actcli.diagnostics.evidence import Training
-from actcli.diagnostics.probe import Subject
 from actcli.errors import DataError, UsageError
-from actcli.formats.weights import Weights, read_weights
-from actcli.nn.losses import LOSSES
-from actcli.nn.network import MLP
+from actcli.model import Model, ModelFile, read_model_file
 from actcli.runs.folder import CONFIG, MODEL
 from actcli.runs.record import read_training
 from actcli.training.build import prepare_dataset, resolve
-from actcli.training.learner import Learner
+from actcli.training.memory import check_memory
 
 
 @dataclass(frozen=True)
@@ -44,18 +39,16 @@ class Target:
 
     Args:
         name: of the run or of the file.
-        loss: by name.
-        subject: the network and what belongs to it.
+        model: the network and what belongs to it.
         dataset: what it is examined on.
         initial: the network before its training, if that can be known.
         training: how it was trained, if that is known.
     """
 
     name: str
-    loss: str
-    subject: Subject
+    model: Model
     dataset: Dataset
-    initial: MLP | None
+    initial: Model | None
     training: Training | None
 
 
@@ -96,70 +89,58 @@ def _is_config(target: str) -> bool:
 def _run(folder: Path, overrides: Overrides, at_init: bool, progress: Progress) -> Target:
     config = _overridden(resolve(assemble(read_toml(folder / CONFIG))), overrides)
     config, dataset = prepare_dataset(config, progress)
-    learner = Learner(config, dataset)
-    weights = read_weights(folder / MODEL)
-    if weights.sizes != learner.network.sizes:
+    check_memory(config, dataset.inputs, len(dataset.classes), len(dataset.train))
+    initial = Model.create(config, dataset)
+    file = read_model_file(folder / MODEL)
+    if file.sizes != initial.network.sizes:
         raise DataError(
-            f"{folder / MODEL} has layers of {weights.sizes}, but its config.toml and data set "
-            f"{dataset.name} make {learner.network.sizes}"
+            f"{folder / MODEL} has layers of {file.sizes}, but its config.toml and data set "
+            f"{dataset.name} make {initial.network.sizes}"
         )
-    kept = weights.description.get("epoch", 0)
-    trained = learner.network if at_init else _network(weights, config.model.activation)
+    trained = initial.with_network(file.network(config.model.activation))
     return Target(
         name=folder.name,
-        loss=config.loss.name,
-        subject=Subject(trained, learner.loss, dataset.normalization, dataset.classes),
+        model=initial if at_init else trained,
         dataset=dataset,
-        initial=learner.network,
-        training=read_training(config, None if at_init else folder, kept),
+        initial=initial,
+        training=read_training(config, None if at_init else folder, file.epoch),
     )
 
 
 def _initial(config: Config, name: str, progress: Progress) -> Target:
     config, dataset = prepare_dataset(config, progress)
-    learner = Learner(config, dataset)
-    return Target(
-        name=f"{name} at its start",
-        loss=config.loss.name,
-        subject=Subject(learner.network, learner.loss, dataset.normalization, dataset.classes),
-        dataset=dataset,
-        initial=learner.network,
-        training=read_training(config, None),
-    )
+    check_memory(config, dataset.inputs, len(dataset.classes), len(dataset.train))
+    model = Model.create(config, dataset)
+    return Target(f"{name} at its start", model, dataset, model, read_training(config, None))
 
 
 def _file(path: Path, overrides: Overrides, progress: Progress) -> Target:
-    weights = read_weights(path)
-    said = weights.description
-    hidden = len(weights.layers) - 1
-    activation = overrides.activation or tuple(said.get("activations", ()))
-    if hidden and not activation:
-        raise UsageError(f"{path} does not say its activation", "Give it: --activation relu")
-    if not overrides.activation and len(activation) not in {1, hidden}:
-        raise DataError(f"{path} names {len(activation)} activations for {hidden} hidden layers")
-    dataset = _load(path, said, overrides, progress)
-    inputs, scores = weights.sizes[0], weights.sizes[-1]
-    usual = "binary-cross-entropy" if scores == 1 else "cross-entropy"
-    name = overrides.loss or said.get("loss", usual)
-    as_trained = {} if overrides.loss else said
-    output = overrides.output or as_trained.get("output", "auto")
-    loss = LOSSES[name](output, as_trained.get("label_smoothing", 0.0))
-    if (inputs, scores) != (dataset.inputs, loss.units(len(dataset.classes))):
+    file = read_model_file(path)
+    file.activations(overrides.activation)
+    dataset = _load(path, file, overrides, progress)
+    loss = file.loss(overrides.loss, overrides.output)
+    inputs, logits = file.sizes[0], file.sizes[-1]
+    if (inputs, logits) != (dataset.inputs, loss.units(len(dataset.classes))):
         raise DataError(
-            f"{path} has {inputs} inputs and {scores} scores, but the data set {dataset.name} has "
+            f"{path} has {inputs} inputs and {logits} scores, but the data set {dataset.name} has "
             f"{dataset.inputs} pixels and {len(dataset.classes)} classes",
             "Give its data set: --dataset",
         )
-    network = _network(weights, activation)
-    # Its own numbers: those of the data set depend on which rows were held out.
-    known = None if overrides.normalize else said.get("normalization")
-    normalization = Normalization(**known) if known else dataset.normalization
-    subject = Subject(network, loss, normalization, dataset.classes)
-    return Target(path.name, name, subject, dataset, initial=None, training=None)
+    # The header's own numbers: those of the data set depend on which rows were held out.
+    is_described = "normalization" in file.description and not overrides.normalize
+    model = file.model(
+        overrides.activation,
+        overrides.loss,
+        overrides.output,
+        None if is_described else dataset.normalization,
+        dataset.classes,
+    )
+    return Target(path.name, model, dataset, initial=None, training=None)
 
 
-def _load(path: Path, said: dict[str, Any], overrides: Overrides, progress: Progress) -> Dataset:
+def _load(path: Path, file: ModelFile, overrides: Overrides, progress: Progress) -> Dataset:
     """The data set that an option names, or else the header: but no path that a stranger wrote."""
+    said = file.description
     name = overrides.dataset or said.get("dataset", "mnist")
     if not overrides.dataset and name not in DATASETS:
         raise UsageError(
@@ -174,20 +155,6 @@ def _load(path: Path, said: dict[str, Any], overrides: Overrides, progress: Prog
         if overrides.dataset:
             raise
         raise DataError(f"{path}: {error.message}", error.hint) from None
-
-
-def _network(weights: Weights, activation: tuple[str, ...]) -> MLP:
-    hidden = len(weights.layers) - 1
-    if len(activation) not in {1, hidden}:
-        raise UsageError(
-            f"{len(activation)} activations for {hidden} hidden layers",
-            "Give one for all, or one for each",
-        )
-    network = MLP(weights.sizes, activation * hidden if len(activation) == 1 else activation)
-    for layer, (w, b) in zip(network.layers, weights.layers, strict=True):
-        layer.weights[...] = w
-        layer.biases[...] = b
-    return network
 
 
 def _overridden(config: Config, overrides: Overrides) -> Config:

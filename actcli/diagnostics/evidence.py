@@ -4,15 +4,16 @@ What only a run knows, how it was trained and how its epochs went, is None for w
 from elsewhere; a rule that needs it then stays silent.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from actcli.datasets.batches import Split
 from actcli.diagnostics.gradients import LayerGradient, gradient_flow
 from actcli.diagnostics.outputs import Outputs
-from actcli.diagnostics.probe import Subject, forward_pass, probe
+from actcli.diagnostics.probe import forward_pass, probe
 from actcli.diagnostics.units import LayerUnits, unit_states
+from actcli.model import Model
 from actcli.nn.network import MLP
 
 
@@ -100,24 +101,27 @@ class Provenance:
 
 
 def gather(
-    subject: Subject,
+    model: Model,
     split: Split,
     names: Provenance,
-    initial: MLP | None = None,
+    initial: Model | None = None,
     training: Training | None = None,
+    *,
+    workers: int = 1,
 ) -> Evidence:
     """Probe a network on all rows of a split, and put together what that shows.
 
     Args:
-        subject: the network and what belongs to it.
+        model: with its network as it is now.
         split: what to examine it on.
         names: for the report.
-        initial: the network as it was before training, if known.
+        initial: the model as it was before training, if known.
         training: how it was trained, if known.
+        workers: processes that share the rows.
     """
-    network = subject.network
-    seen = probe(subject, split)
-    start = None if initial is None else forward_pass(replace(subject, network=initial), split)
+    network = model.network
+    seen = probe(model, split, workers)
+    start = None if initial is None else forward_pass(initial, split, workers)
     ratios = training.history[-1].update_ratio if training and training.history else None
     confusion = seen.outputs.confusion
     return Evidence(
@@ -125,16 +129,16 @@ def gather(
         dataset=names.dataset,
         split=names.split,
         rows=seen.rows,
-        classes=len(subject.classes),
+        classes=len(model.classes),
         loss=names.loss,
-        output=subject.loss.output,
+        output=model.loss.output,
         loss_value=float(seen.outputs.loss) / seen.rows,
         input_mean=seen.inputs.mean,
         input_size=seen.inputs.root_mean_square,
-        normalization=subject.normalization.method,
+        normalization=model.normalization.method,
         gradients=gradient_flow(network, seen, ratios or None),
         units=unit_states(network, seen, start.active if start else None),
-        outputs=seen.outputs.outputs(subject.classes),
+        outputs=seen.outputs.outputs(model.classes),
         accuracy=seen.outputs.accuracy,
         predicted=tuple(confusion.sum(axis=0).tolist()),
         class_rows=tuple(confusion.sum(axis=1).tolist()),

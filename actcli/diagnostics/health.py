@@ -11,7 +11,8 @@ import numpy as np
 
 from actcli.datasets.batches import Split
 from actcli.diagnostics.gradients import gradient_flow, ratio
-from actcli.diagnostics.probe import Subject, probe
+from actcli.diagnostics.probe import probe
+from actcli.model import Model
 
 ROWS = 500  # at most
 SHARE = 100  # one row of so many: the probe then takes some 1.5 % of the time of an epoch
@@ -50,10 +51,10 @@ def few(split: Split) -> Split:
     return split.part(chosen)
 
 
-def examine(subject: Subject, split: Split) -> Health:
+def examine(model: Model, split: Split) -> Health:
     """Probe a network on the rows of a split, which should be few."""
-    seen = probe(subject, split)
-    flow = gradient_flow(subject.network, seen)
+    seen = probe(model, split)
+    flow = gradient_flow(model.network, seen)
     return Health(
         delta_norm=tuple(row.delta_norm for row in flow),
         weight_grad_norm=tuple(row.weight_grad_norm for row in flow),

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from actcli.datasets.batches import Batches, Split
+from actcli.datasets.batches import Split
 from actcli.datasets.npz import Pixels
-from actcli.diagnostics.probe import ROWS, Subject
-from actcli.nn.arrays import Array, Labels, ignore_overflow
-from actcli.nn.links import log_softmax
+from actcli.diagnostics.probe import ROWS
+from actcli.model import Model
+from actcli.nn.arrays import Array, Labels
 
 Vector = NDArray[np.float64]
 
@@ -78,7 +78,7 @@ class Predictions:
 
 
 def predict(
-    subject: Subject,
+    model: Model,
     pixels: Pixels,
     shape: tuple[int, ...],
     labels: Sequence[int | None],
@@ -87,7 +87,7 @@ def predict(
     """Look at images.
 
     Args:
-        subject: the network.
+        model: the network.
         pixels: (n, D), as in the file.
         shape: of an image.
         labels: the true class of each, if known.
@@ -96,8 +96,8 @@ def predict(
     if not len(pixels):
         return ()
     split = Split(pixels, np.array([label or 0 for label in labels]), np.arange(len(pixels)))
-    scores = all_scores(subject, split)
-    outputs, logs = _outputs(subject, scores)
+    scores = model.split_logits(split, ROWS).astype(np.float64)
+    outputs, logs = model.outputs(scores)
     found = []
     for row, (label, index) in enumerate(zip(labels, indices, strict=True)):
         order = np.argsort(-outputs[row], kind="stable")
@@ -111,23 +111,23 @@ def predict(
                 answer=int(order[0]),
                 second=int(order[1]),
                 cross_entropy=0.0 - float(logs[row, label]) if known and logs is not None else None,
-                loss=_loss(subject, scores[row], label) if label is not None else None,
+                loss=_loss(model, scores[row], label) if label is not None else None,
             )
         )
     return tuple(found)
 
 
-def worst(subject: Subject, split: Split, rows: Labels, count: int) -> tuple[list[int], int]:
+def worst(model: Model, split: Split, rows: Labels, count: int) -> tuple[list[int], int]:
     """The mistakes that the network was surest of, the surest first, and how many there are.
 
     Args:
-        subject: the network.
+        model: the network.
         split: with labels.
         rows: which of its rows to look at.
         count: how many to give at most.
     """
     chosen = split.part(rows)
-    outputs, _ = _outputs(subject, all_scores(subject, chosen))
+    outputs, _ = model.outputs(model.split_logits(chosen, ROWS))
     answers = outputs.argmax(axis=1)
     wrong = np.flatnonzero(answers != chosen.labels)
     sure = outputs[wrong, answers[wrong]]
@@ -136,35 +136,10 @@ def worst(subject: Subject, split: Split, rows: Labels, count: int) -> tuple[lis
     return rows[wrong[order]].tolist(), len(wrong)
 
 
-def all_scores(subject: Subject, split: Split) -> Vector:
-    """The raw scores of every row, shape (N, units), in float64."""
-    network = subject.network
-    trace = network.trace(min(ROWS, len(split)))
-    parts = []
-    with ignore_overflow():
-        for inputs, _ in Batches(split, subject.normalization, min(ROWS, len(split)))():
-            scores = network.forward(inputs, trace.first(len(inputs)))
-            parts.append(scores.astype(np.float64))
-    return np.concatenate(parts)
-
-
-def _outputs(subject: Subject, scores: Vector) -> tuple[Vector, Vector | None]:
-    """The outputs (N, K), and their logarithms where they are one distribution."""
-    if subject.loss.output == "sigmoid" and scores.shape[1] == 1:
-        # One unit is a softmax over its score and 0.
-        scores = np.hstack([np.zeros_like(scores), scores])
-    elif subject.loss.output != "softmax":
-        outputs = np.empty_like(scores)
-        subject.loss.link.value(scores, outputs)
-        return outputs, None
-    logs = log_softmax(scores).astype(np.float64)
-    return np.exp(logs), logs
-
-
-def _loss(subject: Subject, scores: Vector, label: int) -> float:
-    targets = subject.loss.targets(len(subject.classes))[[label]]
+def _loss(model: Model, scores: Vector, label: int) -> float:
+    targets = model.loss.targets(len(model.classes))[[label]]
     row = scores[np.newaxis]
-    return float(subject.loss(row, targets, np.empty_like(row), np.empty_like(row))[0])
+    return float(model.loss(row, targets, np.empty_like(row), np.empty_like(row))[0])
 
 
 def _image(pixels: Array | Pixels, shape: tuple[int, ...]) -> Vector | None:

@@ -25,7 +25,7 @@ from actcli.runs.assess import Assessment
 from actcli.runs.train import Result
 from actcli.term.numbers import fixed, grouped, percent, rounded, significant
 from actcli.term.text import printable
-from actcli.training.learner import Score
+from actcli.training.evaluation import Score
 from actcli.training.loop import EpochDone
 
 DECIMALS = 2  # of an accuracy in percent: one image in 10,000

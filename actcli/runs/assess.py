@@ -8,13 +8,13 @@ import numpy as np
 
 from actcli.diagnostics.evidence import Provenance, Training, gather
 from actcli.diagnostics.health import examine, few
-from actcli.diagnostics.probe import Subject
 from actcli.diagnostics.sums import Activity
 from actcli.diagnostics.verdict import judge, verdict
 from actcli.runs.folder import METRICS
 from actcli.runs.record import read_history, training_of
 from actcli.runs.train import Result, Run
-from actcli.training.learner import Learner, evaluate, forward
+from actcli.training.evaluation import evaluate
+from actcli.training.learner import Learner
 
 ROWS = 5000  # that the verdict rests on: a tenth of the time that all rows of MNIST would take
 
@@ -29,8 +29,8 @@ class Assessment:
 
 def observer(learner: Learner) -> Callable[[], dict[str, Any]]:
     """What tells the health of the network after each epoch."""
-    subject, rows = subject_of(learner), few(learner.dataset.train)
-    return lambda: asdict(examine(subject, rows))
+    rows = few(learner.dataset.train)
+    return lambda: asdict(examine(learner.model, rows))
 
 
 def finish(run: Run, scored: bool = True) -> tuple[Result, Assessment]:
@@ -42,7 +42,7 @@ def finish(run: Run, scored: bool = True) -> tuple[Result, Assessment]:
             them; without it that ends where no unit is left that could be dead.
     """
     learner, activity = run.learner, Activity(run.learner.network)
-    train = evaluate(learner, learner.dataset.train, activity.add) if scored else None
+    train = evaluate(learner.model, learner.dataset.train, activity.add) if scored else None
     if not scored:
         _watch(learner, activity)
     result = run.result(train)
@@ -55,23 +55,17 @@ def finish(run: Run, scored: bool = True) -> tuple[Result, Assessment]:
 
 def _watch(learner: Learner, activity: Activity) -> None:
     """Let it see training rows until it has seen all units active, or all rows."""
-    for trace, _ in forward(learner, learner.dataset.train):
-        activity.add(trace)
+    for batch in learner.model.forward_batches(learner.dataset.train):
+        activity.add(batch.trace)
         if activity.is_complete:
             break
 
 
 def assess(learner: Learner, training: Training, activity: Activity) -> Assessment:
     """Judge a network that was trained so, and whose activity on the training rows is known."""
-    subject, rows = subject_of(learner), learner.dataset.train
+    rows = learner.dataset.train
     dead = sum(int(np.count_nonzero(layer == 0)) for layer in activity.active)
     units = sum(map(len, activity.active))
     names = Provenance("", learner.dataset.name, "train", learner.config.loss.name)
-    evidence = gather(subject, rows.sample(ROWS), names, learner.initial_network(), training)
+    evidence = gather(learner.model, rows.sample(ROWS), names, learner.initial_model(), training)
     return Assessment(dead / units if units else None, verdict(judge(evidence)))
-
-
-def subject_of(learner: Learner) -> Subject:
-    """What a diagnosis examines."""
-    data = learner.dataset
-    return Subject(learner.network, learner.loss, data.normalization, data.classes)

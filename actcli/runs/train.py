@@ -33,9 +33,9 @@ from actcli.runs.folder import (
     RunStorage,
     new_folder,
 )
-from actcli.training.learner import Learner, Score, evaluate
+from actcli.training.evaluation import Score, evaluate
+from actcli.training.learner import Learner
 from actcli.training.loop import EpochDone, Event, Position, fit
-from actcli.training.model import model_file
 
 # Seconds from one checkpoint to the next at the earliest, so that epochs of milliseconds do not
 # wait for the disk; and within an epoch, so that of a long one no more is lost.
@@ -131,7 +131,7 @@ class Run:
             ActcliError: they cannot be written.
         """
         place, kept = self.place, (self._kept, self.kept_epoch)
-        place.write(MODEL, *model_file(self.learner, *kept))
+        place.write(MODEL, *self.learner.model.file_parts(*kept))
         place.sync(METRICS)
         place.write(CHECKPOINT, *checkpoint_file(self.learner, self.position, *kept))
         self._is_saved, self._saved = True, time.monotonic()
@@ -140,7 +140,7 @@ class Run:
         try:
             yield from fit(self.learner, self.position)
         except DivergedError as error:
-            self.place.write(MODEL, *model_file(self.learner, self._kept, self.kept_epoch))
+            self.place.write(MODEL, *self.learner.model.file_parts(self._kept, self.kept_epoch))
             kept = f"after epoch {self.kept_epoch}" if self.kept_epoch else "before the first step"
             kept = f"{self.folder / MODEL} is the network {kept}"
             self.conclude("diverged", message=error.message)
@@ -161,8 +161,8 @@ class Run:
             best_epoch=position.best_epoch,
             kept_epoch=self.kept_epoch,
             train=train,
-            validation=evaluate(learner, data.validation) if len(data.validation) else None,
-            test=evaluate(learner, data.test),
+            validation=evaluate(learner.model, data.validation) if len(data.validation) else None,
+            test=evaluate(learner.model, data.test),
             seconds=position.seconds,
             examples_per_second=rows / position.seconds if position.seconds else None,
         )

@@ -14,11 +14,11 @@ from typing import Any
 from actcli.config.schema import Config, DataConfig
 from actcli.datasets.dataset import Dataset, RawDataset
 from actcli.errors import DivergedError
+from actcli.model import EVALUATION_ROWS
 from actcli.runs.assess import ROWS
 from actcli.sweep.plan import Job
 from actcli.training.learner import Learner
 from actcli.training.loop import fit
-from actcli.training.memory import EVALUATION_ROWS
 
 KINDS = 16  # of networks that are measured; the others are taken to be like the nearest in size
 SECONDS = 0.15  # for one

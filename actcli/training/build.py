@@ -7,8 +7,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 
-import numpy as np
-
 from actcli.config.schema import Config
 from actcli.config.sources import ConfigError, Mistake
 from actcli.datasets.catalogue import DATASETS
@@ -16,8 +14,7 @@ from actcli.datasets.dataset import Dataset, RawDataset, make_splits, read_datas
 from actcli.datasets.download import Progress
 from actcli.errors import UsageError
 from actcli.machine import worker_count
-from actcli.nn.losses import LOSSES, Loss
-from actcli.nn.network import MLP
+from actcli.model import hidden_activations, make_loss
 from actcli.nn.optimizers import OPTIMIZERS, Optimizer
 
 
@@ -88,44 +85,6 @@ def split_dataset(config: Config, raw: RawDataset) -> tuple[Config, Dataset]:
     return replace(config, data=known), dataset
 
 
-def activations(config: Config) -> tuple[str, ...]:
-    """The activation of each hidden layer.
-
-    Raises:
-        UsageError: there are more or fewer of them than hidden layers.
-    """
-    names, layers = config.model.activation, len(config.model.hidden)
-    if len(names) == 1:
-        return names * layers
-    if len(names) != layers:
-        raise UsageError(
-            f"[model] activation names {len(names)} for {layers} hidden layers",
-            "Give one for all, or one for each",
-        )
-    return names
-
-
-def make_loss(config: Config) -> Loss:
-    """The loss with its link.
-
-    Raises:
-        UsageError: they do not go together.
-    """
-    loss = LOSSES[config.loss.name]
-    return loss(config.model.output, config.loss.label_smoothing)
-
-
-def make_network(
-    config: Config, inputs: int, classes: int, rng: np.random.Generator | None = None
-) -> MLP:
-    """The network, with its initial parameters drawn if there is a generator, else all 0."""
-    scores = make_loss(config).units(classes)
-    network = MLP((inputs, *config.model.hidden, scores), activations(config))
-    if rng is not None:
-        network.initialize(rng, config.model.init, config.model.bias_init)
-    return network
-
-
 def make_optimizer(config: Config) -> Optimizer:
     """The update rule of a resolved configuration, with those of its keys that it has."""
     rule = OPTIMIZERS[config.optimizer.name]
@@ -176,7 +135,7 @@ def _check_patience(config: Config) -> None:
 
 # Each with the keys that it compares.
 CHECKS: tuple[tuple[Callable[[Config], object], tuple[str, ...]], ...] = (
-    (activations, ("model.activation", "model.hidden")),
+    (hidden_activations, ("model.activation", "model.hidden")),
     (make_loss, ("loss.name", "loss.label_smoothing", "model.output")),
     (_check_optimizer, ("optimizer.name", "optimizer.nesterov", "optimizer.momentum")),
     (_check_warmup, ("optimizer.warmup", "training.epochs")),

@@ -7,9 +7,9 @@ import numpy as np
 from actcli.config.schema import Config
 from actcli.datasets.batches import Split
 from actcli.errors import DivergedError
+from actcli.model import Model
 from actcli.nn.network import LayerTrace
 from actcli.nn.optimizers import OPTIMIZERS
-from actcli.training.learner import Learner, forward
 
 
 def lost(passes: Sequence[LayerTrace]) -> int | None:
@@ -18,11 +18,11 @@ def lost(passes: Sequence[LayerTrace]) -> int | None:
     return next(layers, None)
 
 
-def first_lost(learner: Learner, split: Split) -> Sequence[LayerTrace]:
+def first_lost(model: Model, split: Split) -> Sequence[LayerTrace]:
     """The passes of the first batch of a split in which a layer is lost, else of the last batch."""
     passes: Sequence[LayerTrace] = ()
-    for trace, _ in forward(learner, split):
-        passes = trace.passes
+    for batch in model.forward_batches(split):
+        passes = batch.trace.passes
         if lost(passes):
             break
     return passes

@@ -16,7 +16,8 @@ import numpy as np
 
 from actcli.config.schema import TrainingConfig
 from actcli.training.divergence import diverged, first_lost
-from actcli.training.learner import Learner, Score, evaluate
+from actcli.training.evaluation import Score, evaluate
+from actcli.training.learner import Learner
 from actcli.training.step import Step
 
 
@@ -103,10 +104,10 @@ def _end_epoch(learner: Learner, steps: int, position: Position) -> EpochDone:
     """Judge the network, and move on to the start of the next epoch."""
     data, tally, epoch = learner.dataset, position.tally, position.epoch + 1
     train = Score(tally.loss / len(data.train), tally.right / len(data.train))
-    validation = evaluate(learner, data.validation) if len(data.validation) else None
+    validation = evaluate(learner.model, data.validation) if len(data.validation) else None
     judged = (validation or train).loss
     if not (math.isfinite(judged) and np.isfinite(learner.network.parameters).all()):
-        passes = first_lost(learner, data.validation if validation else data.train)
+        passes = first_lost(learner.model, data.validation if validation else data.train)
         raise diverged(learner.config, f"after step {steps} of epoch {epoch}", passes)
     best = judged < position.lowest
     if best:

@@ -9,10 +9,9 @@ import itertools
 
 from actcli.config.schema import Config
 from actcli.machine import require_memory
+from actcli.model import EVALUATION_ROWS, make_loss
 from actcli.nn.optimizers import OPTIMIZERS
-from actcli.training.build import make_loss
 
-EVALUATION_ROWS = 1000  # of a batch where nothing is learnt: the result does not depend on it
 NUMBER = 4  # bytes of a float32
 
 

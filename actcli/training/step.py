@@ -20,7 +20,8 @@ from actcli.nn.network import Trace
 from actcli.nn.optimizers import OptimizerState, clip_by_norm
 from actcli.nn.schedules import SCHEDULES
 from actcli.nn.shards import Shard, cut_shards
-from actcli.training.learner import Learner, Targets
+from actcli.training.evaluation import TargetRows
+from actcli.training.learner import Learner
 from actcli.training.parallel.workers import WorkerGroup, shared_zeros
 
 ALONE = "With --threads 1 there is one process only"
@@ -68,7 +69,7 @@ class WorkerState:
     gradient: Array
     state: OptimizerState
     decayed: int  # so many of them are weights
-    targets: Targets
+    targets: TargetRows
     room: Array  # see Lit
 
 
@@ -126,7 +127,12 @@ class Step:
             self.gradient[share.span],
             state.part(share.span),
             max(0, network.weight_count - share.span.start),
-            Targets(self.learner, len(self.batches.inputs)),
+            TargetRows(
+                self.learner.loss,
+                len(self.learner.dataset.classes),
+                len(self.batches.inputs),
+                network.parameters.dtype,
+            ),
             np.empty_like(network.layers[0].weights.T),
         )
 

@@ -34,7 +34,7 @@ from actcli.render.live import LiveBlock, Moment
 from actcli.render.train import EpochTable
 from actcli.term.numbers import significant
 from actcli.term.sparklines import Thinning
-from actcli.training.learner import Score
+from actcli.training.evaluation import Score
 from actcli.training.loop import EpochDone
 
 Blobs = Callable[..., Path]

@@ -14,7 +14,7 @@ from safetensors.numpy import load_file, save_file
 from actcli.cli import main
 from actcli.cli.targets import Overrides, Target, find_target
 from actcli.errors import DataError, UsageError
-from actcli.formats.weights import read_weights
+from actcli.formats.layers import read_layers
 
 ROWS, INPUTS, CLASSES = 120, 6, 3
 RUNS = Path("runs")
@@ -59,12 +59,12 @@ def refused(kind: type[Exception], target: str | None = None, **said: Any) -> st
 
 
 def parameters(path: Path) -> list[np.ndarray[Any, Any]]:
-    return [each for layer in read_weights(path).layers for each in layer]
+    return [each for layer in read_layers(path)[0] for each in layer]
 
 
 def assert_network(found: Target, path: Path) -> None:
     """The network that is examined is that of the file."""
-    layers = found.subject.network.layers
+    layers = found.model.network.layers
     ours = [each for layer in layers for each in (layer.weights, layer.biases)]
     for one, other in zip(ours, parameters(path), strict=True):
         np.testing.assert_array_equal(one, other)
@@ -100,14 +100,14 @@ def test_a_run_by_its_name_and_by_its_folder(data: str, tmp_path: Path) -> None:
         (str(tmp_path / "moved"), "moved"),
     ):
         found = find(target)
-        assert (found.name, found.loss) == (name, "sse")
+        assert (found.name, found.model.loss_name) == (name, "sse")
         assert_network(found, folder / "model.safetensors")
-        assert found.subject.network.activation_names == (
+        assert found.model.network.activation_names == (
             "relu",
             "relu",
         )
         assert found.dataset.name == "set"
-        assert found.subject.classes == ("0", "1", "2")
+        assert found.model.classes == ("0", "1", "2")
         assert found.training is not None
         assert found.training.optimizer == "adam"
         assert [epoch.epoch for epoch in found.training.history] == [1, 2]
@@ -167,14 +167,17 @@ def test_options_go_before_what_a_run_says(data: str, tmp_path: Path) -> None:
     train(data, "--normalize", "standard", "--label-smoothing", "0.1")
     other = make_data(tmp_path / "other.npz", rows=40, seed=1)
     found = find("relu", dataset=other, normalize="none")
-    assert (found.dataset.name, found.subject.normalization.method) == ("other", "none")
-    assert found.subject.loss.label_smoothing == 0.1
+    assert (found.dataset.name, found.model.normalization.method) == ("other", "none")
+    assert found.model.loss.label_smoothing == 0.1
     found = find("relu", activation=("tanh",))
-    assert found.subject.network.activation_names == (
+    assert found.model.network.activation_names == (
         "tanh",
         "tanh",
     )
-    assert (found.loss, found.subject.normalization.method) == ("cross-entropy", "standard")
+    assert (found.model.loss_name, found.model.normalization.method) == (
+        "cross-entropy",
+        "standard",
+    )
     train(data, "--name", "sse", "--loss", "sse")
     for said, loss, output in (
         ({}, "sse", "sigmoid"),
@@ -184,7 +187,7 @@ def test_options_go_before_what_a_run_says(data: str, tmp_path: Path) -> None:
         ({"loss": "mse", "output": "identity"}, "mse", "identity"),
     ):
         found = find("sse", **said)
-        assert (found.loss, found.subject.loss.output) == (loss, output)
+        assert (found.model.loss_name, found.model.loss.output) == (loss, output)
 
 
 def test_a_data_set_that_does_not_go_with_a_run(data: str, tmp_path: Path) -> None:
@@ -266,23 +269,23 @@ def test_our_own_file_says_all_but_where_its_data_are(data: str) -> None:
     alone, run = find("alone.safetensors", dataset=data), find("tanh")
     assert alone.name == "alone.safetensors"
     assert (alone.initial, alone.training) == (None, None)
-    assert alone.loss == run.loss
-    assert alone.subject.network.activation_names == (
+    assert alone.model.loss_name == run.model.loss_name
+    assert alone.model.network.activation_names == (
         "tanh",
         "elu",
     )
-    assert alone.subject.classes == run.subject.classes
+    assert alone.model.classes == run.model.classes
     for name in ("output", "label_smoothing"):
-        assert getattr(alone.subject.loss, name) == getattr(run.subject.loss, name)
-    assert alone.subject.loss.label_smoothing == 0.2
+        assert getattr(alone.model.loss, name) == getattr(run.model.loss, name)
+    assert alone.model.loss.label_smoothing == 0.2
     # That of the rows that it learnt from, whatever is held out now.
-    assert alone.subject.normalization == run.subject.normalization
-    assert alone.subject.normalization != alone.dataset.normalization
+    assert alone.model.normalization == run.model.normalization
+    assert alone.model.normalization != alone.dataset.normalization
     assert_network(alone, folder / "model.safetensors")
     other = find("alone.safetensors", dataset=data, normalize="none", loss="sse", output="sigmoid")
-    assert (other.loss, other.subject.loss.output) == ("sse", "sigmoid")
-    assert other.subject.loss.label_smoothing == 0
-    assert other.subject.normalization.method == "none"
+    assert (other.model.loss_name, other.model.loss.output) == ("sse", "sigmoid")
+    assert other.model.loss.label_smoothing == 0
+    assert other.model.normalization.method == "none"
 
 
 @pytest.mark.parametrize("suffix", ["safetensors", "npz"])
@@ -297,12 +300,12 @@ def test_a_file_from_elsewhere_needs_its_activation(data: str, suffix: str) -> N
         f"{path} does not say its activation. Give it: --activation relu"
     )
     found = find(str(path), dataset=data, activation=("silu",))
-    assert found.subject.network.activation_names == (
+    assert found.model.network.activation_names == (
         "silu",
         "silu",
     )
-    assert (found.loss, found.subject.loss.output) == ("cross-entropy", "softmax")
-    assert found.subject.normalization.method == "unit"
+    assert (found.model.loss_name, found.model.loss.output) == ("cross-entropy", "softmax")
+    assert found.model.normalization.method == "unit"
     assert_network(found, folder / "model.safetensors")
     assert refused(UsageError, str(path), dataset=data, activation=("relu",) * 3) == (
         "3 activations for 2 hidden layers. Give one for all, or one for each"
@@ -318,7 +321,7 @@ def test_a_file_from_elsewhere_needs_its_activation(data: str, suffix: str) -> N
 
 def test_a_file_without_hidden_layers_needs_no_activation(data: str) -> None:
     save_file({"weight": np.ones((CLASSES, INPUTS), np.float32)}, "linear.safetensors")
-    assert find("linear.safetensors", dataset=data).subject.network.activation_names == ()
+    assert find("linear.safetensors", dataset=data).model.network.activation_names == ()
 
 
 def test_a_run_goes_before_a_file_of_its_name_but_not_before_a_path(data: str) -> None:
@@ -341,35 +344,37 @@ def test_the_initial_network_of_a_run_is_the_one_it_started_from(data: str) -> N
     start = train(data, *chosen, "--name", "start", epochs=0)
     found = find("trained", at_init=True)
     assert_network(found, start / "model.safetensors")
-    assert found.initial is found.subject.network
+    assert found.initial is found.model
     assert found.training is not None
     assert (found.training.history, found.training.diverged) == ((), False)
     trained = find("trained")
     assert_network(trained, run / "model.safetensors")
     assert trained.initial is not None
-    np.testing.assert_array_equal(trained.initial.parameters, found.subject.network.parameters)
-    assert not np.array_equal(trained.initial.parameters, trained.subject.network.parameters)
+    np.testing.assert_array_equal(
+        trained.initial.network.parameters, found.model.network.parameters
+    )
+    assert not np.array_equal(trained.initial.network.parameters, trained.model.network.parameters)
 
 
 def test_the_initial_network_of_a_lesson_and_of_a_file(data: str) -> None:
     found = find("dying-relu", at_init=True)
     assert found.name == "dying-relu at its start"
-    assert found.subject.network.sizes == (784, 128, 128, 128, 10)
+    assert found.model.network.sizes == (784, 128, 128, 128, 10)
     assert found.dataset.name == "mnist"
     text = f"[data]\nname = '{data}'\n[model]\nhidden = [5, 4]\n[training]\nseed = 3\n"
     Path("my.toml").write_text(text)
     found = find("my.toml", at_init=True)
-    assert (found.name, found.subject.network.sizes) == ("my.toml at its start", (6, 5, 4, 3))
+    assert (found.name, found.model.network.sizes) == ("my.toml at its start", (6, 5, 4, 3))
     start = train(data, "my.toml", epochs=0)
     assert_network(found, start / "model.safetensors")
     changed = find("my.toml", at_init=True, activation=("tanh",), loss="sse", normalize="none")
-    assert changed.subject.network.activation_names == ("tanh", "tanh")
-    assert (changed.loss, changed.subject.normalization.method) == ("sse", "none")
+    assert changed.model.network.activation_names == ("tanh", "tanh")
+    assert (changed.model.loss_name, changed.model.normalization.method) == ("sse", "none")
 
 
 def test_a_run_goes_before_the_lesson_of_its_name(data: str) -> None:
     train(data, "--name", "dying-relu")
-    assert find("dying-relu", at_init=True).subject.network.sizes == (6, 5, 4, 3)
+    assert find("dying-relu", at_init=True).model.network.sizes == (6, 5, 4, 3)
     assert find(None, at_init=True).name == "dying-relu"
 
 

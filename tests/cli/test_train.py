@@ -20,8 +20,8 @@ from actcli.cli import main
 from actcli.config.schema import KEYS, Key
 from actcli.config.sources import examples
 from actcli.config.values import Switch
-from actcli.formats.weights import read_weights
 from actcli.machine import worker_count
+from actcli.model import read_model_file
 
 Blobs = Callable[..., Path]
 ROOT = Path(__file__).parents[2]
@@ -642,5 +642,5 @@ def test_a_terminated_run_is_whole(blobs: Blobs) -> None:
     assert re.match(r"terminated after .*, all is saved\. To go on: ", told)
     names = {path.name for path in Path("runs/relu").iterdir()}
     assert names == UNFINISHED
-    assert read_weights(Path("runs/relu/model.safetensors")).sizes == (12, 64, 3)
+    assert read_model_file(Path("runs/relu/model.safetensors")).sizes == (12, 64, 3)
     assert len(Path("runs/relu/metrics.jsonl").read_text().splitlines()) >= 3

@@ -13,9 +13,9 @@ from actcli.datasets.batches import Split
 from actcli.datasets.dataset import load_dataset
 from actcli.diagnostics.gradients import gradient_flow
 from actcli.diagnostics.health import examine, few
-from actcli.diagnostics.probe import Subject, probe
+from actcli.diagnostics.probe import probe
 from actcli.diagnostics.units import unit_states
-from actcli.formats.weights import read_weights
+from actcli.model import Model
 from actcli.nn.losses import LOSSES
 from actcli.nn.network import MLP
 
@@ -57,7 +57,7 @@ def test_it_is_what_the_probe_says_of_these_rows(blobs: Blobs, activation: str) 
     network = MLP((dataset.inputs, 20, 15, 3), [activation] * 2)
     network.initialize(np.random.default_rng(1))
     network.layers[1].biases[[2, 3]] = -1e3
-    subject = Subject(network, LOSSES["cross-entropy"](), dataset.normalization, dataset.classes)
+    subject = Model(network, LOSSES["cross-entropy"](), dataset.normalization, dataset.classes)
     before = network.parameters.copy()
     chosen = few(dataset.train)
     health = examine(subject, chosen)
@@ -95,14 +95,7 @@ def test_every_epoch_of_a_run_is_watched(
         }
     # The last epoch's is that of the network that was saved.
     dataset = load_dataset(data)
-    network = MLP((12, 8, 6, 3), ["relu"] * 2)
-    weights = read_weights(Path("runs/relu/model.safetensors"))
-    for layer, (w, b) in zip(network.layers, weights.layers, strict=True):
-        layer.weights[...], layer.biases[...] = w, b
-    normalization = load_dataset(data, normalize=weights.description["normalization"]["method"])
-    subject = Subject(
-        network, LOSSES["cross-entropy"](), normalization.normalization, dataset.classes
-    )
+    subject = Model.load("runs/relu")
     last = examine(subject, few(dataset.train))
     assert records[-1]["health"]["delta_norm"] == list(last.delta_norm)
     assert records[-1]["health"]["weight_grad_norm"] == list(last.weight_grad_norm)

@@ -16,8 +16,9 @@ from actcli.datasets.dataset import Dataset, load_dataset
 from actcli.diagnostics import probe as probing
 from actcli.diagnostics.evidence import Evidence, Provenance, gather
 from actcli.diagnostics.gradients import LayerGradient, gradient_flow
-from actcli.diagnostics.probe import Subject, forward_pass, probe
+from actcli.diagnostics.probe import forward_pass, probe
 from actcli.diagnostics.units import unit_states
+from actcli.model import Model
 from actcli.nn.losses import LOSSES
 from actcli.nn.network import MLP
 
@@ -36,7 +37,7 @@ ACTIVATIONS: dict[str, tuple[Callable[[Vector], Any], Callable[[Vector], Any]]] 
 # A small network that has learnt a little, and what it does, written out -------------------------
 
 
-def subject(dataset: Dataset, activation: str, dtype: str = "float64", seed: int = 0) -> Subject:
+def subject(dataset: Dataset, activation: str, dtype: str = "float64", seed: int = 0) -> Model:
     """Some weights, larger than initial ones, and two dead units."""
     classes = len(dataset.classes)
     network = MLP((dataset.inputs, 9, 7, classes), [activation] * 2, dtype)
@@ -45,10 +46,10 @@ def subject(dataset: Dataset, activation: str, dtype: str = "float64", seed: int
     network.parameters *= 1.5
     network.layers[0].biases[[2, 5]] = -100
     network.layers[1].biases[0] = 25
-    return Subject(network, LOSSES["cross-entropy"](), dataset.normalization, dataset.classes)
+    return Model(network, LOSSES["cross-entropy"](), dataset.normalization, dataset.classes)
 
 
-def inputs_of(subject: Subject, split: Split) -> tuple[Vector, NDArray[np.intp]]:
+def inputs_of(subject: Model, split: Split) -> tuple[Vector, NDArray[np.intp]]:
     pixels = split.pixels[split.rows].astype(np.float64)
     return (pixels - subject.normalization.shift) * subject.normalization.scale, split.labels
 
@@ -63,7 +64,7 @@ class Passed:
     losses: Vector
 
 
-def written_out(subject: Subject, activation: str, split: Split) -> Passed:
+def written_out(subject: Model, activation: str, split: Split) -> Passed:
     """Softmax, cross-entropy and back propagation, row by row as they are defined."""
     f, slope = ACTIVATIONS[activation]
     x, labels = inputs_of(subject, split)
@@ -83,7 +84,7 @@ def written_out(subject: Subject, activation: str, split: Split) -> Passed:
     return Passed(zs, deltas, p, -np.log(p[rows, labels]))
 
 
-def layers_of(subject: Subject) -> Any:
+def layers_of(subject: Model) -> Any:
     return subject.network.layers
 
 
@@ -95,7 +96,7 @@ def blob_set(blobs: Callable[..., Path]) -> Dataset:
 EVERY_ACTIVATION = pytest.mark.parametrize("activation", ACTIVATIONS)
 
 
-def flow(of: Subject, split: Split) -> tuple[LayerGradient, ...]:
+def flow(of: Model, split: Split) -> tuple[LayerGradient, ...]:
     return gradient_flow(of.network, probe(of, split))
 
 
@@ -212,7 +213,7 @@ def test_outputs(blob_set: Dataset) -> None:
             assert most[of.classes.index(of_class.confused_with)] == most.max()
 
 
-def fit_scores(of: Subject, split: Split) -> None:
+def fit_scores(of: Model, split: Split) -> None:
     """Give the last layer the weights that come nearest to 5 for the true class and 0 else."""
     received = np.tanh(written_out(of, "tanh", split).z[-2])
     wanted = 5 * np.eye(len(of.classes))[split.labels]
@@ -271,8 +272,8 @@ def numbers(value: Any) -> Iterator[Any]:
         yield value
 
 
-def examined(of: Subject, split: Split) -> Evidence:
-    return gather(of, split, NAMES, initial=of.network)
+def examined(of: Model, split: Split) -> Evidence:
+    return gather(of, split, NAMES, initial=of)
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-9), ("float32", 2e-4)])
@@ -296,7 +297,8 @@ def test_several_processes_add_up_to_the_same(
 ) -> None:
     loss = LOSSES["mse"](output)
     alone = replace(subject(blob_set, "tanh"), loss=loss)
-    split, initial = blob_set.train, subject(blob_set, "tanh", seed=1).network
+    split = blob_set.train
+    initial = replace(subject(blob_set, "tanh", seed=1), loss=loss)
     expected = gather(alone, split, NAMES, initial)
     monkeypatch.setattr(probing, "MIN_WORK_PER_WORKER", 1)
     monkeypatch.setattr(probing, "ROWS", 32)
@@ -305,8 +307,7 @@ def test_several_processes_add_up_to_the_same(
     monkeypatch.setattr(
         probing, "run_on_workers", lambda work, size: (sizes.append(size), together(work, size))
     )
-    shared = replace(alone, threads=threads)
-    told, again = (gather(shared, split, NAMES, initial) for _ in range(2))
+    told, again = (gather(alone, split, NAMES, initial, workers=threads) for _ in range(2))
     assert sizes == [threads] * 4  # the network and the initial one, twice
     assert told == again
     assert list(numbers(told)) == pytest.approx(list(numbers(expected)), rel=1e-9, abs=1e-12)
@@ -334,7 +335,7 @@ def test_memory_does_not_grow_with_the_rows() -> None:
     network = MLP((50, 40, 30, 4), ["relu"] * 2)
     network.initialize(np.random.default_rng(0))
     scale = Normalization("unit", 0.0, 1 / 255)
-    of = Subject(network, LOSSES["cross-entropy"](), scale, tuple("abcd"))
+    of = Model(network, LOSSES["cross-entropy"](), scale, tuple("abcd"))
     peaks = []
     for rows in (2_000, 2_000, 20_000):  # the first one also fills caches
         split = Split(pixels, labels[:rows], np.arange(rows))
@@ -366,10 +367,10 @@ def initial(
     seed: int,
     loss: str = "cross-entropy",
     **how: str,
-) -> Subject:
+) -> Model:
     network = MLP((784, *hidden, 10), [activation] * len(hidden))
     network.initialize(np.random.default_rng(seed), **how)
-    return Subject(network, LOSSES[loss](), mnist.normalization, mnist.classes)
+    return Model(network, LOSSES[loss](), mnist.normalization, mnist.classes)
 
 
 NIELSEN = {"init": "normal", "bias_init": "normal", "loss": "binary-cross-entropy"}
@@ -441,7 +442,7 @@ def test_share_of_relu_networks_that_are_born_dead(width: int, depth: int) -> No
     for _ in range(trials):
         network = MLP((5, *(width,) * depth, 2), ["relu"] * depth)
         network.initialize(rng)
-        seen = forward_pass(Subject(network, loss, scale, ("a", "b")), split)
+        seen = forward_pass(Model(network, loss, scale, ("a", "b")), split)
         dead += any(not active.any() for active in seen.active)
     expected = 1 - (1 - 2.0**-width) ** depth
     deviation = math.sqrt(expected * (1 - expected) / trials)

@@ -37,7 +37,7 @@ with atheris.instrument_imports(
     from actcli.config.sources import assemble, read_toml
     from actcli.datasets import idx, npz
     from actcli.errors import ActcliError
-    from actcli.formats.weights import read_weights
+    from actcli.model import read_model_file
     from actcli.training.build import resolve
 
 FOLDER = Path(tempfile.mkdtemp(prefix="fuzz-"))
@@ -78,7 +78,7 @@ def try_weights(data: bytes) -> None:
         header, _, numbers = data[1:].partition(b"\0")
         data = struct.pack("<Q", len(header)) + header + numbers
     name = "file.npz" if data[:2] == b"PK" else "file"
-    read_weights(written(data, name))
+    read_model_file(written(data, name))
 
 
 def try_softmax(data: bytes) -> None:

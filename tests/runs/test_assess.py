@@ -14,7 +14,8 @@ from actcli.runs.assess import finish
 from actcli.runs.folder import RESULT, MemoryFolder
 from actcli.runs.train import Run, begin
 from actcli.training import build
-from actcli.training.learner import Learner, evaluate
+from actcli.training.evaluation import evaluate
+from actcli.training.learner import Learner
 from actcli.training.memory import EVALUATION_ROWS
 
 Blobs = Callable[..., Path]
@@ -72,7 +73,7 @@ def test_without_a_score_all_else_is_the_same(blobs: Blobs) -> None:
     path = blobs(rows=ROWS)
     (scored, judged), (other, also) = (finish(untrained(path), each) for each in (True, False))
     run = untrained(path)
-    assert scored.train == evaluate(run.learner, run.learner.dataset.train)
+    assert scored.train == evaluate(run.learner.model, run.learner.dataset.train)
     assert other == replace(scored, train=None)
     assert judged == also
 

@@ -26,9 +26,9 @@ from actcli.nn.network import MLP
 from actcli.runs.folder import new_folder
 from actcli.runs.train import Result, Run, create
 from actcli.training import build
-from actcli.training.learner import Learner, evaluate
+from actcli.training.evaluation import evaluate
+from actcli.training.learner import Learner
 from actcli.training.loop import EpochDone
-from actcli.training.model import tensors
 
 Blobs = Callable[..., Path]
 ROOT = Path(__file__).parents[2]
@@ -256,7 +256,7 @@ def test_with_patience_the_best_epoch_is_kept(blobs: Blobs) -> None:
     assert result.kept_epoch == result.best_epoch >= 1
     for parameters in (flat(model(run)), run.learner.network.parameters):
         np.testing.assert_array_equal(parameters, after[result.best_epoch])
-    assert result.validation == evaluate(run.learner, run.learner.dataset.validation)
+    assert result.validation == evaluate(run.learner.model, run.learner.dataset.validation)
     assert result.validation.loss == min(losses)
 
 
@@ -324,16 +324,16 @@ def test_a_run_that_is_left_half_way_is_whole(blobs: Blobs) -> None:
 def test_the_result_is_that_of_the_kept_network(blobs: Blobs) -> None:
     run, epochs = train(blobs(), "training.epochs=2", "optimizer.learning_rate=0.4")
     learner = run.learner
-    result = run.result(evaluate(learner, learner.dataset.train))
+    result = run.result(evaluate(learner.model, learner.dataset.train))
     assert result == Result(
         run=run.folder,
         parameters=12 * 8 + 8 + 8 * 6 + 6 + 6 * 3 + 3,
         epochs=2,
         best_epoch=2,
         kept_epoch=2,
-        train=evaluate(learner, learner.dataset.train),
+        train=evaluate(learner.model, learner.dataset.train),
         validation=epochs[-1].validation,
-        test=evaluate(learner, learner.dataset.test),
+        test=evaluate(learner.model, learner.dataset.test),
         seconds=epochs[0].seconds + epochs[1].seconds,
         examples_per_second=500 / (epochs[0].seconds + epochs[1].seconds),
     )
@@ -398,7 +398,8 @@ def test_a_transposed_matrix_is_written_as_it_is(tmp_path: Path) -> None:
     object.__setattr__(network.layers[0], "weights", wide.T)
     object.__setattr__(network.layers[1], "weights", np.arange(12, dtype=np.float32)[::2])
     path = tmp_path / "model.safetensors"
-    files.write(path, *packed(tensors(network.layers), {}))
+    tensors = {f"{2 * i}.weight": layer.weights for i, layer in enumerate(network.layers)}
+    files.write(path, *packed(tensors, {}))
     arrays = load_file(path)
     np.testing.assert_array_equal(arrays["0.weight"], [[0, 3], [1, 4], [2, 5]])
     np.testing.assert_array_equal(arrays["2.weight"], [0, 2, 4, 6, 8, 10])

@@ -19,9 +19,9 @@ from actcli.nn.activations import ACTIVATIONS
 from actcli.nn.losses import LOSSES
 from actcli.nn.optimizers import OPTIMIZERS
 from actcli.nn.schedules import SCHEDULES
-from actcli.training import build, loop, step
-from actcli.training import learner as learning
-from actcli.training.learner import Learner, evaluate
+from actcli.training import build, evaluation, loop, step
+from actcli.training.evaluation import evaluate
+from actcli.training.learner import Learner
 from actcli.training.loop import EpochDone, StepDone, fit
 
 Blobs = Callable[..., Path]
@@ -80,7 +80,7 @@ def test_every_step_and_every_epoch_is_told_in_order(blobs: Blobs) -> None:
         position += 1
     assert position == len(events)
     assert trained.state.step == 3 * len(steps)
-    assert done.validation == evaluate(trained, trained.dataset.validation)
+    assert done.validation == evaluate(trained.model, trained.dataset.validation)
 
 
 def test_the_time_of_whoever_watches_does_not_count(
@@ -116,7 +116,7 @@ def test_the_score_of_an_epoch_is_that_of_the_network_at_each_step(blobs: Blobs)
     assert epoch.train.loss == pytest.approx(-np.log(p[np.arange(300), labels]).mean(), rel=1e-6)
     assert epoch.train.accuracy == (p.argmax(axis=1) == labels).mean()
     assert epoch.validation is None
-    assert epoch.train != evaluate(trained, trained.dataset.train)
+    assert epoch.train != evaluate(trained.model, trained.dataset.train)
 
 
 def test_no_epoch_is_no_event(blobs: Blobs) -> None:
@@ -163,7 +163,9 @@ def test_dropout_has_a_stream_of_its_own_and_is_for_training_alone(blobs: Blobs)
     chosen = blobs(), "training.epochs=1", "data.validation=0"
     plain, dropped = learner(*chosen), learner(*chosen, "model.dropout=0.5")
     np.testing.assert_array_equal(plain.network.parameters, dropped.network.parameters)
-    assert evaluate(plain, plain.dataset.train) == evaluate(dropped, dropped.dataset.train)
+    assert evaluate(plain.model, plain.dataset.train) == evaluate(
+        dropped.model, dropped.dataset.train
+    )
     assert epochs(plain)[0].train != epochs(dropped)[0].train
 
 
@@ -433,8 +435,8 @@ def test_a_score_does_not_depend_on_the_batches(
     epochs(one)
     scores = []
     for rows in (1, 7, 299, 1000):
-        monkeypatch.setattr(learning, "EVALUATION_ROWS", rows)
-        scores.append(evaluate(one, one.dataset.test))
+        monkeypatch.setattr(evaluation, "EVALUATION_ROWS", rows)
+        scores.append(evaluate(one.model, one.dataset.test))
     assert len({each.accuracy for each in scores}) == 1
     assert [each.loss for each in scores] == pytest.approx([scores[0].loss] * 4, rel=1e-6)
 
@@ -447,7 +449,7 @@ def test_a_score_written_out(blobs: Blobs) -> None:
     for at, layer in enumerate(one.network.layers):
         z = y @ layer.weights.astype(np.float64).T + layer.biases
         y = np.tanh(z) if at < 2 else softmax(z)
-    found = evaluate(one, split)
+    found = evaluate(one.model, split)
     assert found.loss == pytest.approx(-np.log(y[np.arange(300), split.labels]).mean(), rel=1e-5)
     assert found.accuracy == (y.argmax(axis=1) == split.labels).mean()
     assert 0.4 < found.accuracy < 1
@@ -461,7 +463,7 @@ PAIRS = [(name, output) for name, loss in LOSSES.items() for output in loss.outp
 
 def accuracy(one: Learner) -> float:
     epochs(one)
-    return evaluate(one, one.dataset.test).accuracy
+    return evaluate(one.model, one.dataset.test).accuracy
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
@@ -474,7 +476,7 @@ def test_every_activation_learns(blobs: Blobs, name: str) -> None:
 def test_every_loss_and_output_learn(blobs: Blobs, name: str, output: str, classes: int) -> None:
     chosen = f"loss.name={name}", f"model.output={output}"
     one = learner(blobs(classes), *QUICKLY, *chosen)
-    assert evaluate(one, one.dataset.test).accuracy < 0.85
+    assert evaluate(one.model, one.dataset.test).accuracy < 0.85
     assert accuracy(one) > 0.9
 
 

@@ -12,7 +12,6 @@ from actcli.cli import main
 from actcli.config.schema import Config
 from actcli.config.sources import assemble, parse_assignment
 from actcli.errors import ActcliError
-from actcli.training import learner, memory
 from actcli.training.build import resolve
 from actcli.training.memory import check_memory, training_memory
 
@@ -71,10 +70,6 @@ def test_what_the_estimate_grows_with() -> None:
     ):
         assert needed(more) > default
     assert needed("training.batch_size=55000") == needed("training.batch_size=9999999999999")
-
-
-def test_the_rows_of_an_evaluation_are_those_of_the_learner() -> None:
-    assert memory.EVALUATION_ROWS == learner.EVALUATION_ROWS
 
 
 def test_a_network_that_fits_is_let_through() -> None:

@@ -23,10 +23,9 @@ from actcli.config.sources import assemble, parse_assignment
 from actcli.config.values import quoted
 from actcli.datasets.dataset import load_dataset
 from actcli.errors import DataError
-from actcli.formats.weights import Weights, read_weights
+from actcli.model import ModelFile, read_model_file
 from actcli.training.build import prepare_dataset, resolve
 from actcli.training.learner import Learner
-from actcli.training.model import describe, model_file
 
 Tensors = dict[str, np.ndarray[Any, Any]]
 
@@ -54,14 +53,14 @@ def tensor(dtype: str, shape: list[int], start: int, end: int) -> dict[str, Any]
 def fault(path: Path) -> str:
     """What is told of a file, which is named."""
     with pytest.raises(DataError) as caught:
-        read_weights(path)
+        read_model_file(path)
     message = str(caught.value)
     assert str(path) in message
     assert "\n" not in message
     return message
 
 
-def assert_layers(weights: Weights, layers: list[tuple[Any, Any]]) -> None:
+def assert_layers(weights: ModelFile, layers: list[tuple[Any, Any]]) -> None:
     assert len(weights.layers) == len(layers)
     for (w, b), (expected_w, expected_b) in zip(weights.layers, layers, strict=True):
         assert w.dtype == b.dtype == np.float32
@@ -78,11 +77,11 @@ def test_our_own_file(tmp_path: Path, blobs: Callable[..., Path]) -> None:
     config = resolve(assemble([parse_assignment(each) for each in settings]))
     config, dataset = prepare_dataset(config, lambda *_: None)
     learner = Learner(config, dataset)
-    files.write(tmp_path / "model.safetensors", *model_file(learner, learner.network.parameters, 3))
-    weights = read_weights(tmp_path / "model.safetensors")
+    files.write(tmp_path / "model.safetensors", *learner.model.file_parts(epoch=3))
+    weights = read_model_file(tmp_path / "model.safetensors")
     assert weights.sizes == (12, 5, 4, 3)
     assert_layers(weights, [(each.weights, each.biases) for each in learner.network.layers])
-    assert weights.description == json.loads(json.dumps(describe(learner, 3)))
+    assert weights.description == json.loads(json.dumps(learner.model.description(3)))
     assert weights.description["activations"] == ["tanh", "relu"]
     assert weights.description["dataset"] == load_dataset(str(blobs())).name
 
@@ -98,7 +97,7 @@ def test_the_layers_are_in_the_order_of_their_numbers(tmp_path: Path, style: str
     save_file(tensors, tmp_path / "model.safetensors")
     np.savez(tmp_path / "model.npz", **tensors)
     for file in ("model.safetensors", "model.npz"):
-        weights = read_weights(tmp_path / file)
+        weights = read_model_file(tmp_path / file)
         assert weights.sizes == tuple(range(4, 17))
         assert_layers(weights, layers)
         assert weights.description == {}
@@ -108,14 +107,14 @@ def test_a_layer_without_a_number_is_the_last(tmp_path: Path) -> None:
     (first, a), (second, b), (third, c) = layers = drawn(4, 5, 6, 3)
     named = {"a.weight": third, "a.bias": c, "h.1.weight": second, "h.1.bias": b}
     save_file({**named, "h.0.weight": first, "h.0.bias": a}, tmp_path / "m.safetensors")
-    assert_layers(read_weights(tmp_path / "m.safetensors"), layers)
+    assert_layers(read_model_file(tmp_path / "m.safetensors"), layers)
 
 
 def test_layers_without_biases(tmp_path: Path) -> None:
     layers = drawn(4, 5, 3)
     save_file({f"{i}.weight": w for i, (w, _) in enumerate(layers)}, tmp_path / "m.safetensors")
     assert_layers(
-        read_weights(tmp_path / "m.safetensors"), [(w, np.zeros(len(w))) for w, _ in layers]
+        read_model_file(tmp_path / "m.safetensors"), [(w, np.zeros(len(w))) for w, _ in layers]
     )
 
 
@@ -131,7 +130,7 @@ def test_floats_of_any_width(tmp_path: Path, dtype: str, suffix: str) -> None:
     else:
         save_file(tensors, path)
     assert_layers(
-        read_weights(path), [(w.astype(np.float32), b.astype(np.float32)) for w, b in layers]
+        read_model_file(path), [(w.astype(np.float32), b.astype(np.float32)) for w, b in layers]
     )
 
 
@@ -165,7 +164,7 @@ def test_bfloat16_is_the_upper_half_of_a_float32(tmp_path: Path) -> None:
         struct.pack("<6H", *values.values()),
     )
     numbers = list(values)
-    weights = read_weights(path)
+    weights = read_model_file(path)
     assert_layers(weights, [(np.reshape(numbers[:4], (2, 2)), np.array(numbers[4:]))])
 
 
@@ -184,13 +183,13 @@ def test_scikit_learn_has_its_weights_the_other_way_round(
         tmp_path / "m.safetensors",
     )
     for file in ("named.npz", "small.npz", "m.safetensors"):
-        assert_layers(read_weights(tmp_path / file), layers)
+        assert_layers(read_model_file(tmp_path / file), layers)
 
 
 def test_scikit_learns_arrays_without_names(tmp_path: Path) -> None:
     layers = drawn(*range(14, 2, -1))  # eleven: arr_10 comes after arr_9
     np.savez(tmp_path / "m.npz", *[w.T for w, _ in layers], *[b for _, b in layers])
-    weights = read_weights(tmp_path / "m.npz")
+    weights = read_model_file(tmp_path / "m.npz")
     assert weights.sizes == tuple(range(14, 2, -1))
     assert_layers(weights, layers)
 
@@ -204,7 +203,7 @@ def test_square_layers_are_taken_as_pytorch_has_them_unless_their_names_say_more
         tensors = {name.format(i): w for i, (w, _) in enumerate(layers)}
         save_file(tensors | {f"b{i}": b for i, (_, b) in enumerate(layers)}, path)
         expected = [(w.T if turned else w, b) for w, b in layers]
-        assert_layers(read_weights(path), expected)
+        assert_layers(read_model_file(path), expected)
 
 
 # Files that are refused -----------------------------------------------------------------------
@@ -288,7 +287,7 @@ def test_what_is_no_safetensors_file(tmp_path: Path, content: bytes) -> None:
 @pytest.mark.parametrize("kept", [3, 9, 40, -1])
 def test_a_truncated_file(tmp_path: Path, kept: int) -> None:
     path = by_hand(tmp_path / "m.safetensors", HEADER, bytes(8))
-    assert read_weights(path).sizes == (2, 1)
+    assert read_model_file(path).sizes == (2, 1)
     path.write_bytes(path.read_bytes()[:kept])
     assert "is not a safetensors file: " in fault(path)
 
@@ -390,7 +389,7 @@ def test_a_description_with_names_that_are_not_known(
 @pytest.mark.parametrize("metadata", [{}, {"format": "pt"}, None])
 def test_other_metadata_is_of_no_account(tmp_path: Path, metadata: Any) -> None:
     path = by_hand(tmp_path / "m.safetensors", {**HEADER, "__metadata__": metadata}, bytes(8))
-    assert read_weights(path).description == {}
+    assert read_model_file(path).description == {}
 
 
 class Trap:
@@ -480,7 +479,7 @@ def assert_weights_or_a_data_error(path: Path) -> None:
         # NumPy warns when it reads a header that Python 2 may have written.
         warnings.simplefilter("ignore", UserWarning)
         try:
-            weights = read_weights(path)
+            weights = read_model_file(path)
         except DataError:
             return
     assert len(weights.sizes) == len(weights.layers) + 1

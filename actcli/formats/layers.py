@@ -8,7 +8,7 @@ order of the numbers in their names. Nothing is ever unpickled.
 
 import math
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,115 +17,33 @@ from numpy.typing import NDArray
 
 from actcli.config.values import quoted
 from actcli.datasets import npz
-from actcli.datasets.batches import NORMALIZATIONS
-from actcli.errors import DataError, UsageError
-from actcli.formats.safetensors import METADATA, Tensors, read_tensors
-from actcli.nn.activations import ACTIVATIONS
+from actcli.errors import DataError
+from actcli.formats.safetensors import Tensors, read_tensors
 from actcli.nn.arrays import Array
-from actcli.nn.links import LINKS
-from actcli.nn.losses import LOSSES
-
-LARGEST = float(np.finfo(np.float32).max)
 
 EXPECTED = "Expected a multilayer perceptron: weights (units, inputs) and biases (units,) by turns"
 
 
-@dataclass(frozen=True, eq=False)
-class Weights:
-    """What a file holds.
-
-    Args:
-        layers: weights (units, inputs) and biases (units,) in float32, from the first layer on.
-        description: what actcli wrote beside them; empty for other files.
-    """
-
-    layers: tuple[tuple[Array, Array], ...]
-    description: dict[str, Any]
-
-    @property
-    def sizes(self) -> tuple[int, ...]:
-        """Inputs, units of each hidden layer, scores."""
-        return (self.layers[0][0].shape[1], *(len(biases) for _, biases in self.layers))
+Layers = Sequence[tuple[Array, Array]]
 
 
-def read_weights(path: Path) -> Weights:
-    """Read the weights of a file.
+def read_layers(path: Path) -> tuple[Layers, dict[str, Any]]:
+    """Return the layers of a file, first layer first, and what actcli wrote beside them.
+
+    Returns:
+        Weights (units, inputs) and biases (units,) of each layer in float32; and the description,
+        empty in files of other frameworks.
 
     Raises:
-        DataError: it cannot be read, or is no multilayer perceptron: which tensor, which shape.
+        DataError: the file cannot be read or is not a multilayer perceptron: which tensor, which
+            shape.
     """
     read = _read_npz if path.suffix == ".npz" else read_tensors
-    found, description = read(path)
-    _check(path, description)
-    if not found:
+    arrays, description = read(path)
+    if not arrays:
         raise DataError(f"{path} holds no tensor", EXPECTED)
-    tensors = {name: _float32(path, name, values) for name, values in found.items()}
-    return Weights(tuple(_layers(path, tensors)), description)
-
-
-def _check(path: Path, description: dict[str, Any]) -> None:
-    for key, known in DESCRIBED.items():
-        if key in description and not known(description[key]):
-            raise DataError(
-                f"{path}: {key!r} in the description {METADATA!r} in its header is "
-                f"{quoted(description[key])}"
-            )
-    try:
-        _see_that_the_names_are_known(description)
-    except UsageError as error:  # of whoever wrote the file, not of the user
-        raise DataError(f"{path}: {error.message}", error.hint) from None
-
-
-def _see_that_the_names_are_known(description: dict[str, Any]) -> None:
-    for name in description.get("activations", ()):
-        ACTIVATIONS[name]
-    if normalization := description.get("normalization"):
-        NORMALIZATIONS[normalization["method"]]
-    if loss := description.get("loss"):
-        output, smoothing = description.get("output", "auto"), description.get("label_smoothing", 0)
-        LOSSES[loss](output, smoothing)
-    elif output := description.get("output"):
-        LINKS[output]
-
-
-def _is_name(value: Any) -> bool:
-    return isinstance(value, str)
-
-
-def _is_names(value: Any) -> bool:
-    return isinstance(value, list) and all(map(_is_name, value))
-
-
-def _is_number(value: Any) -> bool:
-    # That float32 can hold. Python compares whole numbers of any size with it.
-    return isinstance(value, (int, float)) and abs(value) <= LARGEST
-
-
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and value >= 0
-
-
-def _is_normalization(value: Any) -> bool:
-    return (
-        isinstance(value, dict)
-        and value.keys() == {"method", "shift", "scale"}
-        and _is_name(value["method"])
-        and _is_number(value["shift"])
-        and _is_number(value["scale"])
-    )
-
-
-# What of the description is used, and what it must be.
-DESCRIBED = {
-    "activations": _is_names,
-    "output": _is_name,
-    "loss": _is_name,
-    "label_smoothing": lambda value: _is_number(value) and 0 <= value < 1,
-    "dataset": _is_name,
-    "epoch": _is_count,
-    "classes": _is_names,
-    "normalization": _is_normalization,
-}
+    tensors = {name: _float32(path, name, values) for name, values in arrays.items()}
+    return _layers(path, tensors), description
 
 
 def _read_npz(path: Path) -> tuple[Tensors, dict[str, Any]]:

@@ -1,0 +1,445 @@
+"""A model: a network and all that it takes to use it, in memory and as a file.
+
+The network maps normalized inputs to logits; the loss owns the link that turns logits into outputs;
+the normalization turns raw inputs (pixels as they are in their files) into inputs of the network.
+`model.safetensors` holds the parameters under the names and in the shapes of PyTorch's
+`nn.Sequential(Linear, activation, Linear, …)`: `0.weight` (units, inputs), `0.bias`, `2.weight`, ….
+Everything else about the model is one JSON text in the header of that file.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from actcli import files
+from actcli.config.schema import Config
+from actcli.config.values import quoted
+from actcli.datasets.batches import NORMALIZATIONS, Batches, Normalization, Split
+from actcli.datasets.dataset import Dataset
+from actcli.errors import DataError, UsageError
+from actcli.files import Buffer
+from actcli.formats.layers import Layers, read_layers
+from actcli.formats.safetensors import METADATA, packed
+from actcli.nn.activations import ACTIVATIONS
+from actcli.nn.arrays import Array, Labels, ignore_overflow
+from actcli.nn.links import LINKS, log_softmax
+from actcli.nn.losses import LOSSES, Loss
+from actcli.nn.network import MLP, Trace
+
+FILE_NAME = "model.safetensors"  # of the model in the folder of a run
+EVALUATION_ROWS = 1000  # rows of a forward pass without learning
+LARGEST_FLOAT32 = float(np.finfo(np.float32).max)
+
+
+@dataclass(frozen=True, eq=False)
+class ForwardBatch:
+    """One mini-batch of a split after its forward pass. All arrays are valid until the next one.
+
+    Args:
+        inputs: normalized, shape (N, D).
+        labels: shape (N,).
+        trace: what the forward pass left in each layer; `trace.scores` are the logits.
+    """
+
+    inputs: Array
+    labels: Labels
+    trace: Trace
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A network and all that it takes to use it.
+
+    Args:
+        network: in any precision.
+        loss: the loss with its link.
+        normalization: turns raw inputs into inputs of the network.
+        classes: the names of the K classes.
+        shape: of one raw input, (H, W) or (D,).
+        dataset: the name of the data set that the model was made for.
+        epoch: the epoch after which the parameters had these values; 0 before the first step.
+    """
+
+    network: MLP
+    loss: Loss
+    normalization: Normalization
+    classes: tuple[str, ...]
+    shape: tuple[int, ...] = ()
+    dataset: str = ""
+    epoch: int = 0
+
+    @classmethod
+    def create(cls, config: Config, dataset: Dataset) -> Self:
+        """Return a model with initial parameters, drawn from the seed of the configuration.
+
+        Args:
+            config: resolved.
+            dataset: gives the number of inputs, the classes and the normalization.
+        """
+        loss = make_loss(config)
+        network = make_network(config, dataset.inputs, loss.units(len(dataset.classes)))
+        network.initialize(
+            np.random.default_rng(seed_streams(config.training.seed)[0]),
+            config.model.init,
+            config.model.bias_init,
+        )
+        normalization, shape = dataset.normalization, dataset.shape
+        return cls(network, loss, normalization, dataset.classes, shape, dataset.name)
+
+    @classmethod
+    def load(cls, path: str | Path, **overrides: Any) -> "Model":
+        """Return the model of a file: one of actcli, PyTorch or scikit-learn.
+
+        Args:
+            path: a `.safetensors` or `.npz` file, or the folder of a run.
+            overrides: see `ModelFile.model`; a file of another framework needs its activation.
+
+        Raises:
+            DataError: the file cannot be read or does not hold a multilayer perceptron.
+            UsageError: the file does not name its activations, and neither does an override.
+        """
+        path = Path(path)
+        return read_model_file(path / FILE_NAME if path.is_dir() else path).model(**overrides)
+
+    @property
+    def loss_name(self) -> str:
+        """The name of the loss in its registry."""
+        return next(name for name, entry in LOSSES.items() if entry is type(self.loss))
+
+    def with_network(self, network: MLP) -> "Model":
+        """Return the same model around another network."""
+        return replace(self, network=network)
+
+    def forward_batches(
+        self, split: Split, batch_rows: int = EVALUATION_ROWS
+    ) -> Iterator[ForwardBatch]:
+        """Yield the forward passes over all rows of a split, in order and without dropout.
+
+        What overflows becomes inf or NaN in the trace.
+        """
+        rows = min(batch_rows, len(split))
+        network = self.network
+        buffers = network.trace(rows)
+        dtype = network.parameters.dtype.type
+        for inputs, labels in Batches(split, self.normalization, rows, dtype)():
+            trace = buffers.first(len(labels))
+            with ignore_overflow():
+                network.forward(inputs, trace)
+            yield ForwardBatch(inputs, labels, trace)
+
+    def logits(self, inputs: ArrayLike) -> Array:
+        """Return the logits (N, units) of raw inputs (N, D) or (N, H, W)."""
+        raw = np.asarray(inputs)
+        raw = raw.reshape(len(raw), -1) if raw.ndim != 1 else raw[np.newaxis]
+        if raw.shape[1] != self.network.sizes[0]:
+            raise UsageError(
+                f"{raw.shape[1]} numbers for each row, but the model has "
+                f"{self.network.sizes[0]} inputs"
+            )
+        rows = np.arange(len(raw))
+        return self.split_logits(Split(np.ascontiguousarray(raw), np.zeros_like(rows), rows))
+
+    def split_logits(self, split: Split, batch_rows: int = EVALUATION_ROWS) -> Array:
+        """Return the logits (N, units) of all rows of a split."""
+        units = self.network.sizes[-1]
+        logits = np.empty((len(split), units), self.network.parameters.dtype)
+        start = 0
+        for batch in self.forward_batches(split, batch_rows) if len(split) else ():
+            logits[start : start + len(batch.labels)] = batch.trace.scores
+            start += len(batch.labels)
+        return logits
+
+    def predict_proba(self, inputs: ArrayLike) -> NDArray[np.float64]:
+        """Return the outputs (N, K) of raw inputs: probabilities, unless the output is identity."""
+        return self.outputs(self.logits(inputs))[0]
+
+    def predict(self, inputs: ArrayLike) -> Labels:
+        """Return the index of the predicted class of each raw input, shape (N,)."""
+        predicted: Labels = self.predict_proba(inputs).argmax(axis=1)
+        return predicted
+
+    def outputs(self, logits: Array) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+        """Return outputs (N, K) in float64, and their logarithms if they are one distribution.
+
+        A single sigmoid unit is a softmax over its logit and 0, and so gives two classes.
+        """
+        z: NDArray[np.float64] = logits.astype(np.float64)
+        if self.loss.output == "sigmoid" and z.shape[1] == 1:
+            z = np.hstack([np.zeros_like(z), z])
+        elif self.loss.output != "softmax":
+            outputs = np.empty_like(z)
+            self.loss.link.value(z, outputs)
+            return outputs, None
+        logs = log_softmax(z).astype(np.float64)
+        return np.exp(logs), logs
+
+    def save(self, path: str | Path) -> None:
+        """Write the model as a `.safetensors` file that PyTorch reads too, whole or not at all.
+
+        Raises:
+            ActcliError: the file cannot be written.
+        """
+        files.write(Path(path), *self.file_parts())
+
+    def file_parts(self, parameters: Array | None = None, epoch: int | None = None) -> list[Buffer]:
+        """Return the bytes of the model's file, in parts.
+
+        Args:
+            parameters: those of another epoch in place of the network's own.
+            epoch: that epoch.
+        """
+        layers = self.network.views(self.network.parameters if parameters is None else parameters)
+        named: dict[str, Array] = {}
+        for index, layer in enumerate(layers):  # the activations between layers take a number too
+            named[f"{2 * index}.weight"] = layer.weights
+            named[f"{2 * index}.bias"] = layer.biases
+        return packed(named, self.description(self.epoch if epoch is None else epoch))
+
+    def description(self, epoch: int) -> dict[str, Any]:
+        """Return what the header of the model's file says besides the parameters."""
+        normalization = self.normalization
+        return {
+            "format": 1,
+            "epoch": epoch,
+            "activations": self.network.activation_names,
+            "output": self.loss.output,
+            "loss": self.loss_name,
+            "label_smoothing": self.loss.label_smoothing,
+            "dataset": self.dataset,
+            "shape": self.shape,
+            "classes": self.classes,
+            "normalization": {
+                "method": normalization.method,
+                "shift": normalization.shift,
+                "scale": normalization.scale,
+            },
+        }
+
+
+def seed_streams(seed: int) -> list[np.random.SeedSequence]:
+    """Return independent seeds for the initial parameters, the order of the rows and dropout.
+
+    Changing one choice of a configuration so leaves the random numbers of the others alone.
+    """
+    return np.random.SeedSequence(seed).spawn(3)
+
+
+def make_loss(config: Config) -> Loss:
+    """Return the loss of a configuration, with its link.
+
+    Raises:
+        UsageError: the output or label smoothing does not go with the loss.
+    """
+    return LOSSES[config.loss.name](config.model.output, config.loss.label_smoothing)
+
+
+def make_network(config: Config, inputs: int, outputs: int) -> MLP:
+    """Return the network of a configuration, all parameters 0.
+
+    Raises:
+        UsageError: there are more or fewer activations than hidden layers.
+    """
+    return MLP((inputs, *config.model.hidden, outputs), hidden_activations(config))
+
+
+def hidden_activations(config: Config) -> tuple[str, ...]:
+    """Return the name of each hidden layer's activation.
+
+    Raises:
+        UsageError: there are more or fewer of them than hidden layers.
+    """
+    names, layers = config.model.activation, len(config.model.hidden)
+    if len(names) == 1:
+        return names * layers
+    if len(names) != layers:
+        raise UsageError(
+            f"[model] activation names {len(names)} for {layers} hidden layers",
+            "Give one for all, or one for each",
+        )
+    return names
+
+
+@dataclass(frozen=True, eq=False)
+class ModelFile:
+    """The contents of a model's file, whoever wrote it.
+
+    Args:
+        path: of the file, for messages.
+        layers: weights (units, inputs) and biases (units,) in float32, first layer first.
+        description: what actcli wrote beside them; empty in files of other frameworks.
+    """
+
+    path: Path
+    layers: Layers
+    description: Mapping[str, Any]
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Inputs, units of each hidden layer, logits."""
+        return (self.layers[0][0].shape[1], *(len(biases) for _, biases in self.layers))
+
+    @property
+    def epoch(self) -> int:
+        """The epoch after which the parameters had these values; 0 if that is not known."""
+        return int(self.description.get("epoch", 0))
+
+    def activations(self, override: tuple[str, ...] | None = None) -> tuple[str, ...]:
+        """Return the name of each hidden layer's activation: the override, or the header's.
+
+        Raises:
+            UsageError: neither names them, or the override has the wrong number.
+            DataError: the header has the wrong number.
+        """
+        hidden = len(self.layers) - 1
+        names = override or tuple(self.description.get("activations", ()))
+        if hidden and not names:
+            raise UsageError(
+                f"{self.path} does not say its activation", "Give it: --activation relu"
+            )
+        if len(names) not in {1, hidden}:
+            if not override:
+                raise DataError(
+                    f"{self.path} names {len(names)} activations for {hidden} hidden layers"
+                )
+            raise UsageError(
+                f"{len(names)} activations for {hidden} hidden layers",
+                "Give one for all, or one for each",
+            )
+        return names * hidden if len(names) == 1 else names
+
+    def network(self, activations: tuple[str, ...] | None = None) -> MLP:
+        """Return the network; see `activations` for the errors."""
+        network = MLP(self.sizes, self.activations(activations))
+        for layer, (weights, biases) in zip(network.layers, self.layers, strict=True):
+            layer.weights[...] = weights
+            layer.biases[...] = biases
+        return network
+
+    def loss(self, name: str | None = None, output: str | None = None) -> Loss:
+        """Return the loss: of that name, else the header's, else the usual one for the logits.
+
+        Raises:
+            UsageError: the output does not go with the loss.
+        """
+        usual = "binary-cross-entropy" if self.sizes[-1] == 1 else "cross-entropy"
+        described = {} if name else self.description
+        smoothing = described.get("label_smoothing", 0.0)
+        rule = LOSSES[name or self.description.get("loss", usual)]
+        return rule(output or described.get("output", "auto"), smoothing)
+
+    def model(
+        self,
+        activation: str | tuple[str, ...] | None = None,
+        loss: str | None = None,
+        output: str | None = None,
+        normalization: Normalization | None = None,
+        classes: tuple[str, ...] | None = None,
+    ) -> Model:
+        """Return the model. An argument takes the place of what the header says.
+
+        Args:
+            activation: of all hidden layers, or one for each.
+            loss: the name of the loss.
+            output: the name of the link.
+            normalization: of raw inputs; without any, inputs are taken as they are.
+            classes: the names of the classes; without any, their numbers.
+        """
+        chosen = self.loss(loss, output)
+        described = self.description.get("normalization")
+        if normalization is None:
+            normalization = Normalization(**described) if described else NO_NORMALIZATION
+        count = max(2, self.sizes[-1])
+        names = tuple(self.description.get("classes", ())) or tuple(map(str, range(count)))
+        return Model(
+            network=self.network((activation,) if isinstance(activation, str) else activation),
+            loss=chosen,
+            normalization=normalization,
+            classes=classes or names,
+            shape=tuple(self.description.get("shape", self.sizes[:1])),
+            dataset=self.description.get("dataset", ""),
+            epoch=self.epoch,
+        )
+
+
+NO_NORMALIZATION = Normalization("none", 0.0, 1.0)
+
+
+def read_model_file(path: Path) -> ModelFile:
+    """Read a model's file: see `formats.layers.read_layers` for the formats.
+
+    Raises:
+        DataError: the file cannot be read, is not a multilayer perceptron, or its header is wrong.
+    """
+    layers, description = read_layers(path)
+    for key, is_valid in DESCRIPTION_CHECKS.items():
+        if key in description and not is_valid(description[key]):
+            raise DataError(
+                f"{path}: {key!r} in the description {METADATA!r} in its header is "
+                f"{quoted(description[key])}"
+            )
+    try:
+        _require_known_names(description)
+    except UsageError as error:  # the mistake of whoever wrote the file, not of the user
+        raise DataError(f"{path}: {error.message}", error.hint) from None
+    return ModelFile(path, layers, description)
+
+
+def _require_known_names(description: Mapping[str, Any]) -> None:
+    for name in description.get("activations", ()):
+        ACTIVATIONS[name]
+    if normalization := description.get("normalization"):
+        NORMALIZATIONS[normalization["method"]]
+    if loss := description.get("loss"):
+        output, smoothing = description.get("output", "auto"), description.get("label_smoothing", 0)
+        LOSSES[loss](output, smoothing)
+    elif output := description.get("output"):
+        LINKS[output]
+
+
+def _is_name(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_names(value: Any) -> bool:
+    return isinstance(value, list) and all(map(_is_name, value))
+
+
+def _is_number(value: Any) -> bool:
+    # Python compares whole numbers of any size with a float.
+    return isinstance(value, (int, float)) and abs(value) <= LARGEST_FLOAT32
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and value >= 0
+
+
+def _is_shape(value: Any) -> bool:
+    return isinstance(value, list) and all(map(_is_count, value))
+
+
+def _is_normalization(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and value.keys() == {"method", "shift", "scale"}
+        and _is_name(value["method"])
+        and _is_number(value["shift"])
+        and _is_number(value["scale"])
+    )
+
+
+# Each key of the description that is used, and what it must be.
+DESCRIPTION_CHECKS: Mapping[str, Callable[[Any], bool]] = {
+    "activations": _is_names,
+    "output": _is_name,
+    "loss": _is_name,
+    "label_smoothing": lambda value: _is_number(value) and 0 <= value < 1,
+    "dataset": _is_name,
+    "epoch": _is_count,
+    "shape": _is_shape,
+    "classes": _is_names,
+    "normalization": _is_normalization,
+}

@@ -1,0 +1,69 @@
+"""How well a model does on a split, exactly: every row counts, in a fixed order."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from actcli.datasets.batches import Split
+from actcli.model import EVALUATION_ROWS, Model
+from actcli.nn.arrays import Array, Labels, ignore_overflow
+from actcli.nn.links import classify
+from actcli.nn.losses import Loss
+from actcli.nn.network import Trace
+
+BatchHook = Callable[[Trace], None]  # reads the trace of each mini-batch after its forward pass
+
+
+@dataclass(frozen=True)
+class Score:
+    """How well a model does on a split: mean loss per row, share of the rows classified right."""
+
+    loss: float
+    accuracy: float
+
+
+class TargetRows:
+    """The target row of each label of a mini-batch, gathered into one buffer.
+
+    Args:
+        loss: defines the target row of a class.
+        classes: K.
+        rows: of the largest mini-batch.
+        dtype: of the logits.
+    """
+
+    def __init__(self, loss: Loss, classes: int, rows: int, dtype: np.dtype[np.floating]) -> None:
+        self.of_class = loss.targets(classes).astype(dtype)
+        self.buffer = np.empty((rows, self.of_class.shape[1]), dtype)
+
+    def __call__(self, labels: Labels) -> Array:
+        """Return the target rows (N, units) of labels (N,), valid until the next call."""
+        out = self.buffer[: len(labels)]
+        np.take(self.of_class, labels, axis=0, out=out, mode="clip")
+        return out
+
+
+def evaluate(model: Model, split: Split, hook: BatchHook | None = None) -> Score:
+    """Return the mean loss and the accuracy of a model on all rows of a split.
+
+    Args:
+        model: in any precision.
+        split: not empty.
+        hook: called with the trace of each mini-batch, which it may read.
+
+    Returns:
+        A loss that is infinite or NaN if a parameter is.
+    """
+    rows = min(EVALUATION_ROWS, len(split))
+    targets = TargetRows(model.loss, len(model.classes), rows, model.network.parameters.dtype)
+    total, right = 0.0, 0
+    for batch in model.forward_batches(split, EVALUATION_ROWS):
+        last, labels = batch.trace.passes[-1], batch.labels
+        right += int(np.count_nonzero(classify(last.z) == labels))
+        with ignore_overflow():
+            losses = model.loss(last.z, targets(labels), last.delta, last.work)
+            total += float(losses.sum(dtype=np.float64))
+        if hook:
+            hook(batch.trace)
+    return Score(total / len(split), right / len(split))
