@@ -4,6 +4,8 @@ Imports point downward, so that each part can be understood, and tested, without
 """
 
 import ast
+import collections
+import functools
 import re
 import sys
 import tomllib
@@ -48,6 +50,14 @@ ONLY_IN = {
     "distributed": {"sweep.cluster"},
 }
 IMPORTED_AS = {"pillow": "PIL"}
+# A command has its name in each of these, and shares it with nothing else but what is named here.
+ROOMS_OF_A_COMMAND = {"explore", "render", "cli", "runs"}
+ALSO_NAMED = {
+    "activations": {"nn"},
+    **dict.fromkeys(("findings", "gradients", "outputs", "units"), {"diagnostics"}),
+    "history": {"rules"},
+    "registry": {"rules", "actcli"},
+}
 NN_MAY_IMPORT = ("numpy", "actcli.nn", "actcli.errors", "actcli.registry")
 AT_IMPORT_NEVER = {
     "Console",
@@ -65,9 +75,9 @@ SOURCES = {
     )
     for path in sorted(ROOT.rglob("*.py"))
 }
-EVERY_MODULE = pytest.mark.parametrize("module", SOURCES)
 
 
+@functools.cache
 def parse(module):
     return ast.parse(SOURCES[module].read_text(encoding="utf-8"))
 
@@ -140,41 +150,55 @@ def test_the_sources_are_found():
     assert {"actcli", "actcli.errors", "actcli.nn.losses", "actcli.cli"} <= set(SOURCES)
 
 
-@EVERY_MODULE
-def test_every_part_has_its_place_in_the_order(module):
-    assert module == "actcli" or part_of(module) in RANKS
+def test_every_part_has_its_place_in_the_order():
+    assert {part_of(module) for module in SOURCES if module != "actcli"} == set(RANKS)
 
 
-@EVERY_MODULE
-def test_imports_point_downward(module):
-    if module == "actcli":
-        assert not list(imports(module, parse(module), is_package=True))
-    else:
-        is_package = SOURCES[module].name == "__init__.py"
-        assert faults(module, parse(module), is_package) == []
+def test_imports_point_downward():
+    modules = {module: parse(module) for module in SOURCES}
+    packages = {module for module, path in SOURCES.items() if path.name == "__init__.py"}
+    offenders = [
+        fault
+        for module, tree in modules.items()
+        if module != "actcli"
+        for fault in faults(module, tree, module in packages)
+    ]
+    assert offenders == []
 
 
-@EVERY_MODULE
-def test_what_is_imported_is_declared(module):
+def test_every_third_party_import_is_declared():
     project = tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))["project"]
     optional = project["optional-dependencies"]
     lines = [*project["dependencies"], *optional["dask"], *optional["image"]]
     declared = {re.split(r"[^\w-]", line)[0] for line in lines}
     declared = {IMPORTED_AS.get(name, name) for name in declared}
-    tops = {name.split(".")[0] for name in imports(module, parse(module))} - {"actcli", ""}
-    assert tops - sys.stdlib_module_names <= declared
+    imported = {name.split(".")[0] for module in SOURCES for name in imports(module, parse(module))}
+    assert imported - {"actcli", ""} - sys.stdlib_module_names <= declared
 
 
-@EVERY_MODULE
-def test_every_module_says_what_it_is(module):
-    docstring = ast.get_docstring(parse(module))
-    assert docstring
-    assert docstring.splitlines()[0].strip()
+def test_every_module_has_a_docstring():
+    assert [module for module in SOURCES if not ast.get_docstring(parse(module))] == []
 
 
-@EVERY_MODULE
-def test_no_console_and_no_random_generator_is_global(module):
-    assert made_at_import(parse(module)) == []
+def test_no_console_and_no_random_generator_is_global():
+    offenders = {module: made_at_import(parse(module)) for module in SOURCES}
+    assert {module: names for module, names in offenders.items() if names} == {}
+
+
+def test_modules_share_a_name_only_if_they_are_parts_of_one_command():
+    """`actcli loss` is explore/loss.py, render/loss.py and cli/loss.py."""
+    places = collections.defaultdict(set)
+    for module, path in SOURCES.items():
+        if path.name != "__init__.py":
+            package, name = module.split(".")[-2:]
+            places[name].add(package)
+    shared = {name: packages for name, packages in places.items() if len(packages) > 1}
+    offenders = {
+        name: packages
+        for name, packages in shared.items()
+        if not (packages - ROOMS_OF_A_COMMAND <= ALSO_NAMED.get(name, set()))
+    }
+    assert offenders == {}
 
 
 @pytest.mark.parametrize(
@@ -191,7 +215,7 @@ def test_no_console_and_no_random_generator_is_global(module):
         ("actcli.diagnostics.probe", "def f():\n    from actcli.term.text import table"),
         ("actcli.training.loop", "if TYPE_CHECKING:\n    import click"),
         ("actcli.term.text", "import click"),
-        ("actcli.sweep.table", "from rich.table import Table"),
+        ("actcli.sweep.results", "from rich.table import Table"),
         ("actcli.sweep.engine", "from distributed import Client"),
         ("actcli.cli.sweep", "def f():\n    import distributed"),
         ("actcli.registry", "from actcli.files import write_atomically"),

@@ -168,7 +168,7 @@ def show(name: str | None, runs_dir: Path, complete: bool, as_json: bool, as_csv
     """
     exclude({"--json": as_json, "--csv": as_csv})
     from actcli.cli.sweep_output import write
-    from actcli.sweep.table import read_table
+    from actcli.sweep.results import read_table
 
     write(read_table(find_sweep_folder(name, runs_dir)), as_json, as_csv, complete)
 

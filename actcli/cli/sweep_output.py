@@ -10,7 +10,7 @@ import click
 
 from actcli.jsonlines import dumps
 from actcli.sweep.axes import written
-from actcli.sweep.table import Outcome, Point, SweepTable
+from actcli.sweep.results import Outcome, Point, SweepTable
 
 COLUMNS = ("status", "validation", "test", "dead", "verdict", "seconds", "error")
 

@@ -21,8 +21,8 @@ from actcli.runs.folder import Folder
 from actcli.sweep.engine import Engine, JobDone, train_all
 from actcli.sweep.plan import Job, Plan
 from actcli.sweep.processes import Processes
+from actcli.sweep.results import read_table
 from actcli.sweep.store import is_done, open_sweep, store_run, tidy, write_plan
-from actcli.sweep.table import read_table
 from actcli.term.text import printable
 
 MOST_ERRORS = 10  # of different ones that are told

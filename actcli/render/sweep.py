@@ -9,7 +9,7 @@ from rich.text import Text
 
 from actcli.render.sweep_pictures import is_number, pictures, value_text
 from actcli.sweep.axes import option_of
-from actcli.sweep.table import MeanAndDeviation, Point, SweepTable
+from actcli.sweep.results import MeanAndDeviation, Point, SweepTable
 from actcli.term.numbers import align_points, fixed, grouped, percent, significant
 from actcli.term.table import (
     GAP,

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from actcli.render.sweep_axes import axis_at, round_axis
 from actcli.sweep.axes import option_of, written
-from actcli.sweep.table import Point, SweepTable
+from actcli.sweep.results import Point, SweepTable
 from actcli.term.bars import bar
 from actcli.term.heatmap import HeatMap
 from actcli.term.numbers import align_points, percent, shortest
