@@ -79,7 +79,7 @@ def learner(work, threads):
 
     settings = map(
         parse_assignment,
-        [*assignments(work), "training.epochs=1000000", f"training.threads={threads}"],
+        [*assignments(work), "training.epochs=1000000", f"training.workers={threads}"],
     )
     config = resolve(assemble(list(settings)))
     return Learner(*prepare_dataset(config, lambda *_: None))

@@ -141,7 +141,7 @@ def cold(rounds, threads, folder):
     softmax = "import torch; print(torch.softmax(torch.tensor([1.0, 2.0, 3.0]), 0))"
     return {
         "train 5 epochs of M and save": pair(
-            [*train, "--threads", str(threads)], [*python, script], rounds
+            [*train, "--workers", str(threads)], [*python, script], rounds
         ),
         "softmax 1 2 3": pair([*actcli, "softmax", "1", "2", "3"], [*python, softmax], rounds),
         "--help, beside import numpy": pair([*actcli, "--help"], [*python, "import numpy"], rounds),
@@ -165,19 +165,19 @@ def main():
     parser.add_argument(
         "--rounds", type=int, default=7, help="of each measurement, the first unused"
     )
-    parser.add_argument("--threads", type=int, default=CORES, help="that actcli uses")
+    parser.add_argument("--workers", type=int, default=CORES, help="worker processes of actcli")
     parser.add_argument("--only", default=",".join([*WORKLOADS, "diagnosis", "cold"]))
     parser.add_argument("--json", type=Path, help="write all figures there")
     chosen = parser.parse_args()
-    wanted, found = chosen.only.split(","), {"machine": versions(), "threads": chosen.threads}
-    print(found["machine"], f"actcli with {chosen.threads} threads", sep="\n", end="\n\n")
+    wanted, found = chosen.only.split(","), {"machine": versions(), "workers": chosen.workers}
+    print(found["machine"], f"actcli with {chosen.workers} workers", sep="\n", end="\n\n")
     peers = [name for name in PEERS if name != "actcli"]
     print(
         "| workload | rows/s | target |", *(f" × {name} |" for name in peers), " accuracy |", sep=""
     )
     print("|---" * (len(peers) + 4), "|", sep="")
     for name in [each for each in WORKLOADS if each in wanted]:
-        row = found[name] = throughput(name, chosen.rounds, chosen.threads)
+        row = found[name] = throughput(name, chosen.rounds, chosen.workers)
         cells = [f" {row['ratios'][peer]:.2f} |" for peer in peers]
         known = [f"{peer} {score:.4f}" for peer, score in row["accuracy"].items() if score]
         print(
@@ -187,7 +187,7 @@ def main():
             sep="",
         )
     if "diagnosis" in wanted:
-        row = found["diagnosis"] = throughput("M", chosen.rounds, chosen.threads, "diagnose")
+        row = found["diagnosis"] = throughput("M", chosen.rounds, chosen.workers, "diagnose")
         known = ", ".join(f"{peer} {score:.4f}" for peer, score in row["accuracy"].items())
         ratio = row["ratios"]["torch"]
         print(f"| diagnosis of M | {row['rows/s']:,} | 1.5 | {ratio:.2f} | | | | {known} |")
@@ -199,7 +199,7 @@ def main():
             sep="",
         )
         with tempfile.TemporaryDirectory() as folder:
-            found["cold"] = cold(chosen.rounds, chosen.threads, folder)
+            found["cold"] = cold(chosen.rounds, chosen.workers, folder)
         for name, row in found["cold"].items():
             (ours, theirs), (mb, their_mb) = row["seconds"], row["megabytes"]
             print(

@@ -54,9 +54,9 @@ def default(folder: Path) -> str:
         lambda turn: timed(
             folder, ["sweep", "--seeds", "8", "--workers", "2", "--name", f"a{turn}"]
         ),
-        lambda _: timed(folder, *(["train", "--threads", "2", "--seed", seed] for seed in seeds)),
+        lambda _: timed(folder, *(["train", "--workers", "2", "--seed", seed] for seed in seeds)),
     )
-    told = f"{together:.1f} s, one after another with two threads each {apart:.1f} s"
+    told = f"{together:.1f} s, one after another with two workers each {apart:.1f} s"
     return f"eight default runs on two processes: {told}: {together / apart:.2f} (at most 0.6)"
 
 

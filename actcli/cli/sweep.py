@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from actcli.cli.options import KindType, asked, configuration_options, runs_dir_option
+from actcli.cli.options import (
+    KindType,
+    asked,
+    configuration_options,
+    print_new_names,
+    runs_dir_option,
+)
 from actcli.cli.sweep_names import SHOW, AxisType, SweepConfigType, SweepType
 from actcli.cli.train import name_of
 from actcli.config.sources import Setting, find_key
@@ -125,8 +131,9 @@ def sweep(
     options = asked(ctx)
     varying = merged(file.axes, axes)
     check_fixed(options, varying)
-    # Processes share the cores, not threads, unless somebody asks for both.
-    base = (Setting(find_key("training", "threads"), 1, "sweep"), *file.settings, *options)
+    print_new_names(file.settings)
+    # The runs share the cores: each has one worker, unless more are asked for.
+    base = (Setting(find_key("training", "workers"), 1, "sweep"), *file.settings, *options)
     pin_blas()
 
     from actcli.cli.sweep_run import Request, run
@@ -144,7 +151,7 @@ def sweep(
 
 
 # What varies comes first in --help, what all jobs have in common last.
-sweep.params += configuration_options()
+sweep.params += configuration_options(workers="workers-per-run")
 
 
 @click.command(

@@ -15,9 +15,26 @@ from typing import Any
 from actcli.config.values import Auto, Integer, Kind, Label, Listed, Name, Number, Switch, Text
 
 
-def setting(default: Any, kind: Kind, help_text: str, option: str | None = None) -> Any:
-    """Declare a key: its default, what it may hold, what it is, its option if named otherwise."""
-    return field(default=default, metadata={"kind": kind, "help": help_text, "option": option})
+def setting(
+    default: Any,
+    kind: Kind,
+    help_text: str,
+    option: str | None = None,
+    former_name: str | None = None,
+) -> Any:
+    """Declare a key.
+
+    Args:
+        default: its default value.
+        kind: the values that it may hold.
+        help_text: a noun phrase for `--help` and for `configs/default.toml`.
+        option: the name of its option, where it is not that of the key.
+        former_name: the name that the key had once, which still works.
+    """
+    return field(
+        default=default,
+        metadata={"kind": kind, "help": help_text, "option": option, "former_name": former_name},
+    )
 
 
 @dataclass(frozen=True)
@@ -113,10 +130,11 @@ class TrainingConfig:
     patience: int = setting(
         0, Integer(0), "stop after so many epochs without a better validation loss; 0: never"
     )
-    threads: int | str = setting(
+    workers: int | str = setting(
         "auto",
         Auto(Integer(1)),
-        "that share each step; auto: 2, or 1 on one core",
+        "worker processes per step; auto: 2, or 1 on one core",
+        former_name="threads",
     )
 
 
@@ -141,14 +159,20 @@ class Key:
     default: Any
     help: str
     option: str  # without the dashes
+    former_name: str | None = None  # a name that it had once, which still works
 
     def __str__(self) -> str:
         return f"{self.table}.{self.name}"
 
     @property
     def variable(self) -> str:
-        """The environment variable that sets it."""
+        """The environment variable that sets the key."""
         return f"ACTCLI_{self.option.replace('-', '_').upper()}"
+
+    @property
+    def former_path(self) -> str | None:
+        """The key's former name with its table, such as "training.threads"."""
+        return self.former_name and f"{self.table}.{self.former_name}"
 
 
 TABLES: dict[str, Any] = {part.name: part.default_factory for part in fields(Config)}
@@ -161,6 +185,7 @@ KEYS: tuple[Key, ...] = tuple(
         entry.default,
         entry.metadata["help"],
         entry.metadata["option"] or entry.name.replace("_", "-"),
+        entry.metadata["former_name"],
     )
     for table, part in TABLES.items()
     for entry in fields(part)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from actcli import files
-from actcli.config.schema import KEYS, TABLES, Config, Key
+from actcli.config.schema import KEYS, TABLES, Config, Key, toml_value
 from actcli.config.values import Kind
 from actcli.errors import UsageError
 from actcli.registry import nearest, unknown_name
@@ -31,6 +31,7 @@ class Setting:
     key: Key
     value: Any
     origin: str  # for the user: "--lr", "ACTCLI_LR", "relu.toml"
+    renamed: str = ""  # a note for the user, if the key's former name was written
 
 
 @dataclass(frozen=True)
@@ -171,8 +172,12 @@ def _read(
         elif not isinstance(entries, dict):
             yield Mistake(f"{origin}: [{table}] must be a table", _keys_of(table))
         else:
-            for name, value in entries.items():
-                yield _read_key(table, name, value, origin)
+            settings = [_read_key(table, name, value, origin) for name, value in entries.items()]
+            yield from settings
+            try:
+                check_former_names([each for each in settings if isinstance(each, Setting)])
+            except UsageError as error:
+                yield Mistake(str(error))
 
 
 def _read_key(table: str, name: str, value: Any, origin: str) -> Setting | Mistake:
@@ -182,9 +187,11 @@ def _read_key(table: str, name: str, value: Any, origin: str) -> Setting | Mista
         meant = _meant(name, [key.name for key in KEYS if key.table == table])
         return Mistake(f"{origin}: {error}", frozenset([f"{table}.{meant}"]))
     try:
-        return Setting(key, key.kind.check(value), origin)
+        value = key.kind.check(value)
     except ValueError as error:
         return Mistake(f"{origin}: [{table}] {name} must be {error}", frozenset([str(key)]))
+    renamed = "" if name == key.name else f"{origin}: [{table}] {name} is now {key.name}"
+    return Setting(key, value, origin, renamed)
 
 
 def _keys_of(table: str | None) -> frozenset[str]:
@@ -192,17 +199,20 @@ def _keys_of(table: str | None) -> frozenset[str]:
 
 
 def find_key(table: str, name: str) -> Key:
-    """The key of that table and name.
+    """Return the key of that table and name; a former name gives the key that it has become.
 
     Raises:
         UsageError: there is none; the message has the nearest.
     """
     if table not in TABLES:
         raise UsageError(f"there is no table {_named(table, TABLES, '[{}]')}")
-    known = {key.name: key for key in KEYS if key.table == table}
-    if name not in known:
-        raise UsageError(f"[{table}] has no key {_named(name, known, '{}')}")
-    return known[name]
+    keys = {key.name: key for key in KEYS if key.table == table}
+    former = {key.former_name: key for key in keys.values()}
+    if name in former:
+        return former[name]
+    if name not in keys:
+        raise UsageError(f"[{table}] has no key {_named(name, keys, '{}')}")
+    return keys[name]
 
 
 def _meant(name: str, known: Iterable[str]) -> str | None:
@@ -229,10 +239,30 @@ def parse_assignment(text: str) -> Setting:
     if not equals or not dot:
         raise UsageError(f"--set {text}: expected table.key=value", "Example: model.dropout=0.2")
     key = find_key(table, name)
+    renamed = "" if name == key.name else f"--set {key.former_path} is now --set {key}"
     try:
-        return Setting(key, value_of(key.kind, value), "--set")
+        return Setting(key, value_of(key.kind, value), "--set", renamed)
     except ValueError as error:
         raise UsageError(f"--set {key}: must be {error}") from None
+
+
+def check_former_names(settings: Sequence[Setting]) -> None:
+    """Raise if a key has one value by its name and another by its former name.
+
+    Args:
+        settings: all settings of one source, such as a file or the command line.
+
+    Raises:
+        UsageError: the values differ.
+    """
+    for old in settings:
+        for new in settings:
+            if old.renamed and not new.renamed and old.key == new.key and old.value != new.value:
+                raise UsageError(
+                    f"{new.key} is {toml_value(new.value)} by its name, but "
+                    f"{toml_value(old.value)} by its former name",
+                    f"{old.renamed}: give one of them",
+                )
 
 
 def value_of(kind: Kind, text: str) -> Any:

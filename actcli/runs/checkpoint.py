@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from actcli import __version__, jsonlines
-from actcli.config.schema import Config, values
+from actcli.config.schema import KEYS, Config, values
 from actcli.errors import ActcliError, DataError
 from actcli.files import Buffer
 from actcli.formats.safetensors import packed, read_tensors
@@ -157,6 +157,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         raise DataError(f"{path} is no checkpoint")
     if record.pop("checksum") != _checksum(tensors, record):
         raise DataError(f"{path} is damaged: its checksum is another")
+    record["config"] = _with_new_names(record["config"])
     try:
         position = _position(record["position"])
     except DAMAGE as error:
@@ -193,6 +194,12 @@ def _checksum(tensors: Mapping[str, Array], record: dict[str, Any]) -> int:
 
 def _is_count(value: Any) -> bool:
     return isinstance(value, int) and value >= 0
+
+
+def _with_new_names(config: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings with keys that were renamed since under their new names."""
+    new_names = {key.former_path: str(key) for key in KEYS}
+    return {new_names.get(name, name): value for name, value in config.items()}
 
 
 def _settings(config: Config) -> dict[str, Any]:

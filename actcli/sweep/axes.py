@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 SPAN = re.compile(r"\s*(?P<low>.+?)\s*\.\.\s*(?P<high>.+?)\s*(?P<log>:\s*log)?\s*")
 COMMA = re.compile(r",(?![^\[\]]*\])")  # not within brackets
 DIGITS = 3  # of a number that is drawn
-THREADS = "training.threads"
+WORKERS = "training.workers"
 
 
 @dataclass(frozen=True)
@@ -93,8 +93,10 @@ def make_axis(key: Key, given: Any, origin: str) -> Axis:
     Raises:
         UsageError: the key cannot vary, a value is none for it, or stands there twice.
     """
-    if str(key) == THREADS:
-        raise UsageError(f"{origin}: all jobs use the same number of threads", "See --threads")
+    if str(key) == WORKERS:
+        raise UsageError(
+            f"{origin}: all jobs use the same number of workers", "See --workers-per-run"
+        )
     if isinstance(given, str):
         if _is_number(key) and (span := SPAN.fullmatch(given)):
             return Axis(key, span=_span(key, span, origin))

@@ -103,8 +103,11 @@ def _job(base: Sequence[Setting], axes: Sequence[Axis], varied: tuple[Any, ...],
 
 
 def _name(config: Config) -> str:
-    """The same for the same configuration."""
-    told: Mapping[str, Any] = {str(key): value for key, value in values(config)}
+    """Return a hash of the configuration.
+
+    A key that was renamed counts by its former name, so that sweeps begun before are continued.
+    """
+    told: Mapping[str, Any] = {key.former_path or str(key): value for key, value in values(config)}
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:12]
 
 

@@ -40,7 +40,7 @@ def resolve(config: Config, origins: Mapping[str, str] | None = None) -> Config:
         config,
         model=replace(config.model, output=make_loss(config).output),
         optimizer=replace(chosen, learning_rate=rate, weight_decay=decay),
-        training=replace(config.training, threads=worker_count(config.training.threads)),
+        training=replace(config.training, workers=worker_count(config.training.workers)),
     )
 
 

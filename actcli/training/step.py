@@ -24,7 +24,7 @@ from actcli.training.evaluation import TargetRows
 from actcli.training.learner import Learner
 from actcli.training.parallel.workers import WorkerGroup, shared_zeros
 
-ALONE = "With --threads 1 there is one process only"
+ALONE = "With --workers 1 there is one process only"
 
 # Rows times parameters that make a process worth the 0.02 ms that it takes to meet it.
 MIN_WORK_PER_WORKER = 1_000_000
@@ -97,7 +97,7 @@ class Step:
         network, config, data = learner.network, learner.config, learner.dataset
         rows = min(config.training.batch_size, len(data.train))
         worth = max(1, rows * network.parameters.size // MIN_WORK_PER_WORKER)
-        members = min(int(config.training.threads), worth)
+        members = min(int(config.training.workers), worth)
         allocate: Allocate = shared_zeros if members > 1 else np.empty
         if members > 1:
             network.move(allocate)

@@ -196,7 +196,7 @@ OTHER = {
     "training.batch_size": ("11", 11),
     "training.seed": ("5", 5),
     "training.patience": ("4", 4),
-    "training.threads": (str(worker_count()), worker_count()),
+    "training.workers": (str(worker_count()), worker_count()),
 }
 
 
@@ -481,7 +481,11 @@ def test_help_documents_every_option() -> None:
     text = run("--help").stdout
     command = main.get_command(click.Context(main), "train")
     assert command is not None
-    options = [option for option in command.params if isinstance(option, click.Option)]
+    options = [
+        option
+        for option in command.params
+        if isinstance(option, click.Option) and not option.hidden
+    ]
     assert all(option.help and option.opts[0] in text for option in options)
     assert len(options) == len(KEYS) + 7
 
@@ -575,8 +579,8 @@ def test_an_epoch_of_mnist() -> None:
 
 
 @pytest.mark.parametrize("count", [1, 2])
-def test_the_number_of_threads_is_set_and_recorded(blobs: Blobs, count: int) -> None:
-    chosen = *SMALL, "--dataset", str(blobs()), "--threads", str(count), "--json"
+def test_the_number_of_workers_is_set_and_recorded(blobs: Blobs, count: int) -> None:
+    chosen = *SMALL, "--dataset", str(blobs()), "--workers", str(count), "--json"
     inherited = {name: value for name, value in os.environ.items() if "NUM_THREADS" not in name}
     done = subprocess.run(
         [sys.executable, "-m", "actcli", "train", *chosen],
@@ -587,8 +591,8 @@ def test_the_number_of_threads_is_set_and_recorded(blobs: Blobs, count: int) -> 
     )
     folder = Path(json.loads(done.stdout)["run"])
     told = json.loads((folder / "environment.json").read_text())
-    assert set(told["threads"].values()) == {"1"}  # of the BLAS: those of a training are its own
-    assert f"threads = {count}\n" in (folder / "config.toml").read_text()
+    assert set(told["threads"].values()) == {"1"}  # of the BLAS
+    assert f"workers = {count}\n" in (folder / "config.toml").read_text()
 
 
 UNFINISHED = {

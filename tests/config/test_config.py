@@ -416,7 +416,7 @@ def test_auto_becomes_what_it_stands_for() -> None:
     assert resolved.model.output == "softmax"
     assert resolved.optimizer.learning_rate == 0.1
     assert resolved.optimizer.weight_decay == 0
-    assert resolved.training.threads == worker_count()
+    assert resolved.training.workers == worker_count()
     assert resolved.model.init == "auto"  # differs from layer to layer
     assert resolved.data.validation == "auto"  # depends on the data
     assert build.resolve(resolved) == resolved
@@ -488,7 +488,7 @@ def test_all_that_does_not_go_together_at_once() -> None:
     ],
 )
 def test_keys_that_do_go_together(text: str) -> None:
-    assert build.resolve(config(text)).training.threads == worker_count()
+    assert build.resolve(config(text)).training.workers == worker_count()
 
 
 def test_which_keys_have_no_effect() -> None:

@@ -33,7 +33,7 @@ FILES = {
 KILLS, STRIDE = (10, 5) if os.environ.get("CI") else (50, 1)
 ONE = dict.fromkeys(
     BLAS_THREAD_VARIABLES, "1"
-)  # two threads on a busy machine would wait for each other
+)  # two workers on a busy machine would wait for each other
 # As `actcli`, but each epoch is saved, as if it took a second.
 OFTEN = """
 from actcli.cli import main
@@ -270,7 +270,7 @@ def test_a_second_signal_quits_within_a_long_step(
         "--batch-size=20000",
         "--epochs=3",
         "--name=long",
-        "--threads=1",
+        "--workers=1",
     )
     process = actcli.start("train", f"--dataset={data}", *command)
     until(Path("runs/long").exists)
@@ -297,7 +297,7 @@ def test_a_second_signal_of_the_other_kind_quits_a_long_scoring(actcli: Any, blo
         "--hidden=512,512",
         "--epochs=0",
         "--name=long",
-        "--threads=1",
+        "--workers=1",
     )
     for name, first, second, code in (
         ("long", signal.SIGTERM, signal.SIGINT, 130),

@@ -14,7 +14,7 @@ import pytest
 Blobs = Callable[..., Path]
 Same = Callable[[Path, Path], None]
 # So wide that a second process is worth it.
-WIDE = "--hidden=300,300", "--batch-size=32", "--epochs=80", "--threads=2"
+WIDE = "--hidden=300,300", "--batch-size=32", "--epochs=80", "--workers=2"
 
 
 def other(process: subprocess.Popen[str]) -> int:
@@ -62,7 +62,7 @@ def test_the_second_is_killed(actcli: Any, data: str, goes_on: Callable[[], None
     assert process.returncode == 1
     assert stderr.splitlines()[-1] == (
         "Error: a process that shares this work was killed by signal 9. "
-        "With --threads 1 there is one process only"
+        "With --workers 1 there is one process only"
     )
     goes_on()
 

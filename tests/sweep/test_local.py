@@ -78,7 +78,7 @@ def test_each_job_is_what_train_makes_of_its_configuration(blobs: Blobs) -> None
             normalize,
             "--seed",
             seed,
-            "--threads",
+            "--workers",
             "1",
         )
         trained = actcli("train", *chosen, *more, "--name", told["run"], "--runs-dir", "one", "-q")
@@ -321,10 +321,10 @@ def test_each_process_uses_one_thread_unless_asked(blobs: Blobs) -> None:
     for options, variables, count in (
         ((), {}, "1"),
         ((), {"OPENBLAS_NUM_THREADS": "2"}, "1"),
-        (("--threads", "2"), {}, "2"),
+        (("--workers-per-run", "2"), {}, "2"),
     ):
         name = f"t{count}{len(variables)}"
         assert actcli("sweep", *chosen, *options, "--name", name, **variables).returncode == 0
         for path in Path("runs", name).glob("*/environment.json"):
             assert set(json.loads(path.read_text())["threads"].values()) == {"1"}  # of the BLAS
-            assert f"\nthreads = {count}\n" in path.with_name("config.toml").read_text()
+            assert f"\nworkers = {count}\n" in path.with_name("config.toml").read_text()

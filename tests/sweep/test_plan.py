@@ -88,7 +88,7 @@ def test_a_span_has_two_ends(text: str, span: Span) -> None:
         ("model.dropout=0..0.5:log", "0..0.5:log: expected two numbers above 0, the larger last"),
         ("model.dropout=0..1.5", "must be a number of at least 0 and below 1, not 1.5"),
         ("optimizer.learning_rate=auto..1", "a span lies between two numbers"),
-        ("training.threads=1,2", "--vary training.threads: all jobs use the same number"),
+        ("training.workers=1,2", "--vary training.workers: all jobs use the same number"),
     ],
 )
 def test_a_mistake_is_told(text: str, message: str) -> None:

@@ -169,14 +169,14 @@ def test_dropout_has_a_stream_of_its_own_and_is_for_training_alone(blobs: Blobs)
     assert epochs(plain)[0].train != epochs(dropped)[0].train
 
 
-@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("workers", [1, 2])
 def test_leaving_out_what_is_0_changes_a_training_by_rounding_alone(
-    blobs: Blobs, monkeypatch: pytest.MonkeyPatch, threads: int
+    blobs: Blobs, monkeypatch: pytest.MonkeyPatch, workers: int
 ) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (300, 12)).astype(np.uint8)
     pixels[:, [0, 3, 4, 11]] = 0
     pixels[:290, 5] = 0  # in some batches
-    chosen = blobs(x_train=pixels), "training.epochs=3", f"training.threads={threads}"
+    chosen = blobs(x_train=pixels), "training.epochs=3", f"training.workers={workers}"
     monkeypatch.setattr(step, "MIN_WORK_PER_WORKER", 1)
     load_part, widths = Batches.load_part, set()
 

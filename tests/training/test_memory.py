@@ -43,7 +43,7 @@ def test_the_estimate_is_near_what_a_training_takes(
     def train(*assignments: str) -> None:
         options = [text for each in (data, *assignments) for text in ("--set", each)]
         # With two processes it is as much, but what they share is not traced.
-        args = ["train", *options, "--epochs", "1", "--runs-dir", runs, "-q", "--threads", "1"]
+        args = ["train", *options, "--epochs", "1", "--runs-dir", runs, "-q", "--workers", "1"]
         assert CliRunner().invoke(main, args).exit_code == 0
 
     train("model.hidden=2")  # imports, caches

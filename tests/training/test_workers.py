@@ -248,7 +248,7 @@ def test_no_memory_to_share_is_a_memory_error() -> None:
 def train(path: Path, count: int, *assignments: str) -> tuple[Any, EpochDone]:
     """The parameters that two epochs come to, and what is told of the last."""
     texts = (f"data.name={path}", "model.hidden=16,8", "training.batch_size=32", *assignments)
-    texts = (*texts, "training.epochs=2", f"training.threads={count}")
+    texts = (*texts, "training.epochs=2", f"training.workers={count}")
     config = build.resolve(assemble([parse_assignment(text) for text in texts]))
     learner = Learner(*build.prepare_dataset(config, lambda *_: None))
     events = [event for event in fit(learner) if isinstance(event, EpochDone)]
@@ -268,7 +268,7 @@ def train(path: Path, count: int, *assignments: str) -> tuple[Any, EpochDone]:
         ("model.hidden=none",),
     ],
 )
-def test_threads_change_a_training_by_rounding_alone(
+def test_workers_change_a_training_by_rounding_alone(
     blobs: Blobs, monkeypatch: pytest.MonkeyPatch, chosen: tuple[str, ...], count: int
 ) -> None:
     path = blobs(rows=310)  # so that the last batch is smaller
