@@ -42,7 +42,7 @@ class ForwardBatch:
     Args:
         inputs: normalized, shape (N, D).
         labels: shape (N,).
-        trace: what the forward pass left in each layer; `trace.scores` are the logits.
+        trace: what the forward pass left in each layer; `trace.logits` are the logits.
     """
 
     inputs: Array
@@ -149,7 +149,7 @@ class Model:
         logits = np.empty((len(split), units), self.network.parameters.dtype)
         start = 0
         for batch in self.forward_batches(split, batch_rows) if len(split) else ():
-            logits[start : start + len(batch.labels)] = batch.trace.scores
+            logits[start : start + len(batch.labels)] = batch.trace.logits
             start += len(batch.labels)
         return logits
 

@@ -25,8 +25,9 @@ from actcli.config.sources import assemble, find_config, parse_assignment, read_
 from actcli.datasets.dataset import read_dataset
 from actcli.diagnostics.health import examine, few
 from actcli.training.build import prepare_dataset, resolve
+from actcli.training.events import EpochDone
 from actcli.training.learner import Learner
-from actcli.training.loop import EpochDone, fit
+from actcli.training.loop import fit
 
 ROUNDS = 3
 

@@ -24,8 +24,9 @@ from actcli.errors import DivergedError
 from actcli.nn.network import MLP
 from actcli.nn.optimizers import OPTIMIZERS
 from actcli.training import build
+from actcli.training.events import EpochDone
 from actcli.training.learner import Learner
-from actcli.training.loop import EpochDone, fit
+from actcli.training.loop import fit
 
 ROWS = 60_000  # training rows of MNIST
 VALIDATION_ROWS = 2_000

@@ -54,7 +54,7 @@ IMPORTED_AS = {"pillow": "PIL"}
 ROOMS_OF_A_COMMAND = {"explore", "render", "cli", "runs"}
 ALSO_NAMED = {
     "activations": {"nn"},
-    **dict.fromkeys(("findings", "gradients", "outputs", "units"), {"diagnostics"}),
+    **{name: {"diagnostics"} for name in ("findings", "gradients", "outputs", "units")},
     "history": {"rules"},
     "registry": {"rules", "actcli"},
 }

@@ -115,7 +115,7 @@ def go_on(path: Path, config: Config, quiet: bool, as_json: bool) -> "Run | None
         stack.pop_all()
     if not quiet:
         tell_changes(path, checkpoint, config)
-        print_note(f"{path} goes on {run.position.told(config.training.epochs)}")
+        print_note(f"Resuming {path} {run.position.describe(config.training.epochs)}")
     return run
 
 

@@ -18,11 +18,11 @@ from actcli.render.train import EpochTable
 from actcli.term.console import size_now
 from actcli.term.screen import Block, Signals
 from actcli.term.sparklines import Thinning
-from actcli.training.loop import EpochDone
+from actcli.training.events import EpochDone
 
 if TYPE_CHECKING:
     from actcli.runs.train import Run
-    from actcli.training.loop import Event
+    from actcli.training.events import Event
 
 OFTEN = 0.1  # seconds between two drawings, at least
 SELDOM = 150  # times as long as the last drawing took, at least: of the time of the processor

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from actcli.runs.train import Run
-    from actcli.training.loop import Event
+    from actcli.training.events import Event
 
 
 def until_stopped(run: "Run", interrupts: Interrupts) -> "Iterator[Event]":
@@ -39,7 +39,7 @@ def tell_interrupted(run: "Run", received: signal.Signals) -> None:
     """Say where the training stands and how it goes on."""
     epochs = run.learner.config.training.epochs
     print_note(
-        f"{WORD[received]} {run.position.told(epochs)}, all is saved. "
+        f"{WORD[received]} {run.position.describe(epochs)}, all is saved. "
         f"To go on: actcli train --resume {as_argument(run.folder)}"
     )
 
@@ -64,7 +64,7 @@ def tell_epochs(run: "Run", events: "Iterable[Event]", console: "Console") -> No
     """A sentence for each epoch, as a file or a pipe keeps them."""
     from actcli.render.train import EpochTable
     from actcli.term.console import UNLIMITED
-    from actcli.training.loop import EpochDone
+    from actcli.training.events import EpochDone
 
     epochs, validated = run.learner.config.training.epochs, len(run.learner.dataset.validation) > 0
     # $COLUMNS is no reason to keep less in a file.

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actcli.datasets.npz import Pixels
+from actcli.nn.active_columns import ActiveColumns, Inputs, find_active_columns
 from actcli.nn.arrays import Allocate, Array, Labels
 from actcli.registry import Registry
 
@@ -93,7 +94,7 @@ class Batches:
         self.batch_size = batch_size
         shape = (min(batch_size, len(split)), split.pixels.shape[1])
         self._pixels = np.empty(shape, split.pixels.dtype)
-        self._lit = np.empty_like(self._pixels)
+        self._active_pixels = np.empty_like(self._pixels)
         self.inputs: Array = allocate(shape, np.dtype(dtype))
 
     def __len__(self) -> int:
@@ -103,7 +104,8 @@ class Batches:
         self, rng: np.random.Generator | None = None, seen: int = 0
     ) -> Iterator[tuple[Array, Labels]]:
         for rows, labels in self.order(rng, seen):
-            yield self.load(rows), labels
+            self.load(rows)
+            yield self.inputs[: len(rows)], labels
 
     def order(
         self, rng: np.random.Generator | None = None, seen: int = 0
@@ -117,36 +119,35 @@ class Batches:
             batch = slice(start, start + self.batch_size)
             yield rows[batch], labels[batch]
 
-    def load(self, rows: NDArray[np.intp]) -> Array:
-        """Gather and convert rows of the pixels."""
-        inputs = self.inputs[: len(rows)]
-        self.normalization.apply(self._gather(rows), inputs)
-        return inputs
-
-    def load_part(
-        self, rows: NDArray[np.intp], mine: slice, leave_out: bool
-    ) -> tuple[Array, NDArray[np.intp] | None]:
-        """Gather and convert some of the rows of a batch, for one of several processes.
+    def load(
+        self,
+        rows: NDArray[np.intp],
+        part: slice | None = None,
+        scratch: Array | None = None,
+    ) -> Inputs:
+        """Gather and normalize the rows of a mini-batch, or some of them.
 
         Args:
-            rows: of the pixels, those of the batch.
-            mine: which of these; the others are for the others to convert.
-            leave_out: whether inputs that are 0 in all rows of the batch are to be left out.
+            rows: which rows of the pixels are in the mini-batch, shape (N,).
+            part: which of these this process loads; other workers load the others.
+            scratch: of `ActiveColumns`; with it, columns that are 0 in all rows are left out.
 
         Returns:
-            The inputs of the batch: all, (n, D), and None; or (n, k), and which k they are.
+            The inputs of the whole mini-batch, shape (N, D), or its active columns.
         """
-        if self.normalization.shift or not leave_out:  # once it is shifted, 0 is no 0 any more
-            self.normalization.apply(self._gather(rows[mine]), self.inputs[mine])
-            return self.inputs[: len(rows)], None
+        count = len(rows)
+        part = part or slice(0, count)
+        if scratch is None or self.normalization.shift:  # once shifted, 0 is not 0 any more
+            self.normalization.apply(self._gather(rows[part]), self.inputs[part])
+            return self.inputs[:count]
         pixels = self._gather(rows)
-        columns = np.flatnonzero(pixels.any(axis=0))
-        count, size = len(rows), len(columns)
-        lit = self._lit.reshape(-1)[: (mine.stop - mine.start) * size].reshape(-1, size)
-        np.take(pixels[mine], columns, axis=1, out=lit, mode="clip")
-        inputs = self.inputs.reshape(-1)[: count * size].reshape(count, size)
-        self.normalization.apply(lit, inputs[mine])
-        return inputs, columns
+        columns = find_active_columns(pixels)
+        shape = part.stop - part.start, len(columns)
+        active = self._active_pixels.reshape(-1)[: math.prod(shape)].reshape(shape)
+        np.take(pixels[part], columns, axis=1, out=active, mode="clip")
+        values = self.inputs.reshape(-1)[: count * len(columns)].reshape(count, len(columns))
+        self.normalization.apply(active, values[part])
+        return ActiveColumns(values, columns, scratch)
 
     def _gather(self, rows: NDArray[np.intp]) -> Pixels:
         pixels = self._pixels[: len(rows)]

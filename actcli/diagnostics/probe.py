@@ -77,15 +77,17 @@ class ProbeSums(Sums):
         network = model.network
         part = np.empty_like(network.parameters)
         part_views = network.views(part)
+        widest = max(network.sizes[1:])
+        scratch = np.empty(min(ROWS, len(split)) * widest, network.parameters.dtype)
         with ignore_overflow():
             for batch, losses in _losses(model, split):
                 inputs, trace = batch.inputs, batch.trace
                 self.inputs.add(inputs)
-                self.outputs.add(trace.scores, losses, batch.labels)
+                self.outputs.add(trace.logits, losses, batch.labels)
                 network.backward(inputs, trace, part_views)
                 self.gradient += part
                 for index, layer in enumerate(self.layers):
-                    layer.add(trace, index)
+                    layer.add(trace, index, scratch)
 
 
 class ForwardAccumulator(Sums):
@@ -147,5 +149,5 @@ def _losses(model: Model, split: Split) -> Iterator[tuple[ForwardBatch, Array]]:
     dtype = model.network.parameters.dtype
     target_rows = model.loss.targets(len(model.classes)).astype(dtype)
     for batch in model.forward_batches(split, ROWS):
-        last = batch.trace.passes[-1]
-        yield batch, model.loss(last.z, target_rows[batch.labels], last.delta, last.work)
+        last = batch.trace.layers[-1]
+        yield batch, model.loss(last.z, target_rows[batch.labels], last.delta, last.derivative)

@@ -88,17 +88,23 @@ class LayerSums(Sums):
         self.saturated = self.counts()  # (row, unit) pairs with |f'(z)| below 5 % of its bound
         self.active = self.counts(units)  # rows with f'(z) ≠ 0, by unit
 
-    def add(self, trace: Trace, index: int) -> None:
-        """Take in the layer of that index, after a forward and a backward pass."""
-        at = trace.passes[index]
+    def add(self, trace: Trace, index: int, scratch: Array) -> None:
+        """Add the layer of that index, after a forward and a backward pass.
+
+        Args:
+            trace: of the mini-batch.
+            index: of the layer, from 0.
+            scratch: at least as large as a buffer of the layer.
+        """
+        at = trace.layers[index]
         self.delta_norm += float(np.sqrt(np.vecdot(at.delta, at.delta)).sum(dtype=np.float64))
         if self.bound is None:
             return
-        scratch = at.y  # of no more use after the backward pass
-        np.abs(at.work, out=scratch)
+        scratch = scratch.reshape(-1)[: at.z.size].reshape(at.z.shape)
+        np.abs(at.derivative, out=scratch)
         self.slope += float((trace.ones @ scratch).sum(dtype=np.float64))
         self.saturated += int(np.count_nonzero(scratch < SATURATED * self.bound))
-        np.not_equal(at.work, 0, out=scratch)
+        np.not_equal(at.derivative, 0, out=scratch)
         self.active += (trace.ones @ scratch).astype(np.int64)
 
 
@@ -109,6 +115,7 @@ class Activity(Sums):
         super().__init__(allocate)
         self.functions = network.activations
         self.active = tuple(self.counts(units) for units in network.sizes[1:-1])
+        self._memory: Array = np.empty((2, 0), network.parameters.dtype)
 
     @property
     def is_complete(self) -> bool:
@@ -117,8 +124,16 @@ class Activity(Sums):
 
     def add(self, trace: Trace) -> None:
         """Take in a batch, after a forward pass."""
-        for f, active, at in zip(self.functions, self.active, trace.passes, strict=False):
+        for f, active, at in zip(self.functions, self.active, trace.layers, strict=False):
+            derivative, scratch = self._buffers(at.z)
             with ignore_overflow():
-                f.derivative(at.z, at.y, at.work, at.delta)
-            np.not_equal(at.work, 0, out=at.delta)
-            active[:] += (trace.ones @ at.delta).astype(np.int64)
+                f.derivative(at.z, at.y, derivative, scratch)
+            np.not_equal(derivative, 0, out=scratch)
+            active[:] += (trace.ones @ scratch).astype(np.int64)
+
+    def _buffers(self, z: Array) -> tuple[Array, Array]:
+        """Return two buffers of the shape of z, from memory that all layers share."""
+        if self._memory.shape[1] < z.size:
+            self._memory = np.empty((2, z.size), z.dtype)
+        first, second = (row[: z.size].reshape(z.shape) for row in self._memory)
+        return first, second

@@ -1,40 +1,84 @@
-"""Lit inputs: those of a batch that are not 0 in all of its rows.
+"""Active columns: the features that are nonzero somewhere in a mini-batch.
 
-What is 0 everywhere adds nothing to a weighted sum, and gets no gradient. On MNIST that is a third
-of the pixels of a batch of 128; leaving them out costs less than multiplying by them.
+A feature that is 0 in every row adds nothing to a weighted sum, and its weights have no gradient.
+On MNIST a third of the pixels are so in a mini-batch of 128. Skipping them costs less than
+multiplying by them, if the first layer is wide enough.
+
+Everywhere in this package, the inputs of a network are an array (N, D) or `ActiveColumns` of it.
 """
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from actcli.nn.arrays import Array
 
+# Rows of a mini-batch times units of the first layer from which skipping columns pays.
+MIN_WORK_FOR_ACTIVE_COLUMNS = 8192
+
 
 @dataclass(frozen=True)
 class ActiveColumns:
-    """Which inputs of a batch are lit, and room to work with them."""
+    """The active columns of inputs (N, D).
 
-    columns: NDArray[np.intp]  # (k,), ascending, of the D inputs
-    room: Array  # (D, units of the first layer)
+    Args:
+        values: the inputs of these columns, shape (N, k).
+        columns: which of the D columns they are, shape (k,), ascending.
+        scratch: shape (D, units of the first layer).
+    """
 
-    def take(self, weights: Array) -> Array:
-        """Of the weights W^T of the first layer those of lit inputs, (k, units)."""
-        taken = self.room[: len(self.columns)]
-        return np.take(weights, self.columns, axis=0, out=taken, mode="clip")
+    values: Array
+    columns: NDArray[np.intp]
+    scratch: Array
 
-    def collect(self, y: Array, delta: Array, out: Array, first: int) -> None:
-        """The gradient of the weights of some inputs, lit or not.
+    def rows(self, rows: slice) -> "ActiveColumns":
+        """Return the same columns of some rows."""
+        return ActiveColumns(self.values[rows], self.columns, self.scratch)
+
+    def matmul(self, weights: Array, out: Array) -> None:
+        """Write inputs (N, D) times weights (D, units) to `out`."""
+        active = self.scratch[: len(self.columns)]
+        # With its default mode, `take` gathers into a second buffer first.
+        np.take(weights, self.columns, axis=0, out=active, mode="clip")
+        np.matmul(self.values, active, out=out)
+
+    def weight_gradient(self, delta: Array, columns: slice, out: Array) -> None:
+        """Write the gradient of the weights of some columns, active or not.
 
         Args:
-            y: the lit inputs, (N, k).
-            delta: δ of the first layer, (N, units).
-            out: rows of ∂L/∂W^T, those of the inputs from `first` on.
-            first: of the inputs.
+            delta: of the first layer, shape (N, units).
+            columns: a range of the D columns.
+            out: shape (columns, units).
         """
+        first = columns.start or 0
         start, end = np.searchsorted(self.columns, (first, first + len(out)))
-        part = self.room[: end - start]
-        np.matmul(y[:, start:end].T, delta, out=part)
+        gradient = self.scratch[: end - start]
+        np.matmul(self.values[:, start:end].T, delta, out=gradient)
         out.fill(0)
-        out[self.columns[start:end] - first] = part
+        out[self.columns[start:end] - first] = gradient
+
+
+Inputs: TypeAlias = Array | ActiveColumns
+
+
+def find_active_columns(rows: NDArray[np.generic]) -> NDArray[np.intp]:
+    """Return which columns of raw rows (N, D) are nonzero somewhere, ascending."""
+    return np.flatnonzero(rows.any(axis=0))
+
+
+def matmul(inputs: Inputs, weights: Array, out: Array) -> None:
+    """Write inputs (N, D) times weights (D, units) to `out`."""
+    if isinstance(inputs, ActiveColumns):
+        inputs.matmul(weights, out)
+    else:
+        np.matmul(inputs, weights, out=out)
+
+
+def weight_gradient(inputs: Inputs, delta: Array, columns: slice, out: Array) -> None:
+    """Write the gradient of the weights of some columns of the inputs: inputs^T times delta."""
+    if isinstance(inputs, ActiveColumns):
+        inputs.weight_gradient(delta, columns, out)
+    else:
+        np.matmul(inputs[:, columns].T, delta, out=out)

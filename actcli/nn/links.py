@@ -1,10 +1,10 @@
-"""Links: what the output layer makes of its raw scores.
+"""Links: functions from the logits of the output layer to its outputs.
 
-Softmax makes them one distribution: the outputs compete and sum to 1. Sigmoids make each score a
-probability of its own: they need not sum to 1. The identity leaves them as they are.
+Softmax gives one distribution: the outputs compete and sum to 1. Sigmoid makes each logit a
+separate probability: they need not sum to 1. Identity leaves the logits unchanged.
 
-`value` writes p = link(z); `pullback` carries a gradient with respect to p back to the scores, that
-is, it multiplies by the transposed Jacobian of the link. Rows are examples.
+`value` writes p = link(z). `pullback` carries a gradient with respect to p back to the logits: it
+multiplies by the transposed Jacobian of the link. Rows are examples.
 """
 
 from abc import ABC, abstractmethod
@@ -17,15 +17,15 @@ from actcli.registry import Registry
 
 
 class Link(ABC):
-    """From scores to outputs, both of shape (N, K)."""
+    """A function from logits to outputs, both of shape (N, K)."""
 
     @abstractmethod
-    def value(self, scores: Array, out: Array) -> None:
+    def value(self, logits: Array, out: Array) -> None:
         """Write the outputs to `out`."""
 
     @abstractmethod
     def pullback(self, outputs: Array, gradient: Array) -> None:
-        """Turn ∂ℓ/∂outputs into ∂ℓ/∂scores, in place in `gradient`. Overwrites `outputs`."""
+        """Turn ∂ℓ/∂outputs into ∂ℓ/∂logits, in place in `gradient`. Overwrites `outputs`."""
 
 
 LINKS: Registry[type[Link]] = Registry("output")
@@ -33,10 +33,10 @@ LINKS: Registry[type[Link]] = Registry("output")
 
 @LINKS.register("softmax")
 class Softmax(Link):
-    """pᵢ = e^zᵢ / Σⱼ e^zⱼ (Bridle, Neurocomputing 1990); the largest score is taken off first."""
+    """pᵢ = e^zᵢ / Σⱼ e^zⱼ (Bridle, Neurocomputing 1990); the largest logit is subtracted first."""
 
-    def value(self, scores: Array, out: Array) -> None:
-        np.subtract(scores, scores.max(axis=1, keepdims=True), out=out)
+    def value(self, logits: Array, out: Array) -> None:
+        np.subtract(logits, logits.max(axis=1, keepdims=True), out=out)
         np.exp(out, out=out)
         out /= out.sum(axis=1, keepdims=True)
 
@@ -47,10 +47,10 @@ class Softmax(Link):
 
 @LINKS.register("sigmoid")
 class Sigmoid(Link):
-    """pᵢ = σ(zᵢ), each by itself."""
+    """pᵢ = σ(zᵢ), each output independent of the others."""
 
-    def value(self, scores: Array, out: Array) -> None:
-        SigmoidFunction().value(scores, out, out)
+    def value(self, logits: Array, out: Array) -> None:
+        SigmoidFunction().value(logits, out, out)
 
     def pullback(self, outputs: Array, gradient: Array) -> None:
         gradient *= outputs
@@ -62,24 +62,24 @@ class Sigmoid(Link):
 class Identity(Link):
     """pᵢ = zᵢ."""
 
-    def value(self, scores: Array, out: Array) -> None:
-        np.copyto(out, scores)
+    def value(self, logits: Array, out: Array) -> None:
+        np.copyto(out, logits)
 
     def pullback(self, outputs: Array, gradient: Array) -> None:
-        """The Jacobian is the identity: the gradient stays as it is."""
+        """Do nothing: the Jacobian is the identity."""
 
 
-def log_softmax(scores: Array) -> Array:
-    """log softmax(z) = z - max - log Σ e^(z - max), shape (N, K): nothing is rounded to log 0."""
-    shifted = scores - scores.max(axis=1, keepdims=True)
+def log_softmax(logits: Array) -> Array:
+    """Return log softmax(z) = z - max - log Σ e^(z - max), shape (N, K), never log 0."""
+    shifted = logits - logits.max(axis=1, keepdims=True)
     return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))
 
 
-def classify(scores: Array) -> Labels:
-    """The class that each row of scores (N, K) speaks for, shape (N,).
+def classify(logits: Array) -> Labels:
+    """Return the predicted class of each row of logits (N, K), shape (N,).
 
-    A single unit speaks for class 1 where its score is positive, that is, where σ is above ½.
+    A single unit predicts class 1 where its logit is positive, that is, where σ is above ½.
     """
-    if scores.shape[1] == 1:
-        return (scores[:, 0] > 0).astype(np.intp)
-    return np.asarray(scores.argmax(axis=1))
+    if logits.shape[1] == 1:
+        return (logits[:, 0] > 0).astype(np.intp)
+    return np.asarray(logits.argmax(axis=1))

@@ -1,13 +1,13 @@
-"""Losses: what a prediction costs, and the gradient that starts the way back.
+"""Losses: the cost of a prediction, and the gradient with which the backward pass starts.
 
-A loss takes raw scores, because only then is it exact: log softmax of a score is finite where the
-softmax itself has been rounded to 0. So a loss owns its link, and where the two fit each other the
-gradient closes to `prediction - target` (Bishop, Pattern Recognition and Machine Learning (2006),
+A loss takes logits, because only then is it exact: the log softmax of a logit is finite where the
+softmax itself has been rounded to 0. So a loss owns its link. Where loss and link fit each other,
+the gradient is `prediction - target` (Bishop, Pattern Recognition and Machine Learning (2006),
 section 4.3.6): softmax with cross-entropy, sigmoid with binary cross-entropy. Every other legal
-pair takes the link's Jacobian into account.
+pair multiplies by the link's Jacobian.
 
-Calling a loss gives ℓᵢ of each example, shape (N,), and writes ∂ℓᵢ/∂scores, shape (N, K). The cost
-of a batch is the mean of ℓᵢ over its examples.
+Calling a loss returns ℓᵢ of each row, shape (N,), and writes ∂ℓᵢ/∂logits, shape (N, K). The loss of
+a mini-batch is the mean of ℓᵢ over its rows.
 """
 
 from abc import ABC, abstractmethod
@@ -22,7 +22,7 @@ from actcli.registry import Registry
 
 
 class Loss(ABC):
-    """A cost per example, of raw scores against a target row.
+    """A loss for each row, from its logits and its target row.
 
     Args:
         output: the link, one of `outputs`, or "auto" for the first of them.
@@ -31,7 +31,7 @@ class Loss(ABC):
             the Inception Architecture (CVPR 2016), section 7).
 
     Raises:
-        UsageError: this loss has no such output, or label smoothing has no meaning for it.
+        UsageError: the loss does not have this output, or does not support label smoothing.
     """
 
     summary: ClassVar[str]
@@ -57,24 +57,23 @@ class Loss(ABC):
         self.link: Link = LINKS[self.output]()
 
     def units(self, classes: int) -> int:
-        """How many output units this many classes need."""
+        """Return the number of output units for this many classes."""
         return classes
 
     def targets(self, classes: int) -> Array:
-        """The target row of each class, shape (classes, units): one-hot, smoothed if asked for."""
+        """Return the target row of each class, shape (classes, units): one-hot, or smoothed."""
         smoothing = self.label_smoothing
         return np.eye(classes) * (1 - smoothing) + smoothing / classes
 
     @abstractmethod
-    def __call__(self, scores: Array, targets: Array, gradient: Array, work: Array) -> Array:
-        """The cost ℓᵢ of each example; writes ∂ℓᵢ/∂scores to `gradient`.
+    def __call__(self, logits: Array, targets: Array, gradient: Array, scratch: Array) -> Array:
+        """Return the loss ℓᵢ of each row, shape (N,), and write ∂ℓᵢ/∂logits to `gradient`.
 
         Args:
-            scores, targets: shape (N, K).
-            gradient, work: shape (N, K), overwritten; `work` is scratch.
-
-        Returns:
-            Shape (N,).
+            logits: shape (N, K).
+            targets: shape (N, K).
+            gradient: shape (N, K), overwritten.
+            scratch: shape (N, K), overwritten.
         """
 
 
@@ -90,10 +89,10 @@ class CrossEntropy(Loss):
     smooths = True
     source = "Bishop, Pattern Recognition and Machine Learning (2006), equations 4.108, 4.109"
 
-    def __call__(self, scores: Array, targets: Array, gradient: Array, work: Array) -> Array:
-        np.subtract(scores, scores.max(axis=1, keepdims=True), out=gradient)
+    def __call__(self, logits: Array, targets: Array, gradient: Array, scratch: Array) -> Array:
+        np.subtract(logits, logits.max(axis=1, keepdims=True), out=gradient)
         explained = np.vecdot(targets, gradient)
-        # No probability below 1e-28: further down are the denormal numbers, which are slow.
+        # Probabilities stop at 1e-28: smaller ones could become denormal numbers, which are slow.
         np.maximum(gradient, -64, out=gradient)
         np.exp(gradient, out=gradient)
         partition = gradient.sum(axis=1, keepdims=True)
@@ -106,8 +105,8 @@ class CrossEntropy(Loss):
 class BinaryCrossEntropy(Loss):
     """ℓ = mean over units of -t log p - (1 - t) log(1 - p) with p = σ(z); ∂ℓ/∂z = (p - t) / K.
 
-    Two classes share one unit, the probability of the second. More classes have one each, a
-    question of this class against the rest. The mean over units is PyTorch's `BCEWithLogitsLoss`.
+    Two classes share one unit, the probability of the second. With more classes each has a unit,
+    which separates it from the rest. The mean over units is PyTorch's `BCEWithLogitsLoss`.
     """
 
     summary = "A yes-or-no question for each unit: this class, or not?"
@@ -122,19 +121,19 @@ class BinaryCrossEntropy(Loss):
         rows = np.array([[0.0], [1.0]]) if classes == 2 else np.eye(classes)
         return rows * (1 - self.label_smoothing) + self.label_smoothing / 2
 
-    def __call__(self, scores: Array, targets: Array, gradient: Array, work: Array) -> Array:
-        np.abs(scores, out=work)  # log(1 + e^z) - t z = max(0, z) - t z + log(1 + e^-|z|)
-        np.negative(work, out=work)
-        np.exp(work, out=work)
-        np.log1p(work, out=work)
-        np.maximum(scores, 0, out=gradient)
-        work += gradient
-        np.multiply(targets, scores, out=gradient)
-        work -= gradient
-        self.link.value(scores, gradient)
+    def __call__(self, logits: Array, targets: Array, gradient: Array, scratch: Array) -> Array:
+        np.abs(logits, out=scratch)  # log(1 + e^z) - t z = max(0, z) - t z + log(1 + e^-|z|)
+        np.negative(scratch, out=scratch)
+        np.exp(scratch, out=scratch)
+        np.log1p(scratch, out=scratch)
+        np.maximum(logits, 0, out=gradient)
+        scratch += gradient
+        np.multiply(targets, logits, out=gradient)
+        scratch -= gradient
+        self.link.value(logits, gradient)
         gradient -= targets
-        gradient /= scores.shape[1]
-        return np.asarray(work.mean(axis=1))
+        gradient /= logits.shape[1]
+        return np.asarray(scratch.mean(axis=1))
 
 
 @LOSSES.register("kl-divergence")
@@ -144,11 +143,11 @@ class KLDivergence(CrossEntropy):
     summary = "Nats lost by using the softmax in place of the target distribution; 0 where equal."
     source = "Kullback, Leibler, On Information and Sufficiency (1951), equation 2.4"
 
-    def __call__(self, scores: Array, targets: Array, gradient: Array, work: Array) -> Array:
-        losses = super().__call__(scores, targets, gradient, work)
-        work.fill(0)
-        np.log(targets, out=work, where=targets > 0)  # 0 log 0 = 0
-        losses += np.vecdot(targets, work)
+    def __call__(self, logits: Array, targets: Array, gradient: Array, scratch: Array) -> Array:
+        losses = super().__call__(logits, targets, gradient, scratch)
+        scratch.fill(0)
+        np.log(targets, out=scratch, where=targets > 0)  # 0 log 0 = 0
+        losses += np.vecdot(targets, scratch)
         return losses
 
 
@@ -160,12 +159,12 @@ class SumOfSquaredErrors(Loss):
     outputs = ("sigmoid", "softmax", "identity")
     source = "Bishop, Neural Networks for Pattern Recognition (1995), section 6.1"
 
-    def __call__(self, scores: Array, targets: Array, gradient: Array, work: Array) -> Array:
-        self.link.value(scores, work)
-        np.subtract(work, targets, out=gradient)
+    def __call__(self, logits: Array, targets: Array, gradient: Array, scratch: Array) -> Array:
+        self.link.value(logits, scratch)
+        np.subtract(scratch, targets, out=gradient)
         losses = np.vecdot(gradient, gradient)
         gradient *= 2
-        self.link.pullback(work, gradient)
+        self.link.pullback(scratch, gradient)
         return np.asarray(losses)
 
 
@@ -175,8 +174,8 @@ class MeanSquaredError(SumOfSquaredErrors):
 
     summary = "Squared distance to the one-hot target, averaged over the classes."
 
-    def __call__(self, scores: Array, targets: Array, gradient: Array, work: Array) -> Array:
-        losses = super().__call__(scores, targets, gradient, work)
-        losses /= scores.shape[1]
-        gradient /= scores.shape[1]
+    def __call__(self, logits: Array, targets: Array, gradient: Array, scratch: Array) -> Array:
+        losses = super().__call__(logits, targets, gradient, scratch)
+        losses /= logits.shape[1]
+        gradient /= logits.shape[1]
         return losses

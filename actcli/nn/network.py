@@ -1,16 +1,16 @@
 """The multilayer perceptron: layers of units, each a weighted sum, a bias and an activation.
 
-    z = y W^T + b,  y' = f(z)                       forward, layer after layer
-    δ = ∂ℓ/∂z,  δ = (δ' W') f'(z)                   backward, from the scores to the first layer
-    ∂L/∂W = δ^T y,  ∂L/∂b = Σ δ                     what each layer's δ means for its parameters
+    z = y W^T + b,  y' = f(z)                       forward pass, layer after layer
+    δ = ∂ℓ/∂z,  δ = (δ' W') f'(z)                   backward pass, from the logits back
+    ∂L/∂W = δ^T y,  ∂L/∂b = Σ δ                     the gradient of each layer's parameters
 
 (Rumelhart, Hinton, Williams, Nature 323 (1986); Nielsen, Neural Networks and Deep Learning (2015),
-equations BP1 to BP4.) Rows are examples; y is what a layer receives, and a prime marks what follows
-it. The last layer gives scores: its link belongs to the loss.
+equations BP1 to BP4.) Rows are examples; y is the input of a layer, and a prime marks the next
+layer. The last layer gives the logits: their link belongs to the loss.
 
-All parameters are one vector, weights of every layer first, then the biases of every layer; what
-the layers use are views of it. So is the gradient, and whatever an optimizer remembers. Weights are
-written one input after another, as W^T: a BLAS multiplies by that up to a third faster.
+All parameters are one vector: the weights of every layer, then the biases of every layer. Layers
+hold views of it; the gradient and the slots of an optimizer are vectors of the same form. In memory
+weights lie transposed, as W^T (inputs, units): a BLAS multiplies by that up to a third faster.
 """
 
 from collections.abc import Sequence
@@ -20,10 +20,9 @@ from typing import Any, Self
 import numpy as np
 
 from actcli.nn.activations import ACTIVATIONS, Activation
-from actcli.nn.active_columns import ActiveColumns
+from actcli.nn.active_columns import Inputs, matmul, weight_gradient
 from actcli.nn.arrays import Allocate, Array
 from actcli.nn.initializers import BIAS_INITIALIZERS, INITIALIZERS
-from actcli.nn.shards import Shard
 
 
 @dataclass(frozen=True)
@@ -38,8 +37,8 @@ class Layer:
 class Dropout:
     """Silence each hidden unit with probability `rate`, and scale the others by 1 / (1 - rate).
 
-    The inverted form of Srivastava et al., JMLR 15 (2014), section 10: nothing is left to do when
-    the network is used.
+    This is the inverted form of Srivastava et al., JMLR 15 (2014), section 10: a trained network
+    needs no correction.
     """
 
     rate: float
@@ -54,71 +53,75 @@ class Dropout:
 
 @dataclass(frozen=True)
 class LayerTrace:
-    """Buffers of one layer for one batch, each of shape (N, units)."""
+    """Buffers of one layer for one mini-batch, each of shape (N, units)."""
 
     z: Array  # pre-activations
     y: Array  # activations
-    sent: Array  # what the next layer receives: y itself, or y after dropout
+    output: Array  # the input of the next layer: y itself, or y after dropout
     mask: Array | None  # of the dropout, if there is any
     delta: Array  # ∂ℓ/∂z
-    work: Array  # scratch
+    derivative: Array  # f'(z) after the backward pass; scratch before it
 
     @classmethod
-    def make(
+    def allocate(
         cls, shape: tuple[int, int], dtype: np.dtype[Any], dropout: bool, allocate: Allocate
     ) -> Self:
-        z, y, delta, work = (allocate(shape, dtype) for _ in range(4))
+        """Return new buffers."""
+        z, y, delta, derivative = (allocate(shape, dtype) for _ in range(4))
         if not dropout:
-            return cls(z, y, y, None, delta, work)
-        return cls(z, y, allocate(shape, dtype), allocate(shape, dtype), delta, work)
+            return cls(z, y, y, None, delta, derivative)
+        return cls(z, y, allocate(shape, dtype), allocate(shape, dtype), delta, derivative)
 
-    def part(self, rows: slice) -> "LayerTrace":
+    def rows(self, rows: slice) -> "LayerTrace":
+        """Return views of some rows."""
         mask = None if self.mask is None else self.mask[rows]
-        z, y, sent = self.z[rows], self.y[rows], self.sent[rows]
-        return LayerTrace(z, y, sent, mask, self.delta[rows], self.work[rows])
+        z, y, output = self.z[rows], self.y[rows], self.output[rows]
+        return LayerTrace(z, y, output, mask, self.delta[rows], self.derivative[rows])
 
 
 @dataclass(frozen=True)
 class Trace:
-    """What a forward pass leaves for the backward pass, layer by layer.
+    """The values of each layer that a forward pass computes and the backward pass needs.
 
-    Made once for the largest batch; a smaller one uses its first rows.
+    It is allocated once for the largest mini-batch; a smaller one uses its first rows.
     """
 
-    passes: tuple[LayerTrace, ...]
+    layers: tuple[LayerTrace, ...]
     ones: Array  # (N,): a product with it sums over the rows
     dropout: Dropout | None
 
     @property
-    def scores(self) -> Array:
-        """The output of the last layer, shape (N, K)."""
-        return self.passes[-1].z
+    def logits(self) -> Array:
+        """The pre-activations of the last layer, shape (N, K)."""
+        return self.layers[-1].z
 
-    def first(self, rows: int) -> "Trace":
-        """The same buffers for a batch of that many rows."""
-        if rows == len(self.ones):
+    def first(self, count: int) -> "Trace":
+        """Return the same buffers for a mini-batch of `count` rows."""
+        if count == len(self.ones):
             return self
-        return replace(self.part(slice(rows)), dropout=self.dropout)
+        return replace(self.rows(slice(count)), dropout=self.dropout)
 
-    def part(self, rows: slice) -> "Trace":
-        """Some rows of the buffers, for one thread. Who has all rows draws the masks for all."""
-        passes = tuple(each.part(rows) for each in self.passes)
-        return Trace(passes, self.ones[rows], None)
+    def rows(self, rows: slice) -> "Trace":
+        """Return views of some rows, without dropout: masks are drawn once for the mini-batch."""
+        return Trace(tuple(layer.rows(rows) for layer in self.layers), self.ones[rows], None)
 
     def draw_masks(self) -> None:
-        """Choose which units are silent, if there is dropout."""
-        for at in self.passes:
-            if self.dropout is not None and at.mask is not None:
-                self.dropout.draw(at.mask)
+        """Draw the dropout masks of all rows, if there is dropout."""
+        for layer in self.layers:
+            if self.dropout is not None and layer.mask is not None:
+                self.dropout.draw(layer.mask)
 
 
 class MLP:
     """A multilayer perceptron with all weights and biases 0: see `initialize`.
 
     Args:
-        sizes: inputs, units of each hidden layer, scores: (784, 256, 128, 10).
-        activations: the name of each hidden layer's, one fewer than there are layers.
+        sizes: inputs, units of each hidden layer, logits: (784, 256, 128, 10).
+        activations: the name of each hidden layer's activation.
         dtype: float32 to train, float64 to check.
+
+    Raises:
+        ValueError: the number of activations is not the number of hidden layers.
     """
 
     def __init__(
@@ -137,14 +140,14 @@ class MLP:
         self.layers = self.views(self.parameters)
 
     def views(self, vector: Array) -> tuple[Layer, ...]:
-        """Each layer's part of a vector of the length of the parameters."""
+        """Return each layer's views of a vector of the length of the parameters."""
         layers = []
-        weight, bias = 0, self.weight_count
+        weight_start, bias_start = 0, self.weight_count
         for units, inputs in self.shapes:
-            weights = vector[weight : weight + units * inputs].reshape(inputs, units)
-            layers.append(Layer(weights.T, vector[bias : bias + units]))
-            weight += units * inputs
-            bias += units
+            weights = vector[weight_start : weight_start + units * inputs].reshape(inputs, units)
+            layers.append(Layer(weights.T, vector[bias_start : bias_start + units]))
+            weight_start += units * inputs
+            bias_start += units
         return tuple(layers)
 
     def initialize(
@@ -159,88 +162,91 @@ class MLP:
         """
         followers = (*self.activations, ACTIVATIONS["identity"]())
         for layer, follower in zip(self.layers, followers, strict=True):
-            rule = INITIALIZERS[follower.initializer if init == "auto" else init]
-            layer.weights[...] = rule(rng, *layer.weights.shape)
+            initializer = INITIALIZERS[follower.initializer if init == "auto" else init]
+            layer.weights[...] = initializer(rng, *layer.weights.shape)
             layer.biases[...] = BIAS_INITIALIZERS[bias_init](rng, layer.biases.size)
 
-    def trace(
-        self, rows: int, dropout: Dropout | None = None, allocate: Allocate = np.empty
-    ) -> Trace:
-        """Buffers for batches of up to that many rows; dropout is on the hidden layers."""
-        *hidden, scores = ((rows, units) for units in self.sizes[1:])
-        dtype = self.parameters.dtype
-        passes = [LayerTrace.make(shape, dtype, dropout is not None, allocate) for shape in hidden]
-        passes.append(LayerTrace.make(scores, dtype, False, allocate))
-        return Trace(tuple(passes), np.ones(rows, dtype), dropout)
-
     def move(self, allocate: Allocate) -> None:
-        """Keep the parameters somewhere else. Views of where they were do not follow."""
+        """Copy the parameters to memory from `allocate`. Old views of them do not follow."""
         before = self.parameters
         self.parameters = allocate(before.shape, before.dtype)
         np.copyto(self.parameters, before)
         self.layers = self.views(self.parameters)
 
-    def forward(self, inputs: Array, trace: Trace, lit: ActiveColumns | None = None) -> Array:
-        """The scores, shape (N, K), of inputs of shape (N, D): a view into the trace.
+    def trace(
+        self, rows: int, dropout: Dropout | None = None, allocate: Allocate = np.empty
+    ) -> Trace:
+        """Return buffers for mini-batches of up to `rows` rows; dropout is on hidden layers."""
+        *hidden, logits = ((rows, units) for units in self.sizes[1:])
+        dtype = self.parameters.dtype
+        layers = [
+            LayerTrace.allocate(shape, dtype, dropout is not None, allocate) for shape in hidden
+        ]
+        layers.append(LayerTrace.allocate(logits, dtype, False, allocate))
+        return Trace(tuple(layers), np.ones(rows, dtype), dropout)
 
-        With `lit` the inputs are those alone, of shape (N, k).
+    def forward(self, inputs: Inputs, trace: Trace) -> Array:
+        """Return the logits (N, K) of inputs (N, D), a view into the trace.
+
+        Draws the masks of the dropout, if the trace has any.
         """
         trace.draw_masks()
-        received = inputs
-        for index, (layer, at) in enumerate(zip(self.layers, trace.passes, strict=True)):
-            weights = layer.weights.T
-            if lit is not None and index == 0:
-                weights = lit.take(weights)
-            np.matmul(received, weights, out=at.z)
-            np.add(at.z, layer.biases, out=at.z)
+        y = inputs
+        for index, (layer, values) in enumerate(zip(self.layers, trace.layers, strict=True)):
+            matmul(y, layer.weights.T, out=values.z)
+            np.add(values.z, layer.biases, out=values.z)
             if index == len(self.activations):
-                break  # the scores are left as they are
-            self.activations[index].value(at.z, at.y, at.work)
-            if at.mask is not None:
-                np.multiply(at.y, at.mask, out=at.sent)
-            received = at.sent
-        return trace.scores
+                break  # the logits have no activation
+            self.activations[index].value(values.z, values.y, values.derivative)
+            if values.mask is not None:
+                np.multiply(values.y, values.mask, out=values.output)
+            y = values.output
+        return trace.logits
 
-    def backward(self, inputs: Array, trace: Trace, gradient: Sequence[Layer]) -> None:
-        """Carry the δ of the scores back through the layers, and write each layer's gradient.
+    def backward(self, inputs: Inputs, trace: Trace, gradient: Sequence[Layer]) -> None:
+        """Compute the δ of every layer from the δ of the logits, and the gradient from these.
 
         Args:
             inputs: those of the forward pass.
-            trace: of the forward pass; `trace.passes[-1].delta` holds ∂ℓᵢ/∂scores of each row. What
-                follows is linear in it: divided by N, it gives the gradient of the mean.
+            trace: of the forward pass; `trace.layers[-1].delta` holds ∂ℓᵢ/∂logits of each row. The
+                result is linear in it: divided by N, it gives the gradient of the mean loss.
             gradient: views of the vector for ∂L/∂parameters, summed over the rows.
         """
-        self.send_back(trace)
-        self.collect(inputs, trace, gradient)
+        self.propagate_deltas(trace)
+        self.compute_gradient(inputs, trace, gradient)
 
-    def send_back(self, trace: Trace) -> None:
-        """From the δ of the scores, that of every layer."""
+    def propagate_deltas(self, trace: Trace) -> None:
+        """Compute the δ of every layer from the δ of the logits."""
         for index in reversed(range(1, len(self.layers))):
-            at, before = trace.passes[index], trace.passes[index - 1]
+            values, before = trace.layers[index], trace.layers[index - 1]
             f = self.activations[index - 1]
-            # `work` keeps f'(z) for whoever looks at the trace; δ is scratch until it is written.
-            f.derivative(before.z, before.y, before.work, before.delta)
-            np.matmul(at.delta, self.layers[index].weights, out=before.delta)
-            np.multiply(before.delta, before.work, out=before.delta)
+            f.derivative(before.z, before.y, before.derivative, before.delta)  # δ is scratch here
+            np.matmul(values.delta, self.layers[index].weights, out=before.delta)
+            np.multiply(before.delta, before.derivative, out=before.delta)
             if before.mask is not None:
                 np.multiply(before.delta, before.mask, out=before.delta)
 
-    def collect(
+    def compute_gradient(
         self,
-        inputs: Array,
+        inputs: Inputs,
         trace: Trace,
         gradient: Sequence[Layer],
-        share: Shard | None = None,
-        lit: ActiveColumns | None = None,
+        columns: Sequence[slice] | None = None,
+        biases: bool = True,
     ) -> None:
-        """From the δ of every layer, the gradient, or that share of it."""
-        received = [inputs, *(at.sent for at in trace.passes)]
-        for index, at in enumerate(trace.passes):
-            mine = slice(None) if share is None else share.inputs[index]
-            weights = gradient[index].weights[:, mine].T
-            if lit is not None and index == 0:
-                lit.collect(inputs, at.delta, weights, mine.start or 0)
-            else:
-                np.matmul(received[index][:, mine].T, at.delta, out=weights)
-            if share is None or share.biases:
-                np.matmul(trace.ones, at.delta, out=gradient[index].biases)
+        """Write the gradient, given the δ of every layer: all of it, or a part.
+
+        Args:
+            inputs: those of the forward pass.
+            trace: after `propagate_deltas`.
+            gradient: views of the vector for ∂L/∂parameters, summed over the rows.
+            columns: for each layer, the range of its inputs whose weights belong to the part.
+            biases: whether the biases of all layers belong to it.
+        """
+        y: list[Inputs] = [inputs, *(values.output for values in trace.layers)]
+        for index, values in enumerate(trace.layers):
+            part = columns[index] if columns else slice(None)
+            weights = gradient[index].weights[:, part].T
+            weight_gradient(y[index], values.delta, part, out=weights)
+            if biases:
+                np.matmul(trace.ones, values.delta, out=gradient[index].biases)

@@ -1,12 +1,12 @@
 """Optimizers: from a gradient to the next parameters.
 
 All parameters of a network are one array, so a rule is a few lines on arrays of that length:
-parameters p, gradient g, and whatever it remembers, its slots. Definitions and defaults are those
-of PyTorch, so that a run here and a run there can be compared number by number; only SGD's learning
-rate is one that gets somewhere.
+parameters p, gradient g, and its memory from step to step, the slots. Definitions and defaults are
+PyTorch's, so that trainings of both can be compared number by number. The exception is SGD's
+learning rate, whose default in PyTorch is too small to learn in a few epochs.
 
-Weight decay pulls weights, not biases, to zero: it acts on the first `decayed` parameters. It adds
-to the gradient (an L2 penalty), except in AdamW.
+Weight decay pulls weights, not biases, towards 0: it acts on the first `decayed` parameters. It
+adds to the gradient (an L2 penalty), except in AdamW. The rules are in order of complexity.
 """
 
 import math
@@ -22,20 +22,19 @@ from actcli.registry import Registry
 
 @dataclass
 class OptimizerState:
-    """What an optimizer remembers from step to step, and scratch space."""
+    """The memory of an optimizer between steps, and scratch space."""
 
     step: int  # steps taken
-    slots: dict[str, Array]  # each of the length of the parameters
-    work: Array
+    slots: dict[str, Array]  # momentum and the like, each of the length of the parameters
+    scratch: Array
 
-    def part(self, span: slice) -> "OptimizerState":
-        """Views of what belongs to a stretch of the parameters, to update it by itself."""
-        return OptimizerState(
-            self.step, {k: slot[span] for k, slot in self.slots.items()}, self.work[span]
-        )
+    def shard(self, span: slice) -> "OptimizerState":
+        """Return views of the state of some parameters, to update these alone."""
+        slots = {name: slot[span] for name, slot in self.slots.items()}
+        return OptimizerState(self.step, slots, self.scratch[span])
 
     def move(self, allocate: Allocate) -> None:
-        """Keep the slots somewhere else. Views of where they were do not follow."""
+        """Copy the slots to memory from `allocate`. Old views of them do not follow."""
         for name, before in self.slots.items():
             self.slots[name] = allocate(before.shape, before.dtype)
             np.copyto(self.slots[name], before)
@@ -43,10 +42,10 @@ class OptimizerState:
 
 @dataclass(frozen=True)
 class Optimizer(ABC):
-    """An update rule. Its fields are the hyperparameters that it has."""
+    """An update rule. Its fields are its hyperparameters."""
 
-    learning_rate: ClassVar[float]  # the default
-    decay: ClassVar[float] = 0.0  # the default weight decay
+    default_learning_rate: ClassVar[float]
+    default_weight_decay: ClassVar[float] = 0.0
     slots: ClassVar[tuple[str, ...]]
     summary: ClassVar[str]
     source: ClassVar[str]
@@ -54,12 +53,12 @@ class Optimizer(ABC):
     weight_decay: float = 0.0
 
     @property
-    def fading(self) -> float:
-        """By what the slots shrink at each step without a gradient; of several, the smallest."""
+    def slot_decay(self) -> float:
+        """The factor by which a slot shrinks at each step without a gradient; the smallest one."""
         return 1.0
 
     def start(self, parameters: Array) -> OptimizerState:
-        """The state before the first step: all slots 0."""
+        """Return the state before the first step: all slots 0."""
         slots = {name: np.zeros_like(parameters) for name in self.slots}
         return OptimizerState(0, slots, np.empty_like(parameters))
 
@@ -71,19 +70,27 @@ class Optimizer(ABC):
         learning_rate: float,
         decayed: int,
     ) -> None:
-        """Update the parameters and the state in place; the gradient is overwritten."""
+        """Update the parameters and the state in place.
+
+        Args:
+            parameters: all of them, or a shard.
+            gradient: of the same length; it is overwritten.
+            state: of the same length.
+            learning_rate: of this step.
+            decayed: the number of parameters, the first ones, that weight decay applies to.
+        """
         state.step += 1
         if self.weight_decay:
             self._decay(parameters[:decayed], gradient[:decayed], state, learning_rate)
         self._update(parameters, gradient, state, learning_rate)
-        if state.step % _interval(self.fading) == 0:
+        if state.step % _flush_interval(self.slot_decay) == 0:
             for slot in state.slots.values():
-                _flush(slot, state.work)
+                _flush(slot, state.scratch)
             if self.weight_decay:
-                _flush(parameters[:decayed], state.work[:decayed])
+                _flush(parameters[:decayed], state.scratch[:decayed])
 
     def _decay(self, p: Array, g: Array, state: OptimizerState, _learning_rate: float) -> None:
-        shrink = state.work[: p.size]
+        shrink = state.scratch[: p.size]
         np.multiply(p, self.weight_decay, out=shrink)
         g += shrink
 
@@ -99,9 +106,9 @@ OPTIMIZERS: Registry[type[Optimizer]] = Registry("optimizer")
 class SGD(Optimizer):
     """p ← p - η v with v ← μ v + g; Nesterov's form takes g + μ v in place of v."""
 
-    learning_rate = 0.1
+    default_learning_rate = 0.1
     slots = ("velocity",)
-    summary = "Downhill, with momentum if wanted."
+    summary = "Steps down the gradient, optionally with momentum."
     source = (
         "Sutskever et al., On the Importance of Initialization and Momentum (ICML 2013), section 2"
     )
@@ -110,7 +117,7 @@ class SGD(Optimizer):
     nesterov: bool = False
 
     @property
-    def fading(self) -> float:
+    def slot_decay(self) -> float:
         return self.momentum
 
     def _update(self, p: Array, g: Array, state: OptimizerState, learning_rate: float) -> None:
@@ -120,8 +127,8 @@ class SGD(Optimizer):
             v *= self.momentum
             v += g
             if self.nesterov:
-                np.multiply(v, self.momentum, out=state.work)
-                g += state.work
+                np.multiply(v, self.momentum, out=state.scratch)
+                g += state.scratch
             else:
                 direction = v
         np.multiply(direction, learning_rate, out=g)
@@ -133,25 +140,25 @@ class SGD(Optimizer):
 class RMSprop(Optimizer):
     """p ← p - η g / (√s + ε) with s ← 0.99 s + 0.01 g²."""
 
-    learning_rate = 0.01
+    default_learning_rate = 0.01
     slots = ("mean_square",)
-    summary = "Each parameter's gradient over its recent size."
+    summary = "Divides each parameter's gradient by its recent size."
     source = "Tieleman, Hinton, Lecture 6.5 of Neural Networks for Machine Learning (2012)"
 
     smoothing: ClassVar[float] = 0.99
     epsilon: ClassVar[float] = 1e-8
 
     @property
-    def fading(self) -> float:
+    def slot_decay(self) -> float:
         return self.smoothing
 
     def _update(self, p: Array, g: Array, state: OptimizerState, learning_rate: float) -> None:
-        s, work = state.slots["mean_square"], state.work
-        np.multiply(g, g, out=work)
-        work *= 1 - self.smoothing
+        s, scratch = state.slots["mean_square"], state.scratch
+        np.multiply(g, g, out=scratch)
+        scratch *= 1 - self.smoothing
         s *= self.smoothing
-        s += work
-        _divide_by_root(g, s, self.epsilon, work)
+        s += scratch
+        _divide_by_root(g, s, self.epsilon, scratch)
         g *= learning_rate
         p -= g
 
@@ -161,18 +168,18 @@ class RMSprop(Optimizer):
 class Adagrad(Optimizer):
     """p ← p - η g / (√s + ε) with s ← s + g²."""
 
-    learning_rate = 0.01
+    default_learning_rate = 0.01
     slots = ("sum_of_squares",)
-    summary = "Each parameter's gradient over all that it has been; steps only shrink."
+    summary = "Divides each parameter's gradient by its size so far; steps only shrink."
     source = "Duchi, Hazan, Singer, JMLR 12 (2011), section 1.3"
 
     epsilon: ClassVar[float] = 1e-10
 
     def _update(self, p: Array, g: Array, state: OptimizerState, learning_rate: float) -> None:
-        s, work = state.slots["sum_of_squares"], state.work
-        np.multiply(g, g, out=work)
-        s += work
-        _divide_by_root(g, s, self.epsilon, work)
+        s, scratch = state.slots["sum_of_squares"], state.scratch
+        np.multiply(g, g, out=scratch)
+        s += scratch
+        _divide_by_root(g, s, self.epsilon, scratch)
         g *= learning_rate
         p -= g
 
@@ -180,36 +187,35 @@ class Adagrad(Optimizer):
 @OPTIMIZERS.register("adam")
 @dataclass(frozen=True)
 class Adam(Optimizer):
-    """p ← p - η m̂ / (√v̂ + ε), running means m of g and v of g², corrected for their start at
-    0."""
+    """p ← p - η m̂ / (√v̂ + ε): running means of g and g², corrected for their start at 0."""
 
-    learning_rate = 0.001
+    default_learning_rate = 0.001
     slots = ("sum", "sum_of_squares")
-    summary = "Momentum over the recent size of the gradient, for each parameter."
+    summary = "Divides each parameter's momentum by the recent size of its gradient."
     source = "Kingma, Ba, Adam (ICLR 2015), algorithm 1"
 
     betas: tuple[float, float] = (0.9, 0.999)
     epsilon: ClassVar[float] = 1e-8
 
     @property
-    def fading(self) -> float:
+    def slot_decay(self) -> float:
         return min(self.betas)
 
     def _update(self, p: Array, g: Array, state: OptimizerState, learning_rate: float) -> None:
-        # The slots are fading sums, M = m / (1 - β₁) and V = v / (1 - β₂): all that turns them into
-        # the corrected means is two numbers a step, and three passes over all parameters less.
+        # The slots are decaying sums, M = m / (1 - β₁) and V = v / (1 - β₂). Two numbers a step
+        # turn them into the corrected means, which saves three passes over all parameters.
         m, v = state.slots["sum"], state.slots["sum_of_squares"]
         beta1, beta2 = self.betas
-        of_mean = (1 - beta1) / (1 - beta1**state.step)
-        of_root = math.sqrt((1 - beta2) / (1 - beta2**state.step))
+        mean_factor = (1 - beta1) / (1 - beta1**state.step)
+        root_factor = math.sqrt((1 - beta2) / (1 - beta2**state.step))
         m *= beta1
         m += g
         v *= beta2
         v += np.multiply(g, g, out=g)
         np.sqrt(v, out=g)
-        g += self.epsilon / of_root
+        g += self.epsilon / root_factor
         np.divide(m, g, out=g)
-        g *= learning_rate * of_mean / of_root
+        g *= learning_rate * mean_factor / root_factor
         p -= g
 
 
@@ -218,7 +224,7 @@ class Adam(Optimizer):
 class AdamW(Adam):
     """Adam whose weight decay shrinks the weights directly: p ← (1 - η λ) p before the step."""
 
-    decay = 0.01
+    default_weight_decay = 0.01
     summary = "Adam with a weight decay that its scaling does not distort."
     source = "Loshchilov, Hutter, Decoupled Weight Decay Regularization (ICLR 2019), algorithm 2"
 
@@ -230,9 +236,9 @@ def clip_by_norm(gradient: Array, limit: float, squares: float | None = None) ->
     """Scale the gradient in place so that its Euclidean norm is at most `limit`.
 
     Args:
-        gradient: all of it, or a part.
-        limit: of the norm.
-        squares: the sum of the squares of all of it, where `gradient` is a part.
+        gradient: the whole gradient, or a shard of it.
+        limit: the largest norm.
+        squares: the sum of squares of the whole gradient, if `gradient` is a shard.
 
     Pascanu, Mikolov, Bengio, On the Difficulty of Training Recurrent Neural Networks (ICML 2013),
     algorithm 1; the 1e-6 is that of PyTorch's `clip_grad_norm_`.
@@ -242,25 +248,28 @@ def clip_by_norm(gradient: Array, limit: float, squares: float | None = None) ->
         gradient *= limit / (norm + 1e-6)
 
 
-def _interval(fading: float) -> int:
-    """In how many steps at most to flush: until then nothing shrinks by more than 1e-8."""
-    return min(100, max(1, int(8 / -math.log10(fading)))) if 0 < fading < 1 else 100
+def _flush_interval(slot_decay: float) -> int:
+    """Return after how many steps to flush: within them a slot shrinks by 1e-8 at most."""
+    if not 0 < slot_decay < 1:
+        return 100
+    return min(100, max(1, int(8 / -math.log10(slot_decay))))
 
 
-def _flush(values: Array, work: Array) -> None:
-    """Set to 0 what has faded out of a slot, or of weights that decay.
+def _flush(values: Array, scratch: Array) -> None:
+    """Set to 0 the values of a slot, or of decaying weights, that have become negligible.
 
-    Where a unit has died the gradient is 0, and means shrink by the same factor at each step, down
-    to denormal numbers, where rounding holds them for good and arithmetic is ten times slower on
-    many processors. What is left here stays clear of them, even times a small learning rate.
+    The gradient of a dead unit is 0, and its means shrink by the same factor at each step. They
+    would become denormal numbers, on which arithmetic is ten times slower on many processors, and
+    rounding would keep them there. Values above the limit stay clear of denormal numbers, even
+    after multiplication by a small learning rate.
     """
-    np.abs(values, out=work)
-    np.greater(work, 1e-25, out=work)  # its root is nothing beside any ε
-    np.multiply(values, work, out=values)
+    np.abs(values, out=scratch)
+    np.greater(scratch, 1e-25, out=scratch)  # its square root is negligible next to ε
+    np.multiply(values, scratch, out=values)
 
 
-def _divide_by_root(g: Array, s: Array, epsilon: float, work: Array) -> None:
+def _divide_by_root(g: Array, s: Array, epsilon: float, scratch: Array) -> None:
     """g ← g / (√s + ε)."""
-    np.sqrt(s, out=work)
-    work += epsilon
-    g /= work
+    np.sqrt(s, out=scratch)
+    scratch += epsilon
+    g /= scratch

@@ -26,7 +26,7 @@ from actcli.runs.train import Result
 from actcli.term.numbers import fixed, grouped, percent, rounded, significant
 from actcli.term.text import printable
 from actcli.training.evaluation import Score
-from actcli.training.loop import EpochDone
+from actcli.training.events import EpochDone
 
 DECIMALS = 2  # of an accuracy in percent: one image in 10,000
 ROWS = 20  # of epochs at most: a table of more than a screen is not read

@@ -22,7 +22,7 @@ from actcli.files import Buffer
 from actcli.formats.safetensors import packed, read_tensors
 from actcli.nn.arrays import Array
 from actcli.training.learner import Learner
-from actcli.training.loop import Position, Tally
+from actcli.training.loop import EpochSums, Position
 
 MAY_CHANGE = {"training.epochs", "data.name"}  # more of the same; the same data, elsewhere
 # What states of generators that were tampered with raise.
@@ -170,7 +170,7 @@ def _position(record: dict[str, Any]) -> Position:
     position = Position(
         epoch=record["epoch"],
         step=record["step"],
-        tally=Tally(**{**tally, "update_ratio": tuple(map(float, tally["update_ratio"]))}),
+        tally=EpochSums(**{**tally, "update_ratio": tuple(map(float, tally["update_ratio"]))}),
         shuffling=record["shuffling"],
         lowest=math.inf if record["lowest"] is None else float(record["lowest"]),
         best_epoch=record["best_epoch"],

@@ -36,7 +36,7 @@ def training_of(
     return Training(
         optimizer=chosen.name,
         learning_rate=float(chosen.learning_rate),
-        usual_learning_rate=OPTIMIZERS[chosen.name].learning_rate,
+        usual_learning_rate=OPTIMIZERS[chosen.name].default_learning_rate,
         momentum=chosen.momentum,
         batch_size=training.batch_size,
         epochs=training.epochs,

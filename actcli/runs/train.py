@@ -34,8 +34,9 @@ from actcli.runs.folder import (
     new_folder,
 )
 from actcli.training.evaluation import Score, evaluate
+from actcli.training.events import EpochDone, Event
 from actcli.training.learner import Learner
-from actcli.training.loop import EpochDone, Event, Position, fit
+from actcli.training.loop import Position, fit
 
 # Seconds from one checkpoint to the next at the earliest, so that epochs of milliseconds do not
 # wait for the disk; and within an epoch, so that of a long one no more is lost.

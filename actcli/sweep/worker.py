@@ -17,8 +17,8 @@ from actcli.runs.folder import MemoryFolder
 from actcli.runs.train import begin
 from actcli.sweep.work import Files, Report, StoppedError
 from actcli.training.build import split_dataset
+from actcli.training.events import EpochDone
 from actcli.training.learner import Learner
-from actcli.training.loop import EpochDone
 
 SPLITS = 4  # of the data that a worker keeps
 

@@ -34,8 +34,8 @@ def resolve(config: Config, origins: Mapping[str, str] | None = None) -> Config:
     if mistakes := clashes(config, origins or {}):
         raise ConfigError(mistakes)
     rule, chosen = OPTIMIZERS[config.optimizer.name], config.optimizer
-    rate = rule.learning_rate if chosen.learning_rate == "auto" else chosen.learning_rate
-    decay = rule.decay if chosen.weight_decay == "auto" else chosen.weight_decay
+    rate = rule.default_learning_rate if chosen.learning_rate == "auto" else chosen.learning_rate
+    decay = rule.default_weight_decay if chosen.weight_decay == "auto" else chosen.weight_decay
     return replace(
         config,
         model=replace(config.model, output=make_loss(config).output),

@@ -12,32 +12,32 @@ from actcli.nn.network import LayerTrace
 from actcli.nn.optimizers import OPTIMIZERS
 
 
-def lost(passes: Sequence[LayerTrace]) -> int | None:
-    """The first layer, from 1, with a pre-activation that is not finite."""
-    layers = (number for number, at in enumerate(passes, 1) if not np.isfinite(at.z).all())
-    return next(layers, None)
+def first_non_finite(layers: Sequence[LayerTrace]) -> int | None:
+    """Return the first layer, from 1, with a pre-activation that is not finite."""
+    numbers = (number for number, at in enumerate(layers, 1) if not np.isfinite(at.z).all())
+    return next(numbers, None)
 
 
 def first_lost(model: Model, split: Split) -> Sequence[LayerTrace]:
-    """The passes of the first batch of a split in which a layer is lost, else of the last batch."""
-    passes: Sequence[LayerTrace] = ()
+    """Return the trace of the first mini-batch with a layer that is not finite, else the last."""
+    layers: Sequence[LayerTrace] = ()
     for batch in model.forward_batches(split):
-        passes = batch.trace.passes
-        if lost(passes):
+        layers = batch.trace.layers
+        if first_non_finite(layers):
             break
-    return passes
+    return layers
 
 
-def diverged(config: Config, when: str, passes: Sequence[LayerTrace]) -> DivergedError:
-    """What to tell of a loss that is not finite: when, in which layer first, and what to try."""
-    layer, chosen = lost(passes), config.optimizer
-    where = f"layer {layer} of {len(passes)}" if layer else "the loss, not in a layer"
-    usual = OPTIMIZERS[chosen.name].learning_rate
-    rate = float(chosen.learning_rate)
-    advice = [f"--lr {min(rate / 10, usual):g}"]
-    if not chosen.clip_norm and rate <= 10 * usual:  # above, clipped steps are too long as well
+def divergence_error(config: Config, when: str, layers: Sequence[LayerTrace]) -> DivergedError:
+    """Return the error for a loss that is not finite: when, in which layer first, what to try."""
+    layer, optimizer = first_non_finite(layers), config.optimizer
+    where = f"layer {layer} of {len(layers)}" if layer else "the loss, not in a layer"
+    default = OPTIMIZERS[optimizer.name].default_learning_rate
+    rate = float(optimizer.learning_rate)
+    advice = [f"--lr {min(rate / 10, default):g}"]
+    if not optimizer.clip_norm and rate <= 10 * default:  # above, clipped steps are too long, too
         advice.append("--clip-norm 1")
-    if float(chosen.weight_decay) * rate > 1:  # each step throws the weights beyond 0
+    if float(optimizer.weight_decay) * rate > 1:  # each step throws the weights beyond 0
         advice.append("--weight-decay 0")
     if config.data.normalize == "none":
         advice.append("--normalize unit")

@@ -59,10 +59,10 @@ def evaluate(model: Model, split: Split, hook: BatchHook | None = None) -> Score
     targets = TargetRows(model.loss, len(model.classes), rows, model.network.parameters.dtype)
     total, right = 0.0, 0
     for batch in model.forward_batches(split, EVALUATION_ROWS):
-        last, labels = batch.trace.passes[-1], batch.labels
+        last, labels = batch.trace.layers[-1], batch.labels
         right += int(np.count_nonzero(classify(last.z) == labels))
         with ignore_overflow():
-            losses = model.loss(last.z, targets(labels), last.delta, last.work)
+            losses = model.loss(last.z, targets(labels), last.delta, last.derivative)
             total += float(losses.sum(dtype=np.float64))
         if hook:
             hook(batch.trace)

@@ -35,7 +35,7 @@ from actcli.render.train import EpochTable
 from actcli.term.numbers import significant
 from actcli.term.sparklines import Thinning
 from actcli.training.evaluation import Score
-from actcli.training.loop import EpochDone
+from actcli.training.events import EpochDone
 
 Blobs = Callable[..., Path]
 ROOT = Path(__file__).parents[2]

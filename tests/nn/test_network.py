@@ -37,7 +37,7 @@ def mean_loss(network, loss, inputs, targets, *, rate=0.0, capacity=None):
     dropout = Dropout(rate, np.random.default_rng(7)) if rate else None
     trace = network.trace(capacity or len(inputs), dropout).first(len(inputs))
     scores = network.forward(inputs, trace)
-    delta, work = trace.passes[-1].delta, trace.passes[-1].work
+    delta, work = trace.layers[-1].delta, trace.layers[-1].derivative
     losses = loss(scores, targets, delta, work)
     delta /= len(inputs)
     gradient = np.full_like(network.parameters, np.nan)
@@ -161,13 +161,13 @@ def test_forward_and_backward_of_a_network_worked_out_by_hand():
     trace = network.trace(1)
     inputs = np.array([[1.0, 2.0]])
     np.testing.assert_array_equal(network.forward(inputs, trace), [[8]])
-    np.testing.assert_array_equal(trace.passes[0].z, [[3.5, -1]])
-    np.testing.assert_array_equal(trace.passes[0].y, [[3.5, 0]])
-    trace.passes[-1].delta[...] = 1
+    np.testing.assert_array_equal(trace.layers[0].z, [[3.5, -1]])
+    np.testing.assert_array_equal(trace.layers[0].y, [[3.5, 0]])
+    trace.layers[-1].delta[...] = 1
     gradient = np.full(9, np.nan)
     network.backward(inputs, trace, network.views(gradient))
     np.testing.assert_array_equal(gradient, [2, 0, 4, 0, 3.5, 0, 2, 0, 1])
-    np.testing.assert_array_equal(trace.passes[0].delta, [[2, 0]])
+    np.testing.assert_array_equal(trace.layers[0].delta, [[2, 0]])
 
 
 def test_parameters_are_one_vector_weights_first():
@@ -265,11 +265,11 @@ def test_gradient_is_the_sum_of_those_of_the_rows():
 def test_first_rows_are_views_of_the_same_buffers():
     trace = MLP((3, 4, 2), ("relu",)).trace(10, Dropout(0.5, np.random.default_rng(0)))
     part = trace.first(4)
-    assert part.scores.shape == (4, 2)
+    assert part.logits.shape == (4, 2)
     assert part.ones.shape == (4,)
     assert trace.first(10) is trace
     assert part.dropout is trace.dropout
-    for small, large in zip(part.passes, trace.passes, strict=True):
+    for small, large in zip(part.layers, trace.layers, strict=True):
         for field in ("z", "y", "sent", "mask", "delta", "work"):
             a, b = getattr(small, field), getattr(large, field)
             assert (a is None) == (b is None)
@@ -290,7 +290,7 @@ def test_a_training_step_allocates_nothing_big(rate):
 
     def step():
         scores = network.forward(inputs, trace)
-        delta, work = trace.passes[-1].delta, trace.passes[-1].work
+        delta, work = trace.layers[-1].delta, trace.layers[-1].derivative
         loss(scores, targets, delta, work)
         delta /= len(inputs)
         network.backward(inputs, trace, views)
@@ -324,13 +324,13 @@ def test_dropout_acts_on_hidden_layers_and_not_on_the_scores():
     network = make_network((5, 300, 300, 4), ("sigmoid", "sigmoid"))
     trace = network.trace(40, Dropout(0.5, np.random.default_rng(0)))
     network.forward(np.random.default_rng(1).normal(size=(40, 5)), trace)
-    *hidden, last = trace.passes
+    *hidden, last = trace.layers
     assert last.mask is None
     for at in hidden:
-        assert 0.45 < np.mean(at.sent == 0) < 0.55
+        assert 0.45 < np.mean(at.output == 0) < 0.55
         assert at.y.all()  # what the units themselves say stays
-        silent = at.sent == 0
-        np.testing.assert_allclose(at.sent[~silent], 2 * at.y[~silent], rtol=1e-15)
+        silent = at.output == 0
+        np.testing.assert_allclose(at.output[~silent], 2 * at.y[~silent], rtol=1e-15)
     assert not np.array_equal(hidden[0].mask, hidden[1].mask)
 
 

@@ -232,7 +232,7 @@ def test_a_step_depends_on_its_inputs_alone(name):
     for gradient in gradients[:4]:
         optimizer.step(p, gradient.copy(), state, 0.1, decayed=3)
     kept = p.copy(), copy.deepcopy(state)
-    kept[1].work.fill(np.nan)  # scratch is no part of the state
+    kept[1].scratch.fill(np.nan)  # scratch is no part of the state
     for parameters, memory in ((p, state), kept):
         other = OPTIMIZERS[name](weight_decay=0.01)
         for gradient in gradients[4:]:
@@ -247,8 +247,8 @@ def test_what_is_known_of_it_is_told(name):
     rule = OPTIMIZERS[name]
     assert rule.summary.strip().endswith(".")
     assert rule.source.strip()
-    assert rule.learning_rate > 0
-    assert rule.decay >= 0
+    assert rule.default_learning_rate > 0
+    assert rule.default_weight_decay >= 0
     with pytest.raises(dataclasses.FrozenInstanceError):
         rule().weight_decay = 1.0
 

@@ -39,7 +39,7 @@ def replay(case, dtype):
     optimizer = OPTIMIZERS[case["optimizer"]](**case["options"])
     state = optimizer.start(network.parameters)
     trace = network.trace(len(inputs))
-    delta, work = trace.passes[-1].delta, trace.passes[-1].work
+    delta, work = trace.layers[-1].delta, trace.layers[-1].derivative
     gradient = np.empty_like(network.parameters)
     losses = []
     for _ in range(5):

@@ -27,8 +27,8 @@ from actcli.runs.folder import new_folder
 from actcli.runs.train import Result, Run, create
 from actcli.training import build
 from actcli.training.evaluation import evaluate
+from actcli.training.events import EpochDone
 from actcli.training.learner import Learner
-from actcli.training.loop import EpochDone
 
 Blobs = Callable[..., Path]
 ROOT = Path(__file__).parents[2]

@@ -21,8 +21,10 @@ from actcli.nn.optimizers import OPTIMIZERS
 from actcli.nn.schedules import SCHEDULES
 from actcli.training import build, evaluation, loop, step
 from actcli.training.evaluation import evaluate
+from actcli.training.events import EpochDone, StepDone
 from actcli.training.learner import Learner
-from actcli.training.loop import EpochDone, StepDone, fit
+from actcli.training.loop import fit
+from actcli.training.parallel import parallel_step
 
 Blobs = Callable[..., Path]
 PLAIN = ("optimizer.momentum=0", "optimizer.schedule=constant")
@@ -177,22 +179,23 @@ def test_leaving_out_what_is_0_changes_a_training_by_rounding_alone(
     pixels[:, [0, 3, 4, 11]] = 0
     pixels[:290, 5] = 0  # in some batches
     chosen = blobs(x_train=pixels), "training.epochs=3", f"training.workers={workers}"
-    monkeypatch.setattr(step, "MIN_WORK_PER_WORKER", 1)
-    load_part, widths = Batches.load_part, set()
+    monkeypatch.setattr(parallel_step, "MIN_WORK_PER_WORKER", 1)
+    load, widths = Batches.load, set()
 
-    def load(*given: Any) -> Any:
-        inputs, columns = load_part(*given)
-        widths.add(inputs.shape[1])
-        return inputs, columns
+    def noted(*args: Any, **options: Any) -> Any:
+        inputs = load(*args, **options)
+        if options or len(args) > 2:  # by a step, not by an evaluation
+            widths.add(getattr(inputs, "values", inputs).shape[1])
+        return inputs
 
-    monkeypatch.setattr(Batches, "load_part", load)
-    found = []
-    for wide, left in ((1, {7, 8}), (10**9, {12})):
-        monkeypatch.setattr(step, "MIN_WORK_FOR_ACTIVE_COLUMNS", wide)
+    monkeypatch.setattr(Batches, "load", noted)
+    trained = []
+    for minimum, expected in ((1, {7, 8}), (10**9, {12})):
+        monkeypatch.setattr(step, "MIN_WORK_FOR_ACTIVE_COLUMNS", minimum)
         widths.clear()
-        found.append(parameters(*chosen, "optimizer.weight_decay=0.1"))
-        assert widths == left
-    np.testing.assert_allclose(*found, atol=2e-5)
+        trained.append(parameters(*chosen, "optimizer.weight_decay=0.1"))
+        assert widths == expected
+    np.testing.assert_allclose(*trained, atol=2e-5)
 
 
 # One step -------------------------------------------------------------------------------------
@@ -203,9 +206,9 @@ def full_gradient(one: Learner) -> NDArray[Any]:
     data, network = one.dataset, one.network
     inputs = (data.train.pixels[data.train.rows] / 255.0).astype(np.float32)
     trace = network.trace(len(inputs))
-    last = trace.passes[-1]
+    last = trace.layers[-1]
     targets = one.loss.targets(len(data.classes)).astype(np.float32)[data.train.labels]
-    one.loss(network.forward(inputs, trace), targets, last.delta, last.work)
+    one.loss(network.forward(inputs, trace), targets, last.delta, last.derivative)
     last.delta[...] /= len(inputs)
     gradient = np.empty_like(network.parameters)
     network.backward(inputs, trace, network.views(gradient))
@@ -251,15 +254,15 @@ def test_two_epochs_of_softmax_regression_written_out(blobs: Blobs) -> None:
 
 
 class Recorder:
-    """An optimizer that notes the learning rates it is told."""
+    """An optimizer that records its learning rates."""
 
     def __init__(self, optimizer: Any) -> None:
         self.optimizer = optimizer
         self.rates: list[float] = []
 
-    def step(self, *args: Any) -> None:
+    def step(self, *args: Any, **options: Any) -> None:
         self.rates.append(args[3])
-        self.optimizer.step(*args)
+        self.optimizer.step(*args, **options)
 
 
 @pytest.mark.parametrize("name", SCHEDULES)

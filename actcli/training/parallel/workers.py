@@ -1,12 +1,12 @@
-"""A team: processes that take their parts of one piece of work, and meet after each of its phases.
+"""Worker processes that go through the phases of one piece of work, with a barrier between phases.
 
-Threads would share one interpreter, and each of the hundred short calls of a step would have to
-wait for it: of two cores they get a third less. So the members are forks of this process, and what
-they change for each other lies in `shared` memory. They talk over sockets, which also tell when
-somebody has ended, however that came: no member outlives the others by more than a phase.
+Python threads would share one interpreter, and each of the hundred short calls of a step would wait
+for it: two threads on two cores are a third slower. So workers are forks of this process, and what
+they write for each other lies in shared memory. They meet over sockets, which also report the end
+of a worker, however it came: no worker outlives the others by more than a phase.
 
-Who arrives first asks for a while whether the others are there: a core that sleeps takes longer to
-wake than most waits last. Where asking has not paid, as on a busy machine, it is given up sooner.
+The first worker at the barrier spins briefly before it blocks, because a sleeping core takes longer
+to wake than most waits last. Where spinning has not paid, as on a busy machine, it blocks sooner.
 """
 
 import contextlib
@@ -29,24 +29,26 @@ from numpy.typing import NDArray
 from actcli.errors import ActcliError
 from actcli.machine import FORK_IS_SAFE
 
-Phase = Callable[[int], None]  # takes the number of the member, from 0
+# Takes the rank of the worker, from 0, and what its phase before returned; None in the first phase.
+Phase = Callable[[int, Any], Any]
 
-MAX_SPINS = 256  # times to ask before sleeping, of some µs each
+MAX_SPINS = 256  # reads of a socket before a worker blocks, some µs each
 MIN_SPINS = 16
 
-# Of the sockets between members, by who has the end and who is at the other.
+# The sockets between workers: by the rank of the worker that has the end, and the rank at the other
+# end.
 Ends = dict[tuple[int, int], socket.socket]
 
 
 class WorkerLostError(Exception):
-    """Another member has ended."""
+    """Another worker has ended."""
 
 
 def shared_zeros(shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
-    """Zeros, of which all members of a team that is made later see what any of them writes.
+    """Return zeros in memory that all workers share, if they are started later.
 
     Raises:
-        MemoryError: as NumPy does, where there is no room.
+        MemoryError: there is no room.
     """
     count, dtype = math.prod(shape), np.dtype(dtype)
     size = max(1, count * dtype.itemsize)
@@ -57,28 +59,29 @@ def shared_zeros(shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
     return np.frombuffer(memory, dtype, count).reshape(shape)
 
 
-def run_on_workers(work: Phase, size: int) -> None:
-    """Have so many members do their part of some work, once.
+def run_on_workers(work: Callable[[int], None], size: int) -> None:
+    """Run `work(rank)` once on each of `size` workers.
 
     Raises:
-        ActcliError: a process has died, or cannot be started.
+        ActcliError: a worker has died or cannot be started.
     """
-    with contextlib.closing(WorkerGroup(size, (work,))) as team:
-        team.run()
+    with contextlib.closing(WorkerGroup(size, (lambda rank, _: work(rank),))) as group:
+        group.run()
 
 
 class WorkerGroup:
-    """Members that go through the same phases again and again, until it is closed.
+    """Workers that go through the same phases again and again, until the group is closed.
 
-    Where a fork is not safe there is one member, who does the parts of all, one after another.
+    Where a fork is not safe, this process does the work of all ranks, one after another.
 
     Args:
-        size: how many; the process that calls `run` is the first, and may be the only one.
-        phases: of `run`. What they read must not have changed since, but in `shared` memory.
-        hint: of the error if a process is lost.
+        size: number of workers; the process that calls `run` is rank 0, and may be the only one.
+        phases: of one `run`. Data that they read, other than shared memory, must not have changed
+            since the group was made.
+        hint: of the error if a worker is lost.
 
     Raises:
-        ActcliError: the processes cannot be started.
+        ActcliError: the workers cannot be started.
     """
 
     def __init__(self, size: int, phases: Sequence[Phase], hint: str | None = None) -> None:
@@ -94,32 +97,32 @@ class WorkerGroup:
             self._fork(ends)
         except OSError as error:
             failure = error
-        self._meeting = Barrier(ends, 0)
+        self._barrier = Barrier(ends, 0)
         if failure:
             self.close()
-            raise ActcliError(f"no process can be started: {failure.strerror}", hint)
+            raise ActcliError(f"cannot start a worker process: {failure.strerror}", hint)
 
     def run(self) -> None:
-        """Have each member go through the phases; none begins one before all have done the last.
+        """Go through the phases on every worker; none starts a phase before all end the last one.
 
         Raises:
-            ActcliError: a process has died. What the phases change is then anything.
+            ActcliError: a worker has died. The contents of the shared memory are then undefined.
         """
+        ranks = range(1 if self._pids else self.size)
+        results: list[Any] = [None] * len(ranks)
         try:
-            self._meeting.attend()
+            self._barrier.wait()
             for phase in self._phases:
-                for number in range(self.size if not self._pids else 1):
-                    phase(number)
-                self._meeting.attend()
+                for rank in ranks:
+                    results[rank] = phase(rank, results[rank])
+                self._barrier.wait()
         except WorkerLostError:
-            raise ActcliError(
-                f"a process that shares this work {self._cause()}", self._hint
-            ) from None
+            raise ActcliError(f"a worker process {self._cause()}", self._hint) from None
 
     def close(self) -> None:
-        """End the other members, wherever they are: nothing is theirs alone."""
-        self._meeting.close()
-        self._phases = ()  # what they refer to may end
+        """End the other workers at once; they own nothing that could be lost."""
+        self._barrier.close()
+        self._phases = ()  # releases what they refer to
         while self._pids:
             pid = self._pids.pop()
             # Where SIGCHLD is ignored there is nothing to wait for.
@@ -128,92 +131,95 @@ class WorkerGroup:
                 os.waitpid(pid, 0)
 
     def _fork(self, ends: Ends) -> None:
-        """Start the others, with all signals blocked: those are for the first."""
+        """Start the other workers with all signals blocked: signals are for rank 0."""
         before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         try:
-            for number in sorted({owner for owner, _ in ends} - {0}):
+            for rank in sorted({owner for owner, _ in ends} - {0}):
                 if pid := os.fork():
                     self._pids.append(pid)
                 else:
-                    _serve(number, ends, self._phases)
+                    _serve(rank, ends, self._phases)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def _cause(self) -> str:
-        """Why one has ended; the others follow it."""
-        self._meeting.close()
+        """End the workers, and return why the first of them ended."""
+        self._barrier.close()
         codes = []
         while self._pids:
             with contextlib.suppress(ChildProcessError):
                 codes.append(os.waitstatus_to_exitcode(os.waitpid(self._pids.pop(), 0)[1]))
-        killed = [-code for code in codes if code < 0]
-        return f"was killed by signal {killed[0]}" if killed else "has failed"
+        signals = [-code for code in codes if code < 0]
+        return f"was killed by signal {signals[0]}" if signals else "has failed"
 
 
 class Barrier:
-    """Where a member meets the others: a socket to each.
+    """One worker's side of the barrier: a socket to each other worker.
 
     Args:
-        ends: of all sockets; those of others are closed.
-        number: of the member.
+        ends: of all sockets; those of other workers are closed.
+        rank: of this worker.
     """
 
-    def __init__(self, ends: Ends, number: int) -> None:
-        self._sockets = [end for (owner, _), end in ends.items() if owner == number]
+    def __init__(self, ends: Ends, rank: int) -> None:
+        self._sockets = [end for (owner, _), end in ends.items() if owner == rank]
         for (owner, _), end in ends.items():
-            if owner == number:
+            if owner == rank:
                 end.setblocking(False)
             else:
                 end.close()
         self.files = [end.fileno() for end in self._sockets]
-        self._patience = MAX_SPINS
+        self._spins = MAX_SPINS
 
-    def attend(self) -> None:
-        """Wait until all are here.
+    def wait(self) -> None:
+        """Wait until all workers are here.
 
         Raises:
-            GoneError: one never will be.
+            WorkerLostError: one of them has ended.
         """
         try:
             for file in self.files:
                 os.write(file, b"\0")
             for file in self.files:
-                if not self._ask(file):
+                if not self._read(file):
                     raise WorkerLostError
         except ConnectionError:
             raise WorkerLostError from None
 
-    def _ask(self, file: int) -> bytes:
-        for _ in range(self._patience):
+    def _read(self, file: int) -> bytes:
+        """Return a byte from another worker, or b"" if that one has ended."""
+        for _ in range(self._spins):
             try:
-                arrived = os.read(file, 1)
+                byte = os.read(file, 1)
             except BlockingIOError:
                 continue
-            self._patience = min(MAX_SPINS, 2 * self._patience)
-            return arrived
-        self._patience = max(MIN_SPINS, self._patience // 2)
+            self._spins = min(MAX_SPINS, 2 * self._spins)
+            return byte
+        self._spins = max(MIN_SPINS, self._spins // 2)
         poll = select.poll()
         poll.register(file, select.POLLIN)
         poll.poll()
         return os.read(file, 1)
 
     def close(self) -> None:
+        """Close the sockets, which ends the other workers."""
         for end in self._sockets:
             end.close()
 
 
-def _serve(number: int, ends: Ends, phases: Sequence[Phase]) -> NoReturn:
-    """What a fork does instead of what its parent does, until somebody ends."""
+def _serve(rank: int, ends: Ends, phases: Sequence[Phase]) -> NoReturn:
+    """Go through the phases in a forked worker, until another worker ends."""
     status = 1
     try:
-        gc.freeze()  # what was the parent's to clean up stays so
-        meeting = Barrier(ends, number)
-        _let_go_of_files(meeting.files)
+        gc.freeze()  # objects of the parent are the parent's to clean up
+        barrier = Barrier(ends, rank)
+        _close_other_files(barrier.files)
         while True:
-            meeting.attend()
+            barrier.wait()
+            result = None
             for phase in phases:
-                phase(number)
-                meeting.attend()
+                result = phase(rank, result)
+                barrier.wait()
     except WorkerLostError:
         status = 0
     except BaseException:
@@ -222,12 +228,14 @@ def _serve(number: int, ends: Ends, phases: Sequence[Phase]) -> NoReturn:
         os._exit(status)
 
 
-def _let_go_of_files(kept: Sequence[int]) -> None:
-    """Close all but these and stderr: a lock, or the end of a pipe, is given up by its last holder
-    only."""
-    nothing = os.open(os.devnull, os.O_RDWR)
-    os.dup2(nothing, 0)
-    os.dup2(nothing, 1)
-    for file in {int(each.name) for each in Path("/proc/self/fd").iterdir()} - {0, 1, 2, *kept}:
-        with contextlib.suppress(OSError):  # that of the list itself
+def _close_other_files(kept: Sequence[int]) -> None:
+    """Close all files but these and stderr.
+
+    A lock or the end of a pipe is released only when its last holder closes it.
+    """
+    null = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null, 0)
+    os.dup2(null, 1)
+    for file in {int(entry.name) for entry in Path("/proc/self/fd").iterdir()} - {0, 1, 2, *kept}:
+        with contextlib.suppress(OSError):  # the descriptor that listed the folder
             os.close(file)

@@ -1,0 +1,65 @@
+"""The events of a training: what `fit` yields, frozen, for whoever watches or records them."""
+
+from dataclasses import dataclass
+
+from actcli.training.evaluation import Score
+
+
+@dataclass(frozen=True)
+class Health:
+    """The state of each layer after an epoch, measured on a few training rows.
+
+    Args:
+        delta_norm: for each layer, the mean over the rows of ‖δ‖₂.
+        weight_grad_norm: for each layer, the norm of the gradient of its weights.
+        silent: for each hidden layer, the units that none of these rows activates.
+    """
+
+    delta_norm: tuple[float, ...]
+    weight_grad_norm: tuple[float, ...]
+    silent: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class StepDone:
+    """One update was made.
+
+    Args:
+        epoch: from 1.
+        step: of the epoch, from 1.
+        rows: of the epoch, seen so far.
+    """
+
+    epoch: int
+    step: int
+    rows: int
+
+
+@dataclass(frozen=True)
+class EpochDone:
+    """Every training row was seen once more.
+
+    Args:
+        epoch: from 1.
+        learning_rate: mean over the steps of the epoch.
+        train: score on the training rows, each measured before the step that learns from it.
+        validation: score on the validation rows after the epoch; None without such rows.
+        seconds: spent in the steps of the epoch.
+        examples_per_second: training rows per second of these.
+        update_ratio: for each layer, the RMS of the last update over the RMS of the weights.
+        best: whether the validation loss (the training loss without one) is a new minimum.
+        health: of each layer; None if the training does not measure it.
+    """
+
+    epoch: int
+    learning_rate: float
+    train: Score
+    validation: Score | None
+    seconds: float
+    examples_per_second: float
+    update_ratio: tuple[float, ...]
+    best: bool
+    health: Health | None = None
+
+
+Event = StepDone | EpochDone
