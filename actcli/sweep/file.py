@@ -16,9 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from actcli import files
+from actcli.config.mistakes import ConfigError, Mistake
 from actcli.config.sources import (
-    ConfigError,
-    Mistake,
     Setting,
     examples,
     find_config,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from actcli.config.schema import Config
+from actcli.config.resolved import ResolvedConfig
 from actcli.datasets.batches import Split
 from actcli.errors import DivergedError
 from actcli.model import Model
@@ -28,7 +28,7 @@ def first_lost(model: Model, split: Split) -> Sequence[LayerTrace]:
     return passes
 
 
-def diverged(config: Config, when: str, passes: Sequence[LayerTrace]) -> DivergedError:
+def diverged(config: ResolvedConfig, when: str, passes: Sequence[LayerTrace]) -> DivergedError:
     """What to tell of a loss that is not finite: when, in which layer first, and what to try."""
     layer, chosen = lost(passes), config.optimizer
     where = f"layer {layer} of {len(passes)}" if layer else "the loss, not in a layer"

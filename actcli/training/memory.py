@@ -7,7 +7,7 @@ images are left out: beside a network that is too large they are little.
 
 import itertools
 
-from actcli.config.schema import Config
+from actcli.config.resolved import ResolvedConfig
 from actcli.machine import require_memory
 from actcli.model import EVALUATION_ROWS, make_loss
 from actcli.nn.optimizers import OPTIMIZERS
@@ -15,11 +15,11 @@ from actcli.nn.optimizers import OPTIMIZERS
 NUMBER = 4  # bytes of a float32
 
 
-def check_memory(config: Config, inputs: int, classes: int, rows: int) -> None:
+def check_memory(config: ResolvedConfig, inputs: int, classes: int, rows: int) -> None:
     """Refuse a network that this machine cannot train, before any of it is allocated.
 
     Args:
-        config: resolved.
+        config: of the run.
         inputs: pixels of an image.
         classes: of the data set.
         rows: that are trained on.
@@ -30,7 +30,7 @@ def check_memory(config: Config, inputs: int, classes: int, rows: int) -> None:
     require_memory(training_memory(config, inputs, classes, rows), "this network")
 
 
-def training_memory(config: Config, inputs: int, classes: int, rows: int) -> int:
+def training_memory(config: ResolvedConfig, inputs: int, classes: int, rows: int) -> int:
     """Bytes that a training takes at its peak; the arguments are those of `check_memory`."""
     hidden = config.model.hidden
     scores = make_loss(config).units(classes)
@@ -42,7 +42,7 @@ def training_memory(config: Config, inputs: int, classes: int, rows: int) -> int
     steps = 2 * parameters + sizes[0] * sizes[1]  # Step, and the room of Lit
     steps += _buffers(sizes, batch, config.model.dropout > 0)  # Batches
     held_out = config.data.validation
-    judged = rows if held_out == "auto" else int(held_out)
+    judged = rows if held_out is None else held_out
     largest = max(fan_in * units for fan_in, units in itertools.pairwise(sizes))
     between = max(
         _buffers(sizes, min(EVALUATION_ROWS, judged)),  # score
