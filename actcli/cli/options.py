@@ -49,7 +49,7 @@ class KindType(click.ParamType[Any]):
 
 
 class ConfigType(click.ParamType[str]):
-    """A configuration file, or the name of a lesson."""
+    """The path of a configuration file, or the name of an example configuration."""
 
     name = "CONFIG"
 

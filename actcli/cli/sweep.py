@@ -121,8 +121,8 @@ def sweep(
 ) -> None:
     """Train many networks that differ in a few choices, and compare them.
 
-    CONFIG is a sweep file, a configuration file or the name of a lesson; options override it. Each
-    job is a run in the folder of the sweep. What is there already is not trained again, so that
+    CONFIG is a sweep file, a configuration file or the name of an example of either; options
+    override it. Each job is a run in the folder of the sweep. What is there already is not trained again, so that
     the same command goes on with a sweep that was interrupted, or adds to it.
     """
     exclude({"--json": as_json, "--csv": as_csv})

@@ -64,7 +64,8 @@ def find_target(
         runs: the folder of the runs.
         overrides: what options say of it.
         at_init: whether the network before any training is meant; the target may then be a
-            configuration or a lesson, too, and without any run the default is meant.
+            configuration file or an example configuration, too; without any run it is the default
+            configuration.
         progress: told of downloads.
 
     Raises:

@@ -62,8 +62,8 @@ def train(
 ) -> None:
     """Train a multilayer perceptron as a run.
 
-    A run has a folder of its own. CONFIG is a TOML file or the name of a lesson; options override
-    it. Without any, a network with two hidden layers of ReLUs learns MNIST to 98 % in some seconds.
+    Each run has a folder. CONFIG is a TOML file or the name of an example configuration; options
+    override it. Without CONFIG, two hidden layers of ReLUs learn MNIST to 98 % in some seconds.
     Ctrl-C saves all of it, to go on later with --resume.
     """
     if resume is not None and not (config is name is None):
