@@ -473,7 +473,11 @@ def test_help_documents_every_option() -> None:
     assert sweep is not None
     for command, args, count in ((sweep, [], len(KEYS) + 12), (show, ["show"], 4)):
         text = run(*args, "--help").stdout
-        options = [option for option in command.params if isinstance(option, click.Option)]
+        options = [
+            option
+            for option in command.params
+            if isinstance(option, click.Option) and not option.hidden
+        ]
         assert all(option.help and option.opts[0] in text for option in options)
         assert len(options) == count
     assert run("--help").stdout.startswith("Usage: main sweep [OPTIONS] [CONFIG]")
