@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from actcli import files
-from actcli.config.schema import Config
+from actcli.config.resolved import ResolvedConfig
 from actcli.config.values import quoted
 from actcli.datasets.batches import NORMALIZATIONS, Batches, Normalization, Split
 from actcli.datasets.dataset import Dataset
@@ -73,11 +73,11 @@ class Model:
     epoch: int = 0
 
     @classmethod
-    def create(cls, config: Config, dataset: Dataset) -> Self:
+    def create(cls, config: ResolvedConfig, dataset: Dataset) -> Self:
         """Return a model with initial parameters, drawn from the seed of the configuration.
 
         Args:
-            config: resolved.
+            config: of the run.
             dataset: gives the number of inputs, the classes and the normalization.
         """
         loss = make_loss(config)
@@ -228,39 +228,14 @@ def seed_streams(seed: int) -> list[np.random.SeedSequence]:
     return np.random.SeedSequence(seed).spawn(3)
 
 
-def make_loss(config: Config) -> Loss:
-    """Return the loss of a configuration, with its link.
-
-    Raises:
-        UsageError: the output or label smoothing does not go with the loss.
-    """
+def make_loss(config: ResolvedConfig) -> Loss:
+    """Return the loss of a configuration, with its link."""
     return LOSSES[config.loss.name](config.model.output, config.loss.label_smoothing)
 
 
-def make_network(config: Config, inputs: int, outputs: int) -> MLP:
-    """Return the network of a configuration, all parameters 0.
-
-    Raises:
-        UsageError: there are more or fewer activations than hidden layers.
-    """
-    return MLP((inputs, *config.model.hidden, outputs), hidden_activations(config))
-
-
-def hidden_activations(config: Config) -> tuple[str, ...]:
-    """Return the name of each hidden layer's activation.
-
-    Raises:
-        UsageError: there are more or fewer of them than hidden layers.
-    """
-    names, layers = config.model.activation, len(config.model.hidden)
-    if len(names) == 1:
-        return names * layers
-    if len(names) != layers:
-        raise UsageError(
-            f"[model] activation names {len(names)} for {layers} hidden layers",
-            "Give one for all, or one for each",
-        )
-    return names
+def make_network(config: ResolvedConfig, inputs: int, outputs: int) -> MLP:
+    """Return the network of a configuration, all parameters 0."""
+    return MLP((inputs, *config.model.hidden, outputs), config.model.layer_activations)
 
 
 @dataclass(frozen=True, eq=False)

@@ -74,14 +74,14 @@ def assignments(work):
 def learner(work, threads):
     """What `actcli train` trains."""
     from actcli.config.sources import assemble, parse_assignment
-    from actcli.training.build import prepare_dataset, resolve
+    from actcli.training.build import prepare_dataset
     from actcli.training.learner import Learner
 
     settings = map(
         parse_assignment,
         [*assignments(work), "training.epochs=1000000", f"training.workers={threads}"],
     )
-    config = resolve(assemble(list(settings)))
+    config = assemble(list(settings)).resolve()
     return Learner(*prepare_dataset(config, lambda *_: None))
 
 

@@ -24,7 +24,7 @@ import numpy as np
 from actcli.config.sources import assemble, find_config, parse_assignment, read_toml
 from actcli.datasets.dataset import read_dataset
 from actcli.diagnostics.health import examine, few
-from actcli.training.build import prepare_dataset, resolve
+from actcli.training.build import prepare_dataset
 from actcli.training.events import EpochDone
 from actcli.training.learner import Learner
 from actcli.training.loop import fit
@@ -35,7 +35,7 @@ ROUNDS = 3
 def learner(*assignments, config=None):
     """What learns, from a configuration and assignments."""
     settings = read_toml(find_config(config)) if config else []
-    chosen = resolve(assemble([*settings, *map(parse_assignment, assignments)]))
+    chosen = assemble([*settings, *map(parse_assignment, assignments)]).resolve()
     return Learner(*prepare_dataset(chosen, lambda *_: None))
 
 

@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from actcli.config.schema import Config, DataConfig
+from actcli.config.resolved import ResolvedConfig, ResolvedData
 from actcli.config.sources import assemble, find_config, parse_assignment, read_toml
 from actcli.datasets.batches import Split
-from actcli.datasets.dataset import Dataset
+from actcli.datasets.dataset import Dataset, read_dataset
 from actcli.diagnostics.evidence import Epoch, Evidence, Provenance, Training, gather
 from actcli.errors import DivergedError
 from actcli.nn.network import MLP
@@ -67,13 +67,13 @@ class Setup:
         return ", ".join(part for part in told if part)
 
     @property
-    def resolved(self) -> Config:
+    def resolved(self) -> ResolvedConfig:
         """The configuration, complete."""
         settings = read_toml(find_config(self.config)) if self.config else []
         settings += [parse_assignment(text) for text in self.settings.split()]
         if self.rows is not None:
             settings.append(parse_assignment(f"data.validation={ROWS - self.rows}"))
-        return build.resolve(assemble(settings))
+        return assemble(settings).resolve()
 
 
 def examine(setup: Setup) -> Evidence:
@@ -96,7 +96,7 @@ def examine(setup: Setup) -> Evidence:
     )
 
 
-def _data(config: Config, pick: Pick | None) -> tuple[Config, Dataset]:
+def _data(config: ResolvedConfig, pick: Pick | None) -> tuple[ResolvedConfig, Dataset]:
     """The data set of a configuration, with few rows to validate on."""
     known, dataset = _load(config.data)
     train = pick(dataset.train) if pick else dataset.train
@@ -105,9 +105,8 @@ def _data(config: Config, pick: Pick | None) -> tuple[Config, Dataset]:
 
 
 @functools.cache
-def _load(data: DataConfig) -> tuple[DataConfig, Dataset]:
-    config, dataset = build.prepare_dataset(Config(data=data), lambda *_: None)
-    return config.data, dataset
+def _load(data: ResolvedData) -> tuple[ResolvedData, Dataset]:
+    return build.split_dataset(data, read_dataset(data.name, lambda *_: None))
 
 
 def _first(split: Split, rows: int) -> Split:
@@ -176,7 +175,7 @@ def _train(learner: Learner) -> tuple[list[EpochDone], bool]:
     return epochs, False
 
 
-def training_of(config: Config, epochs: list[EpochDone], diverged: bool) -> Training:
+def training_of(config: ResolvedConfig, epochs: list[EpochDone], diverged: bool) -> Training:
     """How a network was trained, as the rules want it.
 
     Args:

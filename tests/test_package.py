@@ -83,7 +83,7 @@ def test_each_command_has_two_or_three_examples(name):
     assert 2 <= len(examples(name)) <= 3
 
 
-def test_every_lesson_and_the_data_are_shipped():
+def test_every_example_configuration_and_the_data_are_shipped():
     for pattern in ("*.toml", "sweeps/*.toml"):
         assert {path.name for path in (ROOT / "configs").glob(pattern)} == {
             path.name for path in files.packaged_folder("configs").glob(pattern)

@@ -11,14 +11,15 @@ from actcli import __version__
 from actcli.cli.downloads import downloads
 from actcli.cli.messages import print_note
 from actcli.cli.options import settings
-from actcli.config.schema import Config, values
-from actcli.config.sources import Setting, assemble, read_toml
+from actcli.config.schema import values
+from actcli.config.sources import Setting, assemble_tables, read_toml
 from actcli.errors import ActcliError, DataError, UsageError
 from actcli.jsonlines import dumps
 from actcli.runs.environment import AFFECTS_BITS, environment, read_environment
 from actcli.runs.folder import CHECKPOINT, CONFIG, ENVIRONMENT, RESULT, Folder
 
 if TYPE_CHECKING:
+    from actcli.config.resolved import ResolvedConfig
     from actcli.runs.checkpoint import Checkpoint
     from actcli.runs.train import Run
 
@@ -39,7 +40,7 @@ def settings_of_run(ctx: click.Context, folder: Path) -> list[Setting]:
             "Only the same version comes to the same result",
         )
     found = read_toml(folder / CONFIG)
-    config = assemble(found)
+    config = assemble_tables(found)
     own = {str(key): value for key, value in values(config)}
     for setting in settings(ctx, None):
         name = str(setting.key)
@@ -62,7 +63,7 @@ def settings_of_run(ctx: click.Context, folder: Path) -> list[Setting]:
     return found
 
 
-def start(chosen: Config, runs: Path, name: str, quiet: bool) -> "Run":
+def start(chosen: "ResolvedConfig", runs: Path, name: str, quiet: bool) -> "Run":
     """Load the data, draw the initial network, make the folder."""
     from actcli.runs.assess import observer
     from actcli.runs.train import create
@@ -75,7 +76,7 @@ def start(chosen: Config, runs: Path, name: str, quiet: bool) -> "Run":
     return create(learner, runs, name, observer(learner))
 
 
-def go_on(path: Path, config: Config, quiet: bool, as_json: bool) -> "Run | None":
+def go_on(path: Path, config: "ResolvedConfig", quiet: bool, as_json: bool) -> "Run | None":
     """The run in a folder, ready to be trained further; None if nothing is left to do.
 
     Raises:
@@ -120,7 +121,7 @@ def go_on(path: Path, config: Config, quiet: bool, as_json: bool) -> "Run | None
 
 
 def tell_finished(
-    path: Path, config: Config, checkpoint: "Checkpoint", as_json: dict[str, Any] | None
+    path: Path, config: "ResolvedConfig", checkpoint: "Checkpoint", as_json: dict[str, Any] | None
 ) -> None:
     """Say that nothing is left to do, or give the result once more."""
     if as_json is not None:
@@ -134,7 +135,7 @@ def tell_finished(
     click.echo(f"{path} is finished: {reason}")
 
 
-def tell_changes(path: Path, checkpoint: "Checkpoint", config: Config) -> None:
+def tell_changes(path: Path, checkpoint: "Checkpoint", config: "ResolvedConfig") -> None:
     """Say what makes the result another than that of an uninterrupted run, or may do so."""
     schedule, epochs = config.optimizer.schedule, config.training.epochs
     before = checkpoint.record["config"].get(EPOCHS)

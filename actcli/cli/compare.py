@@ -75,14 +75,16 @@ def contender(folder: Path, judged: bool, quiet: bool) -> "ComparedRun":
     Raises:
         DataError: the folder is damaged.
     """
-    from actcli.config.schema import toml_value, values
+    from actcli.config.schema import Config, toml_value, values
     from actcli.explore.compare import ComparedRun
     from actcli.runs.catalog import summarize
+    from actcli.runs.folder import CONFIG
     from actcli.runs.record import read_training
 
     run = summarize(folder)
     if run.config is None:
         raise DataError(f"{folder} is damaged: {run.fault}")
+    config = Config.load(folder / CONFIG).resolve()
     verdict, dead = run.verdict, run.dead
     if verdict is None and judged:
         verdict, measured = examined(folder, quiet)
@@ -91,7 +93,7 @@ def contender(folder: Path, judged: bool, quiet: bool) -> "ComparedRun":
         name=run.name,
         state=run.state,
         settings={str(key): toml_value(value) for key, value in values(run.config)},
-        history=read_training(run.config, folder).history,
+        history=read_training(config, folder).history,
         test_loss=run.test_loss,
         test_accuracy=run.test_accuracy,
         dead=dead,

@@ -9,18 +9,18 @@ import click
 from click.shell_completion import CompletionItem
 
 from actcli.cli.messages import print_note
+from actcli.config.mistakes import ConfigError
 from actcli.config.schema import KEYS, Key, toml_value
 from actcli.config.sources import (
-    ConfigError,
     Setting,
-    assemble,
     check_former_names,
     examples,
     find_config,
     parse_assignment,
     read_toml,
+    with_clashes,
 )
-from actcli.config.values import Kind, Switch
+from actcli.config.values import Kind, Switch, parse_text
 
 
 class KindType(click.ParamType[Any]):
@@ -32,7 +32,7 @@ class KindType(click.ParamType[Any]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         try:
-            return self.kind.parse(value) if isinstance(value, str) else value
+            return parse_text(self.kind, value) if isinstance(value, str) else value
         except ValueError as error:
             self.fail(f"must be {error}.", param, ctx)
 
@@ -49,7 +49,7 @@ class KindType(click.ParamType[Any]):
 
 
 class ConfigType(click.ParamType[str]):
-    """A configuration file, or the name of a lesson."""
+    """The path of a configuration file, or the name of an example configuration."""
 
     name = "CONFIG"
 
@@ -215,17 +215,3 @@ def print_new_names(settings: Iterable[Setting]) -> None:
     """Print a note on stderr for each key that was set by its former name."""
     for note in dict.fromkeys(setting.renamed for setting in settings if setting.renamed):
         print_note(note)
-
-
-def with_clashes(error: ConfigError, above: list[Setting]) -> ConfigError:
-    """The mistakes of a file, and what does not go together in the rest of it.
-
-    What may follow from a mistake is left out: a key that is wrong has its default in the rest.
-    """
-    from actcli.training.build import clashes  # imports NumPy, which is no matter any more
-
-    rest = [*error.rest, *above]
-    doubtful = {key for mistake in error.mistakes for key in mistake.keys}
-    origins = {str(setting.key): setting.origin for setting in rest}
-    more = [each for each in clashes(assemble(rest), origins) if not each.keys & doubtful]
-    return ConfigError([*error.mistakes, *more], error.rest)

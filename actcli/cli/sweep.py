@@ -121,9 +121,9 @@ def sweep(
 ) -> None:
     """Train many networks that differ in a few choices, and compare them.
 
-    CONFIG is a sweep file, a configuration file or the name of a lesson; options override it. Each
-    job is a run in the folder of the sweep. What is there already is not trained again, so that
-    the same command goes on with a sweep that was interrupted, or adds to it.
+    CONFIG is a sweep file, a configuration file or the name of an example of either; options
+    override it. Each job is a run in the folder of the sweep. Runs that are finished are not
+    trained again: the same command resumes an interrupted sweep, or adds to it.
     """
     exclude({"--json": as_json, "--csv": as_csv})
     exclude({"--workers": workers is not None, "--scheduler": scheduler is not None})

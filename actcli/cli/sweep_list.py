@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import click
 
 from actcli.cli.sweep_run import Request, read_data
-from actcli.config.schema import Config, DataConfig
+from actcli.config.resolved import ResolvedData
 from actcli.datasets.dataset import Dataset, RawDataset
 from actcli.errors import UsageError
 from actcli.jsonlines import dumps
@@ -70,13 +70,13 @@ def list_jobs(request: Request, as_json: bool, as_csv: bool) -> None:
 
 def _datasets(
     jobs: list[Job], raw: Mapping[str, RawDataset]
-) -> tuple[dict[DataConfig, Dataset], dict[DataConfig, str]]:
+) -> tuple[dict[ResolvedData, Dataset], dict[ResolvedData, str]]:
     """Those that jobs learn, and why others cannot be made."""
-    found: dict[DataConfig, Dataset] = {}
-    wrong: dict[DataConfig, str] = {}
+    found: dict[ResolvedData, Dataset] = {}
+    wrong: dict[ResolvedData, str] = {}
     for chosen in dict.fromkeys(job.config.data for job in jobs):
         try:
-            found[chosen] = split_dataset(Config(data=chosen), raw[chosen.name])[1]
+            found[chosen] = split_dataset(chosen, raw[chosen.name])[1]
         except UsageError as error:
             wrong[chosen] = str(error)
     return found, wrong

@@ -12,7 +12,7 @@ from actcli.sweep.axes import parse_axis
 from actcli.sweep.file import sweeps
 from actcli.sweep.store import all_sweeps
 
-SHOW = "show"  # the command that goes by this name cannot be a lesson
+SHOW = "show"  # a subcommand, so that no example configuration may have this name
 
 
 class SweepConfigType(click.ParamType[str]):

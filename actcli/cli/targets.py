@@ -4,10 +4,12 @@ A run's folder says everything. A file of weights from elsewhere says its shapes
 from options, or is assumed to be as usual.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from actcli.cli.run_folders import all_runs, find_run, is_run, newest
+from actcli.config.resolved import ResolvedConfig
 from actcli.config.schema import Config
 from actcli.config.sources import assemble, examples, find_config, read_toml
 from actcli.datasets.catalogue import DATASETS
@@ -18,7 +20,7 @@ from actcli.errors import DataError, UsageError
 from actcli.model import Model, ModelFile, read_model_file
 from actcli.runs.folder import CONFIG, MODEL
 from actcli.runs.record import read_training
-from actcli.training.build import prepare_dataset, resolve
+from actcli.training.build import prepare_dataset
 from actcli.training.memory import check_memory
 
 
@@ -62,7 +64,8 @@ def find_target(
         runs: the folder of the runs.
         overrides: what options say of it.
         at_init: whether the network before any training is meant; the target may then be a
-            configuration or a lesson, too, and without any run the default is meant.
+            configuration file or an example configuration, too; without any run it is the default
+            configuration.
         progress: told of downloads.
 
     Raises:
@@ -72,7 +75,7 @@ def find_target(
     known = bool(all_runs(runs)) if target is None else is_run(target, runs)
     if at_init and not known and (target is None or _is_config(target)):
         chosen = read_toml(find_config(target)) if target else []
-        config = _overridden(resolve(assemble(chosen)), overrides)
+        config = _overridden(assemble(chosen), overrides)
         return _initial(config, target or "default", progress)
     path = newest(runs) if target is None else find_run(target, runs, or_file=True)
     if path.is_dir():
@@ -87,7 +90,7 @@ def _is_config(target: str) -> bool:
 
 
 def _run(folder: Path, overrides: Overrides, at_init: bool, progress: Progress) -> Target:
-    config = _overridden(resolve(assemble(read_toml(folder / CONFIG))), overrides)
+    config = _overridden(assemble(read_toml(folder / CONFIG)), overrides)
     config, dataset = prepare_dataset(config, progress)
     check_memory(config, dataset.inputs, len(dataset.classes), len(dataset.train))
     initial = Model.create(config, dataset)
@@ -107,7 +110,7 @@ def _run(folder: Path, overrides: Overrides, at_init: bool, progress: Progress) 
     )
 
 
-def _initial(config: Config, name: str, progress: Progress) -> Target:
+def _initial(config: ResolvedConfig, name: str, progress: Progress) -> Target:
     config, dataset = prepare_dataset(config, progress)
     check_memory(config, dataset.inputs, len(dataset.classes), len(dataset.train))
     model = Model.create(config, dataset)
@@ -157,17 +160,16 @@ def _load(path: Path, file: ModelFile, overrides: Overrides, progress: Progress)
         raise DataError(f"{path}: {error.message}", error.hint) from None
 
 
-def _overridden(config: Config, overrides: Overrides) -> Config:
-    model, data, loss = config.model, config.data, config.loss
+def _overridden(config: Config, overrides: Overrides) -> ResolvedConfig:
+    changes: dict[str, Any] = {}
     if overrides.activation:
-        model = replace(model, activation=overrides.activation)
+        changes["model.activation"] = overrides.activation
     if overrides.output:
-        model = replace(model, output=overrides.output)
+        changes["model.output"] = overrides.output
     if overrides.loss:
-        loss = replace(loss, name=overrides.loss)
-        model = replace(model, output=overrides.output or "auto")
+        changes |= {"loss.name": overrides.loss, "model.output": overrides.output or "auto"}
     if overrides.dataset:
-        data = replace(data, name=overrides.dataset, validation="auto")
+        changes |= {"data.name": overrides.dataset, "data.validation": "auto"}
     if overrides.normalize:
-        data = replace(data, normalize=overrides.normalize)
-    return resolve(replace(config, model=model, data=data, loss=loss))
+        changes["data.normalize"] = overrides.normalize
+    return config.with_values(changes).resolve()

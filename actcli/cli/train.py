@@ -3,6 +3,7 @@
 import re
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,10 +14,12 @@ from actcli.cli.options import ConfigType, configuration_options, runs_dir_optio
 from actcli.cli.parameter_types import RunType
 from actcli.cli.run_folders import find_run
 from actcli.cli.watch import conclude, tell_interrupted, watch
-from actcli.config.schema import Config
 from actcli.config.sources import Setting, assemble
 from actcli.errors import UsageError
 from actcli.machine import pin_blas
+
+if TYPE_CHECKING:
+    from actcli.config.resolved import ResolvedConfig
 
 
 @click.command(
@@ -59,8 +62,8 @@ def train(
 ) -> None:
     """Train a multilayer perceptron as a run.
 
-    A run has a folder of its own. CONFIG is a TOML file or the name of a lesson; options override
-    it. Without any, a network with two hidden layers of ReLUs learns MNIST to 98 % in some seconds.
+    Each run has a folder. CONFIG is a TOML file or the name of an example configuration; options
+    override it. Without CONFIG, two hidden layers of ReLUs learn MNIST to 98 % in some seconds.
     Ctrl-C saves all of it, to go on later with --resume.
     """
     if resume is not None and not (config is name is None):
@@ -68,12 +71,8 @@ def train(
         raise UsageError(f"--resume takes no {what}", "The run has a configuration and a name")
     folder = None if resume is None else find_run(resume, runs_dir)
     asked = settings_of_run(ctx, folder) if folder else settings(ctx, config)
-    chosen = assemble(asked)
-    pin_blas()
-
-    from actcli.training.build import resolve
-
-    chosen = resolve(chosen, {str(setting.key): setting.origin for setting in asked})
+    pin_blas()  # before NumPy is imported
+    chosen = assemble(asked).resolve()
     if dry_run:
         show_settings(chosen, asked, as_json)
         return
@@ -96,7 +95,7 @@ def train(
 train.params[1:1] = configuration_options()
 
 
-def default_name(config: str | None, chosen: Config) -> str:
+def default_name(config: str | None, chosen: "ResolvedConfig") -> str:
     """Of a run: that of its configuration, as far as a run may have it, else of its activation."""
     return name_of(config) or chosen.model.activation[0]
 
@@ -109,20 +108,20 @@ def name_of(config: str | None) -> str:
     return re.sub(r"[^\w.+-]+", "-", stem).strip("-.")
 
 
-def tell_unused(chosen: Config, asked: list[Setting]) -> None:
+def tell_unused(chosen: "ResolvedConfig", asked: list[Setting]) -> None:
     """Name what was asked for and has no effect beside the rest."""
-    from actcli.training.build import unused
+    from actcli.config.clashes import unused_keys
 
-    reasons = unused(chosen)
+    reasons = unused_keys(chosen)
     for setting in asked:
         if reason := reasons.get(str(setting.key)):
             print_note(f"{setting.origin}: {setting.key} has no effect: {reason}")
 
 
-def show_settings(chosen: Config, asked: list[Setting], as_json: bool) -> None:
+def show_settings(chosen: "ResolvedConfig", asked: list[Setting], as_json: bool) -> None:
     """What would be trained, and where each value comes from."""
+    from actcli.config.clashes import unused_keys
     from actcli.config.schema import values
-    from actcli.training.build import unused
 
     origins = {str(setting.key): setting.origin for setting in asked}
     if as_json:
@@ -137,4 +136,4 @@ def show_settings(chosen: Config, asked: list[Setting], as_json: bool) -> None:
         from actcli.render.train import settings_table
         from actcli.term.console import stdout_console
 
-        stdout_console().print(settings_table(chosen, origins, unused(chosen)))
+        stdout_console().print(settings_table(chosen, origins, unused_keys(chosen)))

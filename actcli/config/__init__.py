@@ -1,1 +1,1 @@
-"""The configuration of a run: keys, values, their sources, and keys that exclude each other."""
+"""The configuration of a run: its keys, their sources, the checks between keys, resolution."""

@@ -1,18 +1,27 @@
-"""The configuration of a run: five tables of keys, from a TOML file, the environment and options.
+"""The configuration of a run: five tables of keys, each key declared once.
 
-Each key is declared once, as a field with its default, the kind of its value, its option and a line
-of help. Files, options, environment variables, `--set`, the resolved `config.toml` of a run and
-`configs/default.toml` all follow from the declarations.
+A key is a dataclass field with its default, its kind of value, its option and a help text. Files,
+options, environment variables, `--set`, the `config.toml` of a run and `configs/default.toml` all
+follow from these declarations.
 
-Nothing here needs NumPy, so that the number of threads can be settled before NumPy is imported.
+A table checks its values when it is made, and `Config` checks that the tables agree: a `Config` is
+valid or cannot be made. Values may be `"auto"`; `Config.resolve()` fills them in and gives a
+`ResolvedConfig`, which training takes.
+
+Importing this module does not import NumPy: `--help` and completion need not wait for it.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
 
+from actcli.config.mistakes import ConfigError, Mistake
 from actcli.config.values import Auto, Integer, Kind, Label, Listed, Name, Number, Switch, Text
+
+if TYPE_CHECKING:
+    from actcli.config.resolved import ResolvedConfig
 
 
 def setting(
@@ -37,98 +46,131 @@ def setting(
     )
 
 
+class Table:
+    """A table of the configuration. A wrong value raises `ConfigError`."""
+
+    def __post_init__(self) -> None:
+        mistakes = []
+        for key in KEYS:
+            if isinstance(self, TABLES[key.table]):
+                try:
+                    # As in TOML: a list becomes a tuple, a whole number a float where one belongs.
+                    object.__setattr__(self, key.name, key.kind.check(getattr(self, key.name)))
+                except ValueError as error:
+                    text = f"[{key.table}] {key.name} must be {error}"
+                    mistakes.append(Mistake(text, frozenset([str(key)])))
+        if mistakes:
+            raise ConfigError(mistakes)
+
+
 @dataclass(frozen=True)
-class DataConfig:
-    """What is learnt."""
+class DataConfig(Table):
+    """The data set, its rows and its inputs."""
 
     name: str = setting(
-        "mnist", Text("NAME|PATH"), "data set: a name, a folder of IDX files, or an .npz", "dataset"
+        "mnist",
+        Text("NAME|PATH"),
+        "data set: a name, a folder of IDX files, or an .npz file",
+        "dataset",
     )
     validation: int | str = setting(
-        "auto", Auto(Integer(0)), "training rows held out; auto: 5000, or a sixth of a small set"
+        "auto",
+        Auto(Integer(0)),
+        "training rows held out for validation; auto: 5000, or a sixth of a small set",
     )
-    classes: tuple[str, ...] = setting((), Listed(Label()), "the classes to keep; empty: all")
+    classes: tuple[str, ...] = setting((), Listed(Label()), "classes to keep; empty: all")
     normalize: str = setting(
         "unit",
         Name("actcli.datasets.batches", "NORMALIZATIONS"),
-        "pixels: unit (0 to 1), standard (mean 0, deviation 1) or none",
+        "input normalization: unit (0 to 1), standard (mean 0, deviation 1) or none",
     )
 
 
 @dataclass(frozen=True)
-class ModelConfig:
+class ModelConfig(Table):
     """The network."""
 
     hidden: tuple[int, ...] = setting(
-        (256, 128), Listed(Integer(1)), "units of each hidden layer; empty: none"
+        (256, 128), Listed(Integer(1)), "units of each hidden layer; empty: no hidden layer"
     )
     activation: tuple[str, ...] = setting(
         ("relu",),
-        Listed(Name("actcli.nn.activations", "ACTIVATIONS"), least=1, single=True),
-        "of all hidden layers, or one for each",
+        Listed(Name("actcli.nn.activations", "ACTIVATIONS"), min_length=1, single=True),
+        "activation of all hidden layers, or one for each",
     )
     init: str = setting(
         "auto",
         Auto(Name("actcli.nn.initializers", "INITIALIZERS")),
-        "how weights start; auto: as fits the activation",
+        "weight initializer; auto: the one that fits the activation",
     )
     bias_init: str = setting(
-        "zeros", Name("actcli.nn.initializers", "BIAS_INITIALIZERS"), "how biases start"
+        "zeros", Name("actcli.nn.initializers", "BIAS_INITIALIZERS"), "bias initializer"
     )
     output: str = setting(
         "auto",
         Auto(Name("actcli.nn.links", "LINKS")),
-        "what is made of the scores; auto: as fits the loss",
+        "output activation; auto: the one that fits the loss",
     )
-    dropout: float = setting(0.0, Number(0, 1), "share of hidden units silenced at each step")
+    dropout: float = setting(0.0, Number(0, 1), "dropout probability of the hidden units")
+
+    @property
+    def layer_activations(self) -> tuple[str, ...]:
+        """The activation of each hidden layer."""
+        names = self.activation
+        return names * len(self.hidden) if len(names) == 1 else names
 
 
 @dataclass(frozen=True)
-class LossConfig:
-    """What an error costs."""
+class LossConfig(Table):
+    """The loss function."""
 
     name: str = setting(
-        "cross-entropy", Name("actcli.nn.losses", "LOSSES"), "what an error costs", "loss"
+        "cross-entropy", Name("actcli.nn.losses", "LOSSES"), "loss function", "loss"
     )
     label_smoothing: float = setting(
-        0.0, Number(0, 1), "share of the target spread over all classes"
+        0.0, Number(0, 1), "label smoothing: share of the target spread over all classes"
     )
 
 
 @dataclass(frozen=True)
-class OptimizerConfig:
-    """How the parameters move."""
+class OptimizerConfig(Table):
+    """The optimizer and its learning rate."""
 
-    name: str = setting(
-        "sgd", Name("actcli.nn.optimizers", "OPTIMIZERS"), "the update rule", "optimizer"
-    )
+    name: str = setting("sgd", Name("actcli.nn.optimizers", "OPTIMIZERS"), "optimizer", "optimizer")
     learning_rate: float | str = setting(
-        "auto", Auto(Number(0, above=True)), "the peak; auto: the optimizer's own", "lr"
+        "auto",
+        Auto(Number(0, above=True)),
+        "peak learning rate; auto: the optimizer's default",
+        "lr",
     )
-    momentum: float = setting(0.9, Number(0, 1), "share of the last step that goes on (sgd)")
-    nesterov: bool = setting(False, Switch(), "look ahead along the momentum (sgd)")
+    momentum: float = setting(0.9, Number(0, 1), "momentum (sgd)")
+    nesterov: bool = setting(False, Switch(), "Nesterov momentum (sgd)")
     betas: tuple[float, ...] = setting(
-        (0.9, 0.999), Listed(Number(0, 1), least=2, most=2), "decay of the two means (adam, adamw)"
+        (0.9, 0.999),
+        Listed(Number(0, 1), min_length=2, max_length=2),
+        "decay rates of the two moment estimates (adam, adamw)",
     )
     weight_decay: float | str = setting(
-        "auto", Auto(Number(0)), "pull of weights to 0; auto: 0.01 for adamw, else 0"
+        "auto", Auto(Number(0)), "weight decay; auto: 0.01 for adamw, else 0"
     )
-    clip_norm: float = setting(0.0, Number(0), "largest norm of the gradient; 0: any")
+    clip_norm: float = setting(0.0, Number(0), "largest gradient norm; 0: no clipping")
     schedule: str = setting(
-        "one-cycle", Name("actcli.nn.schedules", "SCHEDULES"), "the learning rate over the steps"
+        "one-cycle", Name("actcli.nn.schedules", "SCHEDULES"), "learning-rate schedule"
     )
-    warmup: float = setting(0.0, Number(0), "epochs in which the learning rate rises")
+    warmup: float = setting(0.0, Number(0), "warm-up epochs, in which the learning rate rises")
 
 
 @dataclass(frozen=True)
-class TrainingConfig:
-    """How long, and with what."""
+class TrainingConfig(Table):
+    """The length of the training, its mini-batches, seed and workers."""
 
     epochs: int = setting(6, Integer(0), "passes over the training rows")
-    batch_size: int = setting(128, Integer(1), "rows of a step")
-    seed: int = setting(0, Integer(0), "of the weights, the order of the rows and the dropout")
+    batch_size: int = setting(128, Integer(1), "mini-batch size")
+    seed: int = setting(0, Integer(0), "seed of the initial weights, the row order and dropout")
     patience: int = setting(
-        0, Integer(0), "stop after so many epochs without a better validation loss; 0: never"
+        0,
+        Integer(0),
+        "epochs without a better validation loss before training stops; 0: no early stopping",
     )
     workers: int | str = setting(
         "auto",
@@ -139,14 +181,101 @@ class TrainingConfig:
 
 
 @dataclass(frozen=True)
-class Config:
-    """Every choice that a run depends on."""
+class Tables:
+    """The five tables, each valid by itself."""
 
     data: DataConfig = field(default_factory=DataConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     loss: LossConfig = field(default_factory=LossConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
+
+    def to_toml(self) -> str:
+        """Return a complete configuration file, which reads back as the same configuration."""
+        lines = []
+        for table in TABLES:
+            lines.append(f"[{table}]")
+            lines += [
+                f"{key.name} = {toml_value(value)}"
+                for key, value in values(self)
+                if key.table == table
+            ]
+            lines.append("")
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class Config(Tables):
+    """Every choice that a run depends on; valid, or it cannot be made.
+
+    `Config()` is the default configuration.
+
+    Raises:
+        ConfigError: keys exclude each other; the message lists all clashes.
+    """
+
+    def __post_init__(self) -> None:
+        from actcli.config.clashes import find_clashes
+
+        if mistakes := find_clashes(self):
+            raise ConfigError(mistakes)
+
+    @classmethod
+    def load(cls, source: str | Path | None = None) -> "Config":
+        """Return the configuration of a TOML file.
+
+        Args:
+            source: the path of a file, such as a run's `config.toml`, or the name of an example
+                configuration, such as "sigmoid". None gives the defaults.
+
+        Raises:
+            UsageError: the file does not exist, cannot be read, or is not TOML.
+            ConfigError: unknown keys, wrong values or clashes; the message lists all of them.
+        """
+        from actcli.config.sources import assemble, find_config, read_toml
+
+        if source is None:
+            return Config()
+        return assemble(read_toml(find_config(str(source)), str(source)))
+
+    def with_(self, key: str, value: Any) -> Self:
+        """Return a copy with another value for one key.
+
+        Args:
+            key: "optimizer.learning_rate", or the name of the key's option: "lr".
+            value: as in a TOML file: a number, a text, true or false, a list.
+
+        Raises:
+            UsageError: there is no such key; the message gives the nearest.
+            ConfigError: the value is not allowed, or clashes with that of another key.
+        """
+        return self.with_values({key: value})
+
+    def with_values(self, changes: Mapping[str, Any]) -> Self:
+        """Return a copy with other values for several keys, which are checked together.
+
+        Args:
+            changes: values by key, both as `with_` takes them.
+
+        Raises:
+            UsageError: there is no such key; the message gives the nearest.
+            ConfigError: a value is not allowed, or values clash.
+        """
+        from actcli.config.sources import find_option
+
+        tables: dict[str, dict[str, Any]] = {table: {} for table in TABLES}
+        for key, value in values(self):
+            tables[key.table][key.name] = value
+        for name, value in changes.items():
+            key = find_option(name)
+            tables[key.table][key.name] = value
+        return type(self)(**make_tables(tables))
+
+    def resolve(self) -> "ResolvedConfig":
+        """Return the configuration with each `"auto"` replaced by the value that it stands for."""
+        from actcli.config.resolved import resolve
+
+        return resolve(self)
 
 
 @dataclass(frozen=True)
@@ -175,7 +304,7 @@ class Key:
         return self.former_name and f"{self.table}.{self.former_name}"
 
 
-TABLES: dict[str, Any] = {part.name: part.default_factory for part in fields(Config)}
+TABLES: dict[str, Any] = {part.name: part.default_factory for part in fields(Tables)}
 
 KEYS: tuple[Key, ...] = tuple(
     Key(
@@ -192,31 +321,36 @@ KEYS: tuple[Key, ...] = tuple(
 )
 
 
-def values(config: Config) -> Iterator[tuple[Key, Any]]:
-    """Each key with its value."""
+def make_tables(chosen: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the five tables by name; a key that is left out has its default.
+
+    Raises:
+        ConfigError: values are not allowed; the message lists those of all tables.
+    """
+    tables: dict[str, Any] = {}
+    mistakes: list[Mistake] = []
+    for name, table in TABLES.items():
+        try:
+            tables[name] = table(**chosen.get(name, {}))
+        except ConfigError as error:
+            mistakes += error.mistakes
+    if mistakes:
+        raise ConfigError(mistakes)
+    return tables
+
+
+def values(config: Tables) -> Iterator[tuple[Key, Any]]:
+    """Yield each key with its value, as a file has it: `"auto"` where it is still open."""
     for key in KEYS:
-        yield key, getattr(getattr(config, key.table), key.name)
-
-
-def to_toml(config: Config) -> str:
-    """A complete configuration file that reads back as the same configuration."""
-    lines = []
-    for table in TABLES:
-        lines.append(f"[{table}]")
-        lines += [
-            f"{key.name} = {toml_value(value)}"
-            for key, value in values(config)
-            if key.table == table
-        ]
-        lines.append("")
-    return "\n".join(lines)
+        value = getattr(getattr(config, key.table), key.name)
+        yield key, "auto" if value is None else value
 
 
 def toml_value(value: Any) -> str:
-    """A value as TOML writes it."""
+    """Return a value in TOML's syntax."""
     if isinstance(value, tuple | list):
-        return f"[{', '.join(toml_value(each) for each in value)}]"
+        return f"[{', '.join(map(toml_value, value))}]"
     if isinstance(value, float):
         return repr(value)
-    # JSON's strings, numbers and booleans are TOML's, but for a DEL, which TOML wants escaped.
+    # Strings, numbers and booleans are written as in JSON, but TOML also escapes DEL.
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

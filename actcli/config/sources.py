@@ -1,11 +1,10 @@
-"""Settings: values that somebody gave for keys of the configuration, and who gave them.
+"""Sources of a configuration: files, environment variables and options, all as settings.
 
-A file, an environment variable and an option all become settings; the last one given for a key
-holds. What is wrong is told with where it stands, what is allowed and the nearest name; the
-mistakes of a file are told all at once.
+A setting is a value for a key, with its origin. Of several settings of one key, the last one holds.
+Messages give the origin of a mistake, what is allowed and the nearest name; all mistakes of a file
+are reported at once.
 """
 
-import contextlib
 import re
 import tomllib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -14,19 +13,20 @@ from pathlib import Path
 from typing import Any
 
 from actcli import files
-from actcli.config.schema import KEYS, TABLES, Config, Key, toml_value
-from actcli.config.values import Kind
+from actcli.config.clashes import find_clashes
+from actcli.config.mistakes import MAX_MISTAKES, ConfigError, Mistake
+from actcli.config.schema import KEYS, TABLES, Config, Key, Tables, make_tables, toml_value
+from actcli.config.values import parse_text
 from actcli.errors import UsageError
 from actcli.registry import nearest, unknown_name
 
-MOST = 1_000_000  # bytes of a file: one with a thousand layers has some ten thousand
-MOST_DOTS = 200  # in a line
-MANY = 20  # mistakes are told, and no more
+MAX_FILE_BYTES = 1_000_000  # a file with a thousand layers has some ten thousand
+MAX_DOTS = 200  # in a line
 
 
 @dataclass(frozen=True)
 class Setting:
-    """A value that somebody gave, and who."""
+    """A value for a key, and where it comes from."""
 
     key: Key
     value: Any
@@ -34,37 +34,11 @@ class Setting:
     renamed: str = ""  # a note for the user, if the key's former name was written
 
 
-@dataclass(frozen=True)
-class Mistake:
-    """What is wrong, in one line."""
-
-    text: str
-    keys: frozenset[str] = frozenset()  # that it is about, or probably meant to be
-
-
-class ConfigError(UsageError):
-    """All that is wrong with a configuration.
-
-    Args:
-        mistakes: at least one.
-        rest: the settings beside them that are right.
-    """
-
-    def __init__(self, mistakes: Sequence[Mistake], rest: Sequence[Setting] = ()) -> None:
-        self.mistakes, self.rest = tuple(mistakes), tuple(rest)
-        lines = [each.text for each in mistakes]
-        if len(lines) > MANY:
-            lines = [f"more than {MANY} mistakes, of which the first are", *lines[:MANY]]
-        elif len(lines) > 1:
-            lines = [f"{len(lines)} mistakes", *lines]
-        super().__init__("\n  ".join(lines))
-
-
 def find_config(name: str) -> Path:
-    """The file of that path or, if there is none, the lesson of that name.
+    """Return the path of a configuration file, or of the example configuration of that name.
 
     Raises:
-        UsageError: there is neither; the message has the lessons.
+        UsageError: neither exists; the message lists the example configurations.
     """
     path = Path(name)
     if path.suffix == ".toml" or (path.exists() and not path.is_dir()):
@@ -73,36 +47,43 @@ def find_config(name: str) -> Path:
         return files.packaged_folder("configs") / f"{name}.toml"
     if path.is_dir():
         return path
-    raise unknown_name("configuration file or lesson", name, examples())
+    raise unknown_name("configuration file or example configuration", name, examples())
 
 
 def examples() -> list[str]:
-    """The configurations that come with actcli."""
+    """Return the names of the example configurations, which come with actcli."""
     return sorted(path.stem for path in files.packaged_folder("configs").glob("*.toml"))
 
 
 def read_toml(path: Path, origin: str | None = None) -> list[Setting]:
-    """The settings of a configuration file, which is called by its path or as `origin` says.
+    """Return the settings of a configuration file.
+
+    Args:
+        path: of the file.
+        origin: the file's name in messages; None: its path.
 
     Raises:
-        UsageError: it cannot be read, is no TOML, or holds what it may not; all mistakes at once.
+        UsageError: the file cannot be read, or is not TOML.
+        ConfigError: unknown keys and wrong values; the message lists all of them.
     """
     return from_tables(load_toml(path), origin or str(path))
 
 
 def load_toml(path: Path) -> dict[str, Any]:
-    """The tables of a TOML file.
+    """Return the tables of a TOML file.
 
     Raises:
-        UsageError: it cannot be read, or is no TOML.
+        UsageError: the file cannot be read, or is not TOML.
     """
     try:
         with path.open("rb") as file:
-            content = file.read(MOST + 1)
+            content = file.read(MAX_FILE_BYTES + 1)
     except OSError as error:
         raise UsageError(f"cannot read the configuration {path}: {error.strerror}") from error
-    if len(content) > MOST:
-        raise UsageError(f"{path} is no configuration: it is larger than {MOST:,} bytes")
+    if len(content) > MAX_FILE_BYTES:
+        raise UsageError(
+            f"{path} is not a configuration: it is larger than {MAX_FILE_BYTES:,} bytes"
+        )
     try:
         tables = tomllib.loads(_decoded(path, content))
     except RecursionError:
@@ -115,33 +96,33 @@ def load_toml(path: Path) -> dict[str, Any]:
 
 
 def _decoded(path: Path, content: bytes) -> str:
-    """The text, without the mark that some editors put before it."""
+    """Return the text of a file, without the byte order mark that some editors write."""
     try:
         text = content.decode("utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise UsageError(f"{path} is not UTF-8 text: byte {error.start}, in line {line}") from error
     for number, row in enumerate(text.split("\n"), 1):
-        # The time that Python takes for a key grows with the square of its parts, or worse.
-        if row.count(".") > MOST_DOTS:
+        # Python's time for a dotted key grows with the square of its parts, or worse.
+        if row.count(".") > MAX_DOTS:
             raise UsageError(
-                f"{path} is no configuration: line {number} has {row.count('.'):,} dots"
+                f"{path} is not a configuration: line {number} has {row.count('.'):,} dots"
             )
     return text
 
 
 def _line(content: bytes) -> str:
-    """In which line the number is that Python refuses to read."""
-    found = re.search(rb"[0-9_]{4301,}", content)
-    return f": line {content.count(10, 0, found.start()) + 1}" if found else ""
+    """Return the line of the number that Python refuses to read, for a message."""
+    match = re.search(rb"[0-9_]{4301,}", content)
+    return f": line {content.count(10, 0, match.start()) + 1}" if match else ""
 
 
 def from_tables(tables: Mapping[str, Any], origin: str, also: Sequence[str] = ()) -> list[Setting]:
-    """Settings from tables of a TOML file.
+    """Return the settings of the tables of a TOML file.
 
     Args:
         tables: of the configuration.
-        origin: what the file is called.
+        origin: the file's name in messages.
         also: further tables that the file may have, for messages.
 
     Raises:
@@ -149,11 +130,11 @@ def from_tables(tables: Mapping[str, Any], origin: str, also: Sequence[str] = ()
     """
     settings: list[Setting] = []
     mistakes: list[Mistake] = []
-    for each in _read(tables, origin, also):
-        if isinstance(each, Setting):
-            settings.append(each)
-        elif len(mistakes) <= MANY:
-            mistakes.append(each)
+    for result in _read(tables, origin, also):
+        if isinstance(result, Setting):
+            settings.append(result)
+        elif len(mistakes) <= MAX_MISTAKES:
+            mistakes.append(result)
         else:
             break
     if mistakes:
@@ -166,16 +147,16 @@ def _read(
 ) -> Iterator[Setting | Mistake]:
     for table, entries in tables.items():
         if table not in TABLES:
-            known = _named(table, [*TABLES, *also], "[{}]")
-            keys = _keys_of(_meant(table, TABLES))
-            yield Mistake(f"{origin}: there is no table {known}", keys)
+            hint = _unknown(table, [*TABLES, *also], "[{}]")
+            keys = _keys_of(_nearest(table, TABLES))
+            yield Mistake(f"{origin}: there is no table {hint}", keys)
         elif not isinstance(entries, dict):
             yield Mistake(f"{origin}: [{table}] must be a table", _keys_of(table))
         else:
-            settings = [_read_key(table, name, value, origin) for name, value in entries.items()]
-            yield from settings
+            results = [_read_key(table, name, value, origin) for name, value in entries.items()]
+            yield from results
             try:
-                check_former_names([each for each in settings if isinstance(each, Setting)])
+                check_former_names([each for each in results if isinstance(each, Setting)])
             except UsageError as error:
                 yield Mistake(str(error))
 
@@ -184,8 +165,8 @@ def _read_key(table: str, name: str, value: Any, origin: str) -> Setting | Mista
     try:
         key = find_key(table, name)
     except UsageError as error:
-        meant = _meant(name, [key.name for key in KEYS if key.table == table])
-        return Mistake(f"{origin}: {error}", frozenset([f"{table}.{meant}"]))
+        guess = _nearest(name, [key.name for key in KEYS if key.table == table])
+        return Mistake(f"{origin}: {error}", frozenset([f"{table}.{guess}"]))
     try:
         value = key.kind.check(value)
     except ValueError as error:
@@ -202,37 +183,59 @@ def find_key(table: str, name: str) -> Key:
     """Return the key of that table and name; a former name gives the key that it has become.
 
     Raises:
-        UsageError: there is none; the message has the nearest.
+        UsageError: there is no such key; the message gives the nearest.
     """
     if table not in TABLES:
-        raise UsageError(f"there is no table {_named(table, TABLES, '[{}]')}")
+        raise UsageError(f"there is no table {_unknown(table, TABLES, '[{}]')}")
     keys = {key.name: key for key in KEYS if key.table == table}
     former = {key.former_name: key for key in keys.values()}
     if name in former:
         return former[name]
     if name not in keys:
-        raise UsageError(f"[{table}] has no key {_named(name, keys, '{}')}")
+        raise UsageError(f"[{table}] has no key {_unknown(name, keys, '{}')}")
     return keys[name]
 
 
-def _meant(name: str, known: Iterable[str]) -> str | None:
-    known = tuple(known)
-    return nearest(name, known) or nearest(name.replace("-", "_"), known)
+def find_option(name: str) -> Key:
+    """Return the key of that path, "optimizer.learning_rate", or of that option, "lr".
+
+    Underscores may stand for dashes, and the key's name for the option: "learning_rate".
+
+    Raises:
+        UsageError: there is no such key; the message gives the nearest.
+    """
+    table, dot, key = name.partition(".")
+    if dot:
+        return find_key(table, key)
+    plain = name.replace("-", "_")
+    for candidate in KEYS:
+        if plain in {candidate.option.replace("-", "_"), candidate.former_name}:
+            return candidate
+    namesakes = [candidate for candidate in KEYS if candidate.name == plain]
+    if len(namesakes) == 1:
+        return namesakes[0]
+    raise unknown_name("key", name, [candidate.option for candidate in KEYS])
 
 
-def _named(name: str, known: Collection[str], style: str) -> str:
-    guess = _meant(name, known)
-    meant = f"Did you mean {style.format(guess)}? " if guess else ""
+def _nearest(name: str, names: Iterable[str]) -> str | None:
+    names = tuple(names)
+    return nearest(name, names) or nearest(name.replace("-", "_"), names)
+
+
+def _unknown(name: str, names: Collection[str], style: str) -> str:
+    """Return the end of a message about an unknown name: the name, the nearest one, and all."""
+    guess = _nearest(name, names)
+    hint = f"Did you mean {style.format(guess)}? " if guess else ""
     text = name.encode("unicode_escape").decode()
-    written = style.format(text if len(text) <= 60 else f"{text[:57]}…")
-    return f"{written}. {meant}Known: {', '.join(known)}"
+    shown = style.format(text if len(text) <= 60 else f"{text[:57]}…")
+    return f"{shown}. {hint}Known: {', '.join(names)}"
 
 
 def parse_assignment(text: str) -> Setting:
-    """A setting from `table.key=value`, as `--set` takes it.
+    """Return the setting of a text such as "model.dropout=0.2", as `--set` takes it.
 
     Raises:
-        UsageError: there is no such key, or the value is none for it.
+        UsageError: there is no such key, or the value is not allowed.
     """
     path, equals, value = text.partition("=")
     table, dot, name = path.strip().partition(".")
@@ -241,7 +244,7 @@ def parse_assignment(text: str) -> Setting:
     key = find_key(table, name)
     renamed = "" if name == key.name else f"--set {key.former_path} is now --set {key}"
     try:
-        return Setting(key, value_of(key.kind, value), "--set", renamed)
+        return Setting(key, parse_text(key.kind, value), "--set", renamed)
     except ValueError as error:
         raise UsageError(f"--set {key}: must be {error}") from None
 
@@ -265,23 +268,49 @@ def check_former_names(settings: Sequence[Setting]) -> None:
                 )
 
 
-def value_of(kind: Kind, text: str) -> Any:
-    """As a file writes it, [8, 8] or "mse", or else as an option takes it, 8,8 or mse."""
-    try:
-        written = tomllib.loads(f"value = {text}")["value"]
-    except (ValueError, RecursionError):
-        return kind.parse(text)
-    try:
-        return kind.check(written)
-    except ValueError as error:
-        with contextlib.suppress(ValueError):
-            return kind.parse(text)
-        raise error from None
+def assemble(settings: Sequence[Setting], name_origins: bool = True) -> Config:
+    """Return the configuration of these settings: of each key the last one, else the default.
+
+    Args:
+        settings: the weakest first.
+        name_origins: whether the message of a clash names the origins of the keys.
+
+    Raises:
+        ConfigError: keys exclude each other; the message lists all clashes.
+    """
+    tables = assemble_tables(settings)
+    origins = {str(setting.key): setting.origin for setting in settings}
+    if mistakes := find_clashes(tables, origins if name_origins else {}):
+        raise ConfigError(mistakes)
+    return Config(tables.data, tables.model, tables.loss, tables.optimizer, tables.training)
 
 
-def assemble(settings: Sequence[Setting]) -> Config:
-    """The configuration in which, for each key, the last setting holds, else the default."""
+def assemble_tables(settings: Sequence[Setting]) -> Tables:
+    """Return the tables of these settings, each valid by itself, without looking for clashes.
+
+    Listing runs needs no more, and does not import NumPy for it.
+
+    Args:
+        settings: the weakest first.
+    """
     chosen: dict[str, dict[str, Any]] = {table: {} for table in TABLES}
     for setting in settings:
         chosen[setting.key.table][setting.key.name] = setting.value
-    return Config(**{table: part(**chosen[table]) for table, part in TABLES.items()})
+    return Tables(**make_tables(chosen))
+
+
+def with_clashes(error: ConfigError, stronger: Sequence[Setting]) -> ConfigError:
+    """Return the error with the clashes between the settings that are right.
+
+    A clash with a key that an earlier mistake is about is left out: it may be a consequence.
+
+    Args:
+        error: the mistakes of a file.
+        stronger: the settings that override those of the file.
+    """
+    settings = [*error.rest, *stronger]
+    doubtful = {key for mistake in error.mistakes for key in mistake.keys}
+    origins = {str(setting.key): setting.origin for setting in settings}
+    clashes = find_clashes(assemble_tables(settings), origins)
+    more = [clash for clash in clashes if not clash.keys & doubtful]
+    return ConfigError([*error.mistakes, *more], error.rest)

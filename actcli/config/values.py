@@ -1,12 +1,14 @@
-"""Kinds of values that a configuration may hold: what is allowed, and how it is read.
+"""Kinds of values that a configuration may hold, and the parser of texts.
 
-A value comes from a TOML file with a type of its own (`check`), or as text from an option, an
-environment variable or `--set` (`parse`). Both give the same value, or raise a ValueError that
+A TOML file gives a value with its type, which `Kind.check` accepts or refuses. Options, environment
+variables, `--set` and `--vary` give texts, which `parse_text` reads: as TOML ([8, 8], "mse", 0.1),
+or as plain words (8,8 or mse). Both return the same value, or raise a ValueError whose message
 completes the sentence "<key> must be …".
 """
 
 import math
 import re
+import tomllib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,24 +18,56 @@ from actcli.registry import declared_names, nearest
 
 
 class Kind(ABC):
-    """What a key may hold."""
+    """A kind of value: the values that are allowed, and how they are written."""
 
     @property
     @abstractmethod
     def metavar(self) -> str:
-        """What stands for a value in a help text."""
+        """The placeholder for a value in a help text."""
 
     @abstractmethod
     def check(self, value: Any) -> Any:
-        """The value, if a TOML file may give it."""
+        """Return a value of a TOML file in the type of this kind.
+
+        Raises:
+            ValueError: the value is not allowed.
+        """
 
     @abstractmethod
-    def parse(self, text: str) -> Any:
-        """The value that a text means."""
+    def parse_words(self, text: str) -> Any:
+        """Return the value of a text that is not TOML, such as mse or 8,8.
+
+        Raises:
+            ValueError: the value is not allowed.
+        """
 
     def completions(self) -> Sequence[str]:
-        """What shell completion offers."""
+        """Return the values that shell completion offers."""
         return ()
+
+
+def parse_text(kind: Kind, text: str) -> Any:
+    """Return the value that a text means: a TOML value, or else plain words.
+
+    Raises:
+        ValueError: the value is not allowed.
+    """
+    try:
+        tables = tomllib.loads(f"value = {text}")
+    except (ValueError, RecursionError):
+        return kind.parse_words(text)
+    if list(tables) != ["value"]:  # the text has several lines
+        return kind.parse_words(text)
+    try:
+        return kind.check(tables["value"])
+    except ValueError as error:
+        # TOML has another type than this kind: the class 3 is a text, and so is a file called 1.
+        try:
+            return kind.parse_words(text)
+        except ValueError:
+            if isinstance(tables["value"], str):
+                raise error from None
+            raise
 
 
 @dataclass(frozen=True)
@@ -52,7 +86,7 @@ class Integer(Kind):
             raise ValueError(f"{bounds}, not {quoted(value)}")
         return value
 
-    def parse(self, text: str) -> int:
+    def parse_words(self, text: str) -> int:
         if not re.fullmatch(r"\s*-?[0-9]{1,40}\s*", text):
             raise ValueError(f"a whole number of at least {self.low}, not {quoted(text)}")
         return self.check(int(text))
@@ -81,7 +115,7 @@ class Number(Kind):
             raise wrong
         return number
 
-    def parse(self, text: str) -> float:
+    def parse_words(self, text: str) -> float:
         try:
             # Python reads 1_000 and the digits of all scripts too; TOML does not.
             number = float(text.replace("_", "?").encode("ascii"))
@@ -109,8 +143,8 @@ class Auto(Kind):
     def check(self, value: Any) -> Any:
         return value if value == "auto" else self._or_auto(self.kind.check, value)
 
-    def parse(self, text: str) -> Any:
-        return "auto" if text.strip() == "auto" else self._or_auto(self.kind.parse, text)
+    def parse_words(self, text: str) -> Any:
+        return "auto" if text.strip() == "auto" else self._or_auto(self.kind.parse_words, text)
 
     def completions(self) -> Sequence[str]:
         return ("auto", *self.kind.completions())
@@ -134,7 +168,7 @@ class Switch(Kind):
             raise ValueError(f"true or false, not {quoted(value)}")
         return value
 
-    def parse(self, text: str) -> bool:
+    def parse_words(self, text: str) -> bool:
         words = {"true": True, "false": False}
         if text.strip().lower() not in words:
             raise ValueError(f"true or false, not {quoted(text)}")
@@ -146,7 +180,7 @@ class Switch(Kind):
 
 @dataclass(frozen=True)
 class Text(Kind):
-    """Any text but an empty one."""
+    """Any text that is not empty."""
 
     metavar: str = "TEXT"
 
@@ -157,13 +191,18 @@ class Text(Kind):
             raise ValueError(f"UTF-8 text, not {quoted(value)}")  # a file could not hold it
         return value
 
-    def parse(self, text: str) -> str:
+    def parse_words(self, text: str) -> str:
         return self.check(text)
 
 
 @dataclass(frozen=True)
 class Name(Kind):
-    """The name of an entry of a registry: see `declared_names`."""
+    """The name of an entry of a registry, which is read by `declared_names`.
+
+    Args:
+        module: where the registry is defined.
+        table: the registry's name in that module.
+    """
 
     module: str
     table: str
@@ -176,7 +215,7 @@ class Name(Kind):
         meant = f" (did you mean {guess}?)" if guess else ""
         raise ValueError(f"one of {', '.join(self.completions())}; not {quoted(value)}{meant}")
 
-    def parse(self, text: str) -> str:
+    def parse_words(self, text: str) -> str:
         return self.check(text.strip())
 
     def completions(self) -> Sequence[str]:
@@ -188,14 +227,14 @@ class Listed(Kind):
     """Values of one kind: a list in TOML, separated by commas in a text.
 
     Args:
-        kind: of each value.
-        least, most: how many there may be.
-        single: whether one value may stand there without a list.
+        kind: the kind of each value.
+        min_length, max_length: bounds of the number of values.
+        single: whether one value may stand without a list.
     """
 
     kind: Kind
-    least: int = 0
-    most: int = 10_000
+    min_length: int = 0
+    max_length: int = 10_000
     single: bool = False
 
     @property
@@ -207,26 +246,30 @@ class Listed(Kind):
             value = [value]
         if not isinstance(value, list | tuple):
             raise ValueError(f"a list, not {quoted(value)}")
-        return self._enough(tuple(self.kind.check(each) for each in value))
+        return self._check_length(tuple(map(self.kind.check, value)))
 
-    def parse(self, text: str) -> tuple[Any, ...]:
-        if text.strip() in {"", "none"}:
-            return self._enough(())
-        return self._enough(tuple(self.kind.parse(each) for each in text.split(",")))
+    def parse_words(self, text: str) -> tuple[Any, ...]:
+        words = text.strip()
+        if words.startswith("[") and words.endswith("]"):  # names need no quotes: [relu, tanh]
+            words = words[1:-1].strip()
+        if words in {"", "none"}:
+            return self._check_length(())
+        return self._check_length(tuple(map(self.kind.parse_words, words.split(","))))
 
     def completions(self) -> Sequence[str]:
         return self.kind.completions()
 
-    def _enough(self, values: tuple[Any, ...]) -> tuple[Any, ...]:
-        if not self.least <= len(values) <= self.most:
-            bounds = f"{self.least}" if self.least == self.most else f"{self.least} to {self.most}"
+    def _check_length(self, values: tuple[Any, ...]) -> tuple[Any, ...]:
+        low, high = self.min_length, self.max_length
+        if not low <= len(values) <= high:
+            bounds = f"{low}" if low == high else f"{low} to {high}"
             raise ValueError(f"a list of {bounds}, not of {len(values)}")
         return values
 
 
 @dataclass(frozen=True)
 class Label(Text):
-    """The name of a class; a whole number stands for its digits."""
+    """The name of a class. In TOML it may be a whole number: 3 is "3"."""
 
     metavar: str = "LABEL"
 
@@ -237,7 +280,7 @@ class Label(Text):
 
 
 def quoted(value: Any) -> str:
-    """A value as the user wrote it, cut to a length that fits a message."""
+    """Return a value as the user wrote it, cut to a length that fits a message."""
     if isinstance(value, int) and abs(value) >= 10**60:
         return "a number of more than 60 digits"  # Python refuses to write very long ones
     try:

@@ -19,7 +19,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from actcli.config.schema import Config, toml_value, values
+from actcli.config.schema import Tables, toml_value, values
 from actcli.diagnostics import HEALTHY
 from actcli.runs.assess import Assessment
 from actcli.runs.train import Result
@@ -190,7 +190,7 @@ def _pair(loss: str, accuracy: str) -> str:
     return f"{loss:>8} {accuracy:>9}"
 
 
-def settings_table(config: Config, origins: Mapping[str, str], unused: Mapping[str, str]) -> Table:
+def settings_table(config: Tables, origins: Mapping[str, str], unused: Mapping[str, str]) -> Table:
     """Each key with its value and where that comes from.
 
     Args:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from actcli.config.schema import Config
-from actcli.config.sources import assemble, read_toml
+from actcli.config.schema import Tables
+from actcli.config.sources import assemble_tables, read_toml
 from actcli.errors import UsageError
 from actcli.runs.folder import CONFIG, LOCK, METRICS, MODEL, RESULT
 
@@ -46,7 +46,7 @@ class Summary:
     changed: float
     state: str
     fault: str | None = None
-    config: Config | None = None
+    config: Tables | None = None
     epochs: int | None = None
     test_loss: float | None = None
     test_accuracy: float | None = None
@@ -89,7 +89,7 @@ def _read(folder: Path, changed: float) -> Summary:
         if not (folder / name).is_file():
             raise _DamageError(f"{name} is missing")
     try:
-        config = assemble(read_toml(folder / CONFIG, CONFIG))
+        config = assemble_tables(read_toml(folder / CONFIG, CONFIG))
     except UsageError as error:
         told = str(error).replace(f"{folder / CONFIG}", CONFIG)
         raise _DamageError(told.splitlines()[0]) from error
@@ -166,7 +166,7 @@ def _text(record: dict[str, Any], name: str) -> str | None:
     return None if value is None else str(value)
 
 
-def _silent(last: dict[str, Any], config: Config) -> float | None:
+def _silent(last: dict[str, Any], config: Tables) -> float | None:
     counts, units = (last.get("health") or {}).get("silent"), sum(config.model.hidden)
     return sum(map(int, counts)) / units if counts and units else None
 

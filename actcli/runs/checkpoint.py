@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from actcli import __version__, jsonlines
-from actcli.config.schema import KEYS, Config, values
+from actcli.config.resolved import ResolvedConfig
+from actcli.config.schema import KEYS, values
 from actcli.errors import ActcliError, DataError
 from actcli.files import Buffer
 from actcli.formats.safetensors import packed, read_tensors
@@ -202,7 +203,7 @@ def _with_new_names(config: dict[str, Any]) -> dict[str, Any]:
     return {new_names.get(name, name): value for name, value in config.items()}
 
 
-def _settings(config: Config) -> dict[str, Any]:
+def _settings(config: ResolvedConfig) -> dict[str, Any]:
     """Each key with its value, as JSON has it."""
     plain: dict[str, Any] = json.loads(
         json.dumps({str(key): value for key, value in values(config)})

@@ -4,18 +4,18 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from actcli.config.schema import Config
+from actcli.config.resolved import ResolvedConfig
 from actcli.diagnostics.evidence import Epoch, Training
 from actcli.errors import DataError
 from actcli.nn.optimizers import OPTIMIZERS
 from actcli.runs.folder import METRICS, RESULT
 
 
-def read_training(config: Config, folder: Path | None, kept_epoch: int = 0) -> Training:
+def read_training(config: ResolvedConfig, folder: Path | None, kept_epoch: int = 0) -> Training:
     """How the network of a run was trained.
 
     Args:
-        config: resolved.
+        config: of the run.
         folder: of the run; None where the training is still to come.
         kept_epoch: after which epoch the network was what is examined.
 
@@ -29,13 +29,13 @@ def read_training(config: Config, folder: Path | None, kept_epoch: int = 0) -> T
 
 
 def training_of(
-    config: Config, history: tuple[Epoch, ...], kept_epoch: int, diverged: bool = False
+    config: ResolvedConfig, history: tuple[Epoch, ...], kept_epoch: int, diverged: bool = False
 ) -> Training:
     """How a network was trained, from a resolved configuration and what came of it."""
     chosen, training = config.optimizer, config.training
     return Training(
         optimizer=chosen.name,
-        learning_rate=float(chosen.learning_rate),
+        learning_rate=chosen.learning_rate,
         usual_learning_rate=OPTIMIZERS[chosen.name].default_learning_rate,
         momentum=chosen.momentum,
         batch_size=training.batch_size,

@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 
 from actcli import jsonlines
-from actcli.config.schema import to_toml
 from actcli.errors import DataError, DivergedError
 from actcli.runs.checkpoint import Checkpoint, checkpoint_file
 from actcli.runs.environment import environment, read_environment
@@ -204,7 +203,7 @@ def create(learner: Learner, runs: Path, name: str, observe: Observe | None = No
 def begin(learner: Learner, place: RunStorage, observe: Observe | None = None) -> Run:
     """A new run, where there is nothing yet."""
     run = Run(learner, place, observe)
-    place.write(CONFIG, to_toml(learner.config).encode())
+    place.write(CONFIG, learner.config.to_toml().encode())
     place.write(ENVIRONMENT, _text(environment()))
     place.write(METRICS, b"")
     run.save()
@@ -235,7 +234,7 @@ def resume(
     folder.tidy()
     folder.write(METRICS, metrics)
     folder.write(ENVIRONMENT, _text(told))
-    folder.write(CONFIG, to_toml(learner.config).encode())
+    folder.write(CONFIG, learner.config.to_toml().encode())
     folder.remove(RESULT)
     return run
 

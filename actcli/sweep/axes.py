@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from actcli.config.schema import KEYS, Key
-from actcli.config.sources import find_key, value_of
-from actcli.config.values import Auto, Integer, Number
+from actcli.config.sources import find_key
+from actcli.config.values import Auto, Integer, Number, parse_text
 from actcli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -110,7 +110,11 @@ def _values(key: Key, given: Sequence[Any], origin: str) -> tuple[Any, ...]:
     found: list[Any] = []
     for each in given:
         try:
-            value = _value(key, each.strip()) if isinstance(each, str) else key.kind.check(each)
+            value = (
+                parse_text(key.kind, each.strip())
+                if isinstance(each, str)
+                else key.kind.check(each)
+            )
         except ValueError as error:
             raise UsageError(f"{origin} must be {error}") from None
         if value in found:
@@ -119,19 +123,9 @@ def _values(key: Key, given: Sequence[Any], origin: str) -> tuple[Any, ...]:
     return tuple(found)
 
 
-def _value(key: Key, text: str) -> Any:
-    """A list may stand in brackets with quotes around its names or without."""
-    try:
-        return value_of(key.kind, text)
-    except ValueError:
-        if not (text.startswith("[") and text.endswith("]")):
-            raise
-        return value_of(key.kind, text[1:-1])
-
-
 def _span(key: Key, given: re.Match[str], origin: str) -> Span:
     try:
-        low, high = (value_of(key.kind, given[name]) for name in ("low", "high"))
+        low, high = (parse_text(key.kind, given[name]) for name in ("low", "high"))
     except ValueError as error:
         raise UsageError(f"{origin} must be {error}") from None
     if "auto" in {low, high}:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from actcli.config.schema import Config, DataConfig
+from actcli.config.resolved import ResolvedConfig, ResolvedData
 from actcli.datasets.dataset import Dataset, RawDataset
 from actcli.errors import DivergedError
 from actcli.model import EVALUATION_ROWS
@@ -54,7 +54,7 @@ class Size:
     step: float = 0.0
 
 
-def estimate(jobs: Sequence[Job], datasets: Mapping[DataConfig, Dataset]) -> list[Cost]:
+def estimate(jobs: Sequence[Job], datasets: Mapping[ResolvedData, Dataset]) -> list[Cost]:
     """The cost of each job, in their order."""
     kinds: dict[Any, Job] = {}
     for job in jobs:
@@ -70,14 +70,14 @@ def estimate(jobs: Sequence[Job], datasets: Mapping[DataConfig, Dataset]) -> lis
     ]
 
 
-def _kind(config: Config) -> Any:
+def _kind(config: ResolvedConfig) -> Any:
     """What the time of a step depends on."""
     model, training = config.model, config.training
     chosen = (model.hidden, model.activation, model.output, model.dropout > 0, training.batch_size)
     return (*chosen, config.loss.name, config.optimizer.name, config.data)
 
 
-def _measure(config: Config, dataset: Dataset) -> Size:
+def _measure(config: ResolvedConfig, dataset: Dataset) -> Size:
     """Take some steps, and forget them."""
     endless = replace(config, training=replace(config.training, epochs=1_000_000, patience=0))
     learner = Learner(endless, dataset)
@@ -96,7 +96,7 @@ def _measure(config: Config, dataset: Dataset) -> Size:
 
 
 def _cost(
-    config: Config, dataset: Dataset, known: Size | None, measured: Mapping[Any, Size]
+    config: ResolvedConfig, dataset: Dataset, known: Size | None, measured: Mapping[Any, Size]
 ) -> Cost:
     size = known or _like(config, dataset, measured.values())
     batch, epochs = config.training.batch_size, config.training.epochs
@@ -115,7 +115,7 @@ def _cost(
     )
 
 
-def _like(config: Config, dataset: Dataset, measured: Any) -> Size:
+def _like(config: ResolvedConfig, dataset: Dataset, measured: Any) -> Size:
     """Of a network that was not measured: as the nearest one that was, by its size."""
     widths = (dataset.inputs, *config.model.hidden, len(dataset.classes))
     weights = sum(before * after for before, after in itertools.pairwise(widths))

@@ -16,9 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from actcli import files
+from actcli.config.mistakes import ConfigError, Mistake
 from actcli.config.sources import (
-    ConfigError,
-    Mistake,
     Setting,
     examples,
     find_config,
@@ -55,7 +54,7 @@ def sweeps() -> list[str]:
 
 
 def find_sweep(name: str) -> Path:
-    """The file of that path or, if there is none, the sweep or the lesson of that name.
+    """Return the path of a file, or of the example sweep or configuration of that name.
 
     Raises:
         UsageError: there is none; the message has them all.
@@ -66,7 +65,9 @@ def find_sweep(name: str) -> Path:
         return find_config(name)
     except UsageError:
         known = [*sweeps(), *examples()]
-        raise unknown_name("sweep file, configuration file or lesson", name, known) from None
+        raise unknown_name(
+            "sweep file, configuration file or example configuration", name, known
+        ) from None
 
 
 def read_sweep(path: Path, origin: str) -> SweepFile:

@@ -7,19 +7,19 @@ sweep that asks for it.
 import hashlib
 import itertools
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from actcli.config.schema import Config, values
-from actcli.config.sources import Setting, assemble
+from actcli.config.resolved import ResolvedConfig
+from actcli.config.schema import Tables, values
+from actcli.config.sources import Setting, assemble, assemble_tables, find_key
 from actcli.datasets.catalogue import DATASETS
 from actcli.errors import UsageError
 from actcli.sweep.axes import Axis
-from actcli.training.build import resolve
 
 SEED = "training.seed"
 
@@ -31,8 +31,15 @@ class Job:
     name: str  # of its folder
     varied: tuple[Any, ...]  # the value of each axis
     seed: int
-    config: Config  # resolved, if its keys go together
-    error: str | None  # why they do not
+    resolved: ResolvedConfig | None  # None if keys exclude each other
+    error: str | None  # why they do
+
+    @property
+    def config(self) -> ResolvedConfig:
+        """The configuration of a job without an error."""
+        if self.resolved is None:
+            raise ValueError(f"job {self.name} cannot be trained: {self.error}")
+        return self.resolved
 
 
 @dataclass(frozen=True)
@@ -60,7 +67,7 @@ class Plan:
             UsageError: a span without a number of draws; nothing varies, or the seed does twice.
         """
         self._check()
-        first = assemble(self.base).training.seed
+        first = assemble_tables(self.base).training.seed
         found: dict[str, Job] = {}
         for varied in self._combinations(first):
             for seed in range(first, first + self.seeds):
@@ -91,27 +98,27 @@ class Plan:
 
 def _job(base: Sequence[Setting], axes: Sequence[Axis], varied: tuple[Any, ...], seed: int) -> Job:
     chosen = [Setting(axis.key, value, "--vary") for axis, value in zip(axes, varied, strict=True)]
-    config = assemble([*base, *chosen])
+    settings = [*base, *chosen]
     if not any(str(axis.key) == SEED for axis in axes):
-        config = replace(config, training=replace(config.training, seed=seed))
-    error = None
+        settings.append(Setting(find_key("training", "seed"), seed, "--seeds"))
+    tables = assemble_tables(settings)
     try:
-        config = resolve(config)
-    except UsageError as mistake:
-        error = str(mistake)
-    return Job(_name(config), varied, config.training.seed, _located(config), error)
+        config = assemble(settings, name_origins=False).resolve()
+    except UsageError as error:
+        return Job(_name(tables), varied, tables.training.seed, None, str(error))
+    return Job(_name(config), varied, config.training.seed, _located(config), None)
 
 
-def _name(config: Config) -> str:
+def _name(config: Tables) -> str:
     """Return a hash of the configuration.
 
     A key that was renamed counts by its former name, so that sweeps begun before are continued.
     """
-    told: Mapping[str, Any] = {key.former_path or str(key): value for key, value in values(config)}
-    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:12]
+    settings = {key.former_path or str(key): value for key, value in values(config)}
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
 
 
-def _located(config: Config) -> Config:
+def _located(config: ResolvedConfig) -> ResolvedConfig:
     """With the full path of its data, which a worker with another current folder needs."""
     name = config.data.name
     if name in DATASETS:

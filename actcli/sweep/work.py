@@ -6,7 +6,7 @@ The client needs no more than this of a worker, which needs most of actcli to tr
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from actcli.config.schema import Config
+from actcli.config.resolved import ResolvedConfig
 from actcli.errors import ActcliError
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class StoppedError(ActcliError):
 WORKERS: dict[str, "Worker"] = {}
 
 
-def train(token: str, name: str, config: Config, raw: "RawDataset | None" = None) -> Files:
+def train(token: str, name: str, config: ResolvedConfig, raw: "RawDataset | None" = None) -> Files:
     """Have the worker of this process train a job.
 
     Args:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from actcli.config.schema import Config, DataConfig
+from actcli.config.resolved import ResolvedConfig, ResolvedData
 from actcli.datasets.dataset import Dataset, RawDataset
 from actcli.errors import ActcliError, DivergedError
 from actcli.machine import BLAS_THREAD_VARIABLES, is_blas_pinned
@@ -42,22 +42,22 @@ class Worker:
         self.more: dict[str, RawDataset] = {}
         self.report = report
         self.stopped = stopped
-        self._splits: dict[DataConfig, tuple[Config, Dataset]] = {}
+        self._splits: dict[ResolvedData, tuple[ResolvedData, Dataset]] = {}
 
     def learn_of(self, name: str, raw: RawDataset) -> None:
         """Keep one more data set."""
         self.more[name] = raw
 
-    def _split(self, chosen: DataConfig) -> tuple[Config, Dataset]:
+    def _split(self, chosen: ResolvedData) -> tuple[ResolvedData, Dataset]:
         # No cache of a method: it would refer to this object, and so keep the data for a while.
         if chosen not in self._splits:
             raw = self.more.get(chosen.name) or self.data[chosen.name]
             if len(self._splits) == SPLITS:
                 del self._splits[next(iter(self._splits))]
-            self._splits[chosen] = split_dataset(Config(data=chosen), raw)
+            self._splits[chosen] = split_dataset(chosen, raw)
         return self._splits[chosen]
 
-    def train(self, name: str, config: Config) -> Files:
+    def train(self, name: str, config: ResolvedConfig) -> Files:
         """The files of a run of that name.
 
         Raises:
@@ -69,8 +69,8 @@ class Worker:
                 "a worker's BLAS would use several threads, and come to other last bits",
                 f"Start it with {BLAS_THREAD_VARIABLES[0]}=1",
             )
-        known, dataset = self._split(config.data)
-        learner = Learner(replace(config, data=known.data), dataset)
+        data, dataset = self._split(config.data)
+        learner = Learner(replace(config, data=data), dataset)
         place = MemoryFolder(Path(name))
         run = begin(learner, place, observer(learner))
         try:

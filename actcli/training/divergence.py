@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from actcli.config.schema import Config
+from actcli.config.resolved import ResolvedConfig
 from actcli.datasets.batches import Split
 from actcli.errors import DivergedError
 from actcli.model import Model
@@ -28,16 +28,18 @@ def first_lost(model: Model, split: Split) -> Sequence[LayerTrace]:
     return layers
 
 
-def divergence_error(config: Config, when: str, layers: Sequence[LayerTrace]) -> DivergedError:
+def divergence_error(
+    config: ResolvedConfig, when: str, layers: Sequence[LayerTrace]
+) -> DivergedError:
     """Return the error for a loss that is not finite: when, in which layer first, what to try."""
     layer, optimizer = first_non_finite(layers), config.optimizer
     where = f"layer {layer} of {len(layers)}" if layer else "the loss, not in a layer"
     default = OPTIMIZERS[optimizer.name].default_learning_rate
-    rate = float(optimizer.learning_rate)
+    rate = optimizer.learning_rate
     advice = [f"--lr {min(rate / 10, default):g}"]
     if not optimizer.clip_norm and rate <= 10 * default:  # above, clipped steps are too long, too
         advice.append("--clip-norm 1")
-    if float(optimizer.weight_decay) * rate > 1:  # each step throws the weights beyond 0
+    if optimizer.weight_decay * rate > 1:  # each step throws the weights beyond 0
         advice.append("--weight-decay 0")
     if config.data.normalize == "none":
         advice.append("--normalize unit")

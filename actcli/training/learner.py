@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from actcli.config.schema import Config
+from actcli.config.resolved import ResolvedConfig
 from actcli.datasets.dataset import Dataset
 from actcli.model import Model, seed_streams
 from actcli.nn.losses import Loss
@@ -18,14 +18,14 @@ class Learner:
     come from the one seed, so that changing one choice leaves the others alone.
 
     Args:
-        config: resolved.
+        config: of the run.
         dataset: the one that the configuration names.
 
     Raises:
         ActcliError: the network does not fit into the memory.
     """
 
-    def __init__(self, config: Config, dataset: Dataset) -> None:
+    def __init__(self, config: ResolvedConfig, dataset: Dataset) -> None:
         check_memory(config, dataset.inputs, len(dataset.classes), len(dataset.train))
         _, shuffling, dropping = seed_streams(config.training.seed)
         self.shuffling = np.random.default_rng(shuffling)

@@ -7,7 +7,7 @@ NumPy and the images are left out: next to a network that is too large they are 
 
 import itertools
 
-from actcli.config.schema import Config
+from actcli.config.resolved import ResolvedConfig
 from actcli.machine import require_memory
 from actcli.model import EVALUATION_ROWS, make_loss
 from actcli.nn.optimizers import OPTIMIZERS
@@ -15,7 +15,7 @@ from actcli.nn.optimizers import OPTIMIZERS
 FLOAT32_BYTES = 4
 
 
-def check_memory(config: Config, inputs: int, classes: int, rows: int) -> None:
+def check_memory(config: ResolvedConfig, inputs: int, classes: int, rows: int) -> None:
     """Raise if this machine has too little memory for a training, before any is allocated.
 
     Args:
@@ -30,7 +30,7 @@ def check_memory(config: Config, inputs: int, classes: int, rows: int) -> None:
     require_memory(training_memory(config, inputs, classes, rows), "this network")
 
 
-def training_memory(config: Config, inputs: int, classes: int, rows: int) -> int:
+def training_memory(config: ResolvedConfig, inputs: int, classes: int, rows: int) -> int:
     """Return the peak memory of a training in bytes; the arguments are those of `check_memory`."""
     hidden = config.model.hidden
     logits = make_loss(config).units(classes)
@@ -42,7 +42,7 @@ def training_memory(config: Config, inputs: int, classes: int, rows: int) -> int
     steps = 2 * parameters + sizes[0] * sizes[1]  # Step, and the scratch of ActiveColumns
     steps += _buffers(sizes, batch, config.model.dropout > 0)  # Batches
     held_out = config.data.validation
-    evaluated = rows if held_out == "auto" else int(held_out)
+    evaluated = rows if held_out is None else held_out
     largest = max(fan_in * units for fan_in, units in itertools.pairwise(sizes))
     between = max(
         _buffers(sizes, min(EVALUATION_ROWS, evaluated)),  # evaluate

@@ -45,7 +45,7 @@ class Step:
 
     def learning_rate(self) -> float:
         """Return the learning rate of the next step."""
-        peak = float(self.learner.config.optimizer.learning_rate)
+        peak = self.learner.config.optimizer.learning_rate
         step = self.learner.state.step
         return peak * self.schedule(step, self.total_steps, self.warmup_steps)
 

@@ -60,8 +60,8 @@ def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
             "c.toml holds a number with too many digits: line 3",
         ),
         ("a = " + "[" * 9999, "c.toml is not TOML: its values are nested too deeply"),
-        ("a" + ".a" * 100_000 + " = 1", "c.toml is no configuration: line 1 has 100,000 dots"),
-        (bytes(2_000_000), "c.toml is no configuration: it is larger than 1,000,000 bytes"),
+        ("a" + ".a" * 100_000 + " = 1", "c.toml is not a configuration: line 1 has 100,000 dots"),
+        (bytes(2_000_000), "c.toml is not a configuration: it is larger than 1,000,000 bytes"),
         (
             "[model]\nhidden." + "a." * 150 + "b = 1",
             "c.toml: [model] hidden must be a list, not {'a': {'a': ",
@@ -113,7 +113,7 @@ def test_a_folder_and_a_missing_file(refused: Refused) -> None:
 
 
 def test_a_file_without_end_is_not_read_to_its_end(refused: Refused) -> None:
-    message = "/dev/zero is no configuration: it is larger than 1,000,000 bytes"
+    message = "/dev/zero is not a configuration: it is larger than 1,000,000 bytes"
     assert refused("train", "/dev/zero", status=2) == message
 
 
@@ -208,7 +208,7 @@ def test_classes_that_cannot_be_picked(refused: Refused, classes: str, message: 
     [
         ("model.hidden=[0]", "--set model.hidden: must be at least 1, not 0"),
         ("training.epochs=1.5", "--set training.epochs: must be a whole number of at least 0, "
-         "not 1.5"),
+         "not '1.5'"),
         ("optimizer.lerning_rate=1", "[optimizer] has no key lerning_rate. Did you mean learn"),
     ],
 )  # fmt: skip

@@ -107,7 +107,10 @@ def result(test: float, dead: float = 0.0, verdict: str = "healthy") -> dict[str
         ("--seeds 2 --name a/b", "a sweep cannot be named 'a/b'. Letters, digits and . + - _"),
         ("--seeds 2 --name .a", "a sweep cannot be named '.a'"),
         ("--seeds 2 --dataset minst", "there is no data set, folder or file 'minst'. Did you mean"),
-        ("initialization --seeds 2", "lesson 'initialization'. Did you mean 'initialisation'?"),
+        (
+            "initialization --seeds 2",
+            "example configuration 'initialization'. Did you mean 'initialisation'?",
+        ),
         (
             "--vary loss.name=cross-entropy --output sigmoid",
             "loss 'cross-entropy' does not go with output 'sigmoid'",
@@ -470,7 +473,11 @@ def test_help_documents_every_option() -> None:
     assert sweep is not None
     for command, args, count in ((sweep, [], len(KEYS) + 12), (show, ["show"], 4)):
         text = run(*args, "--help").stdout
-        options = [option for option in command.params if isinstance(option, click.Option)]
+        options = [
+            option
+            for option in command.params
+            if isinstance(option, click.Option) and not option.hidden
+        ]
         assert all(option.help and option.opts[0] in text for option in options)
         assert len(options) == count
     assert run("--help").stdout.startswith("Usage: main sweep [OPTIONS] [CONFIG]")

@@ -356,7 +356,7 @@ def test_the_initial_network_of_a_run_is_the_one_it_started_from(data: str) -> N
     assert not np.array_equal(trained.initial.network.parameters, trained.model.network.parameters)
 
 
-def test_the_initial_network_of_a_lesson_and_of_a_file(data: str) -> None:
+def test_the_initial_network_of_an_example_configuration_and_of_a_file(data: str) -> None:
     found = find("dying-relu", at_init=True)
     assert found.name == "dying-relu at its start"
     assert found.model.network.sizes == (784, 128, 128, 128, 10)
@@ -372,7 +372,7 @@ def test_the_initial_network_of_a_lesson_and_of_a_file(data: str) -> None:
     assert (changed.model.loss_name, changed.model.normalization.method) == ("sse", "none")
 
 
-def test_a_run_goes_before_the_lesson_of_its_name(data: str) -> None:
+def test_a_run_goes_before_the_example_configuration_of_its_name(data: str) -> None:
     train(data, "--name", "dying-relu")
     assert find("dying-relu", at_init=True).model.network.sizes == (6, 5, 4, 3)
     assert find(None, at_init=True).name == "dying-relu"

@@ -1,6 +1,7 @@
 """The configuration: each kind of value, settings from files and texts, what goes together, and the
 files that come with actcli."""
 
+import copy
 import math
 import re
 import string
@@ -14,10 +15,24 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from actcli import files
-from actcli.config.schema import KEYS, TABLES, Config, to_toml, toml_value, values
+from actcli.config.clashes import unused_keys
+from actcli.config.mistakes import ConfigError
+from actcli.config.resolved import ResolvedConfig
+from actcli.config.schema import (
+    KEYS,
+    TABLES,
+    Config,
+    LossConfig,
+    ModelConfig,
+    OptimizerConfig,
+    Tables,
+    TrainingConfig,
+    toml_value,
+    values,
+)
 from actcli.config.sources import (
-    ConfigError,
     assemble,
+    assemble_tables,
     examples,
     find_config,
     find_key,
@@ -25,7 +40,17 @@ from actcli.config.sources import (
     parse_assignment,
     read_toml,
 )
-from actcli.config.values import Auto, Integer, Label, Listed, Name, Number, Switch, Text
+from actcli.config.values import (
+    Auto,
+    Integer,
+    Label,
+    Listed,
+    Name,
+    Number,
+    Switch,
+    Text,
+    parse_text,
+)
 from actcli.datasets.batches import NORMALIZATIONS
 from actcli.errors import UsageError
 from actcli.machine import worker_count
@@ -50,7 +75,7 @@ def config(text: str = "") -> Config:
 def refused(*lines: str) -> str:
     """Why keys do not go together."""
     with pytest.raises(ConfigError) as caught:
-        build.resolve(config("\n".join(lines)))
+        config("\n".join(lines))
     return str(caught.value)
 
 
@@ -68,7 +93,11 @@ GOOD = [
     (Label(), ["3", "T-shirt"], [("3", "3"), (" 8 ", "8")]),
     (SHAPE, ["relu", "leaky-relu"], [(" relu", "relu")]),
     (Listed(Integer(1)), [(), (3, 4)], [("", ()), ("none", ()), ("3", (3,)), ("3, 4", (3, 4))]),
-    (Listed(SHAPE, least=1, single=True), [("relu", "tanh")], [("relu,tanh", ("relu", "tanh"))]),
+    (
+        Listed(SHAPE, min_length=1, single=True),
+        [("relu", "tanh")],
+        [("relu,tanh", ("relu", "tanh"))],
+    ),
     (Listed(Number(0, 1), 2, 2), [(0.5, 0.25)], [("0.5,0.25", (0.5, 0.25))]),
 ]
 
@@ -78,14 +107,55 @@ def test_what_a_kind_takes(kind: Any, checked: list[Any], parsed: list[tuple[str
     for value in checked:
         assert kind.check(list(value) if isinstance(value, tuple) else value) == value
     for text, value in parsed:
-        assert kind.parse(text) == value
-        assert type(kind.parse(text)) is type(kind.check(value))
+        assert parse_text(kind, text) == value
+        assert type(parse_text(kind, text)) is type(kind.check(value))
+
+
+TOML_TEXTS = [
+    (Integer(0), "1_000", 1000),
+    (Integer(0), "0x10", 16),
+    (Number(0), "1_0.5", 10.5),
+    (Auto(Number(0)), '"auto"', "auto"),
+    (SHAPE, '"relu"', "relu"),
+    (Text(), "'a b'", "a b"),
+    (Text(), "1", "1"),  # a number in TOML, but the name of a file
+    (Text(), "1\nvalue = 2", "1\nvalue = 2"),  # not TOML for one value
+    (Listed(Integer(1)), "[8, 8]", (8, 8)),
+    (Listed(Integer(1)), "[]", ()),
+    (Listed(SHAPE, min_length=1, single=True), "['relu', \"tanh\"]", ("relu", "tanh")),
+    (Listed(SHAPE, min_length=1, single=True), " [relu, tanh] ", ("relu", "tanh")),
+    (Listed(Label()), "[3, '8']", ("3", "8")),
+    (Listed(Label()), "007", ("007",)),
+    (Listed(Label()), "1_0", ("1_0",)),
+]
+
+
+@pytest.mark.parametrize(("kind", "text", "value"), TOML_TEXTS)
+def test_a_text_may_be_toml(kind: Any, text: str, value: Any) -> None:
+    assert parse_text(kind, text) == value
+    assert type(parse_text(kind, text)) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "message"),
+    [
+        (SHAPE, '"rleu"', "not 'rleu' (did you mean relu?)"),
+        (SHAPE, "rleu", "not 'rleu' (did you mean relu?)"),
+        (Listed(Integer(1)), "[0]", "at least 1, not 0"),
+        (Integer(0), "1.5", "a whole number of at least 0, not '1.5'"),
+        (Number(0), "1e400", "a finite number of at least 0, not '1e400'"),
+        (Listed(Integer(1)), "[" * 9999, "a whole number of at least 1, not '[[[["),
+    ],
+)
+def test_a_text_that_is_neither_toml_nor_plain_words(kind: Any, text: str, message: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(message)):
+        parse_text(kind, text)
 
 
 def test_what_a_file_may_write_otherwise() -> None:
     assert Label().check(3) == "3"
     assert Listed(Label()).check([3, "8"]) == ("3", "8")
-    assert Listed(SHAPE, least=1, single=True).check("relu") == ("relu",)
+    assert Listed(SHAPE, min_length=1, single=True).check("relu") == ("relu",)
     assert type(Number(0).check(1)) is float
 
 
@@ -122,18 +192,18 @@ WRONG_VALUES = [
     (SHAPE, ["relu"], "not ['relu']"),
     (Listed(Integer(1)), 100, "a list, not 100"),
     (Listed(Integer(1)), [1, True], "a whole number of at least 1, not true"),
-    (Listed(SHAPE, least=1, single=True), [], "a list of 1 to 10000, not of 0"),
+    (Listed(SHAPE, min_length=1, single=True), [], "a list of 1 to 10000, not of 0"),
     (Listed(Number(0, 1), 2, 2), [0.9], "a list of 2, not of 1"),
     (Listed(Number(0, 1), 2, 2), [0.9] * 3, "a list of 2, not of 3"),
     (Integer(0), "x" * 100, "a whole number of at least 0, not '" + "x" * 56 + "…"),
 ]
 
 WRONG_TEXTS = [
-    *((Integer(0), text) for text in ("", "1.5", "1e3", "1_000", "٣", "²", "0x10", "true", "+-1")),
+    *((Integer(0), text) for text in ("", "1.5", "1e3", "_1", "٣", "²", "0xg", "true", "+-1")),
     *((Integer(0), text) for text in ("-1", "9" * 19, "9" * 41, "9" * 10_000, "1\x00")),
     *(
         (Number(0), text)
-        for text in ("", "nan", "inf", "-inf", "1e400", "-1e400", "1_000", "1_0.5")
+        for text in ("", "nan", "inf", "-inf", "1e400", "-1e400", "1__000", "_1.5")
     ),
     *((Number(0), text) for text in ("١", "１.5", "0x1p3", "1,5", "-1", "\u22121", "true")),
     (Number(0), "\udcff"),
@@ -141,7 +211,7 @@ WRONG_TEXTS = [
     *((Switch(), text) for text in ("", "yes", "1", "on")),
     *((SHAPE, text) for text in ("", "rleu", "auto")),
     *((Listed(Integer(1)), text) for text in ("1,", ",1", "1,,2", "1 2", "None", "1,x", "0")),
-    *((Listed(SHAPE, least=1), text) for text in ("", "none", "relu,")),
+    *((Listed(SHAPE, min_length=1), text) for text in ("", "none", "relu,")),
     *((Listed(Number(0, 1), 2, 2), text) for text in ("", "0.5", "0.5,0.5,0.5")),
 ]
 
@@ -163,7 +233,7 @@ def test_a_number_that_python_refuses_to_write(sign: int) -> None:
 @pytest.mark.parametrize(("kind", "text"), WRONG_TEXTS)
 def test_what_a_kind_refuses_of_a_text(kind: Any, text: str) -> None:
     with pytest.raises(ValueError, match=r"\A[^\n]{1,120}not (of [0-9]|.{1,60}\Z)") as caught:
-        kind.parse(text)
+        parse_text(kind, text)
     assert type(caught.value) is ValueError
 
 
@@ -190,8 +260,8 @@ def legal(kind: Any) -> st.SearchStrategy[Any]:
     if isinstance(kind, Auto):
         return st.just("auto") | legal(kind.kind)
     if isinstance(kind, Listed):
-        most = min(kind.most, 5)
-        return st.lists(legal(kind.kind), min_size=kind.least, max_size=most).map(tuple)
+        most = min(kind.max_length, 5)
+        return st.lists(legal(kind.kind), min_size=kind.min_length, max_size=most).map(tuple)
     text = st.text(min_size=1).filter(lambda text: text.strip() != "")
     bounds = {"min_value": getattr(kind, "low", 0), "max_value": getattr(kind, "high", 0)}
     of_kind = {
@@ -213,18 +283,18 @@ def test_a_configuration_reads_back_as_it_was_written(chosen: dict[str, Any]) ->
     for name, value in chosen.items():
         table, key = name.split(".")
         tables.setdefault(table, {})[key] = value
-    before = assemble(from_tables(tables, "given"))
+    before = assemble_tables(from_tables(tables, "given"))
     assert {str(key): value for key, value in values(before)} == chosen
-    text = to_toml(before)
+    text = before.to_toml()
     assert text.encode().decode() == text
-    assert config(text) == before
+    assert assemble_tables(from_tables(tomllib.loads(text), "file")) == before
 
 
 @given(st.sampled_from(KEYS), st.text())
 def test_any_text_is_a_value_or_a_clear_mistake(key: Any, text: str) -> None:
     value = message = None
     try:
-        value = key.kind.parse(text)
+        value = parse_text(key.kind, text)
     except ValueError as error:
         message = str(error)
     if message is None:
@@ -353,11 +423,13 @@ def test_any_file_gives_a_configuration_or_a_usage_error(tmp_path: Path, content
     except UsageError as error:
         message = str(error)
     else:
-        assert config(to_toml(chosen)) == chosen
+        assert config(chosen.to_toml()) == chosen
     assert str(path) in message
 
 
-def test_a_lesson_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_example_configuration_by_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     assert find_config("relu") == files.packaged_folder("configs") / "relu.toml"
     (tmp_path / "relu").mkdir()  # as in a folder of runs
@@ -370,8 +442,8 @@ def test_a_lesson_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(UsageError) as caught:
         find_config("sigmiod")
     assert str(caught.value) == (
-        "there is no configuration file or lesson 'sigmiod'. Did you mean 'sigmoid'? "
-        f"Known: {', '.join(examples())}"
+        "there is no configuration file or example configuration 'sigmiod'. "
+        f"Did you mean 'sigmoid'? Known: {', '.join(examples())}"
     )
 
 
@@ -412,39 +484,39 @@ def test_the_last_setting_of_a_key_holds() -> None:
 
 
 def test_auto_becomes_what_it_stands_for() -> None:
-    resolved = build.resolve(Config())
+    resolved = Config().resolve()
     assert resolved.model.output == "softmax"
     assert resolved.optimizer.learning_rate == 0.1
     assert resolved.optimizer.weight_decay == 0
     assert resolved.training.workers == worker_count()
     assert resolved.model.init == "auto"  # differs from layer to layer
-    assert resolved.data.validation == "auto"  # depends on the data
-    assert build.resolve(resolved) == resolved
+    assert resolved.data.validation is None  # depends on the data
+    assert config(resolved.to_toml()).resolve() == resolved
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_the_learning_rate_and_the_decay_are_the_optimizers_own(name: str) -> None:
-    chosen = build.resolve(config(f"[optimizer]\nname = '{name}'")).optimizer
-    assert chosen.learning_rate == OPTIMIZERS[name].learning_rate
+    chosen = config(f"[optimizer]\nname = '{name}'").resolve().optimizer
+    assert chosen.learning_rate == OPTIMIZERS[name].default_learning_rate
     assert chosen.weight_decay == (0.01 if name == "adamw" else 0)
     given_both = f"[optimizer]\nname = '{name}'\nlearning_rate = 0.5\nweight_decay = 0.25"
-    chosen = build.resolve(config(given_both)).optimizer
+    chosen = config(given_both).resolve().optimizer
     assert (chosen.learning_rate, chosen.weight_decay) == (0.5, 0.25)
-    rule = build.make_optimizer(build.resolve(config(given_both)))
+    rule = build.make_optimizer(config(given_both).resolve())
     assert rule.weight_decay == 0.25
 
 
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("output", LINKS)
 def test_a_loss_and_an_output(loss: str, output: str) -> None:
-    chosen = config(f"[loss]\nname = '{loss}'\n[model]\noutput = '{output}'")
+    text = f"[loss]\nname = '{loss}'\n[model]\noutput = '{output}'"
     if output in LOSSES[loss].outputs:
-        assert build.resolve(chosen).model.output == output
+        assert config(text).resolve().model.output == output
     else:
         with pytest.raises(ConfigError) as caught:
-            build.resolve(chosen)
+            config(text)
         assert str(caught.value) == (
-            f"loss '{loss}' does not go with output '{output}'. "
+            f"file: loss '{loss}' does not go with output '{output}'. "
             f"Its outputs: {', '.join(LOSSES[loss].outputs)}, or auto"
         )
 
@@ -460,7 +532,7 @@ def test_a_loss_and_an_output(loss: str, output: str) -> None:
     ],
 )
 def test_keys_that_do_not_go_together(lines: list[str], message: str) -> None:
-    assert refused(*lines).startswith(message)
+    assert refused(*lines).startswith(f"file: {message}")
 
 
 def test_all_that_does_not_go_together_at_once() -> None:
@@ -488,13 +560,91 @@ def test_all_that_does_not_go_together_at_once() -> None:
     ],
 )
 def test_keys_that_do_go_together(text: str) -> None:
-    assert build.resolve(config(text)).training.workers == worker_count()
+    assert config(text).resolve().training.workers == worker_count()
+
+
+# The type -------------------------------------------------------------------------------------
+
+
+def test_a_wrong_value_cannot_be_made() -> None:
+    with pytest.raises(ConfigError) as caught:
+        ModelConfig(dropout=2, activation=("rleu",), hidden=(8,))
+    assert str(caught.value).splitlines()[0] == "2 mistakes"
+    assert "[model] activation must be one of" in str(caught.value)
+    assert "[model] dropout must be a number of at least 0 and below 1, not 2" in str(caught.value)
+    with pytest.raises(ConfigError, match="batch_size must be at least 1"):
+        replace(TrainingConfig(), batch_size=0)
+
+
+def test_a_clash_cannot_be_made() -> None:
+    with pytest.raises(ConfigError, match=r"\Aloss 'mse' does not go with output 'x'|one of"):
+        ModelConfig(output="x")
+    with pytest.raises(ConfigError, match="label_smoothing has no meaning for loss 'mse'"):
+        Config(loss=LossConfig("mse", 0.1))
+    with pytest.raises(ConfigError, match="activation names 3 for 2 hidden layers"):
+        Config(model=ModelConfig(activation=("relu", "tanh", "relu")))
+    assert Tables(loss=LossConfig("mse", 0.1)).loss.name == "mse"  # each by itself is valid
+
+
+def test_values_have_the_types_of_their_keys() -> None:
+    model = ModelConfig(hidden=[8, 8], activation="tanh", dropout=0)  # type: ignore[arg-type]  # as in TOML
+    assert (model.hidden, model.activation, model.dropout) == ((8, 8), ("tanh",), 0.0)
+    assert type(model.dropout) is float
+    assert model.layer_activations == ("tanh", "tanh")
+
+
+def test_loading_and_changing_a_configuration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert Config.load() == Config()
+    assert Config.load("relu").model.activation == ("relu",)
+    Path("net.toml").write_text("[training]\nthreads = 1\n")
+    assert Config.load("net.toml") == Config.load(Path("net.toml").absolute())
+    assert Config.load("net.toml").training.workers == 1
+    assert Config().with_("learning_rate", 1) == Config().with_("lr", 1)
+    changed = Config().with_("lr", 0.5).with_("model.hidden", [8]).with_("batch_size", 16)
+    assert changed.optimizer == OptimizerConfig(learning_rate=0.5)
+    assert (changed.model.hidden, changed.training.batch_size) == ((8,), 16)
+    assert changed.with_("threads", 2).training.workers == 2
+    assert config(changed.to_toml()) == changed
+    both = Config().with_values({"loss": "mse", "model.output": "sigmoid"})
+    assert (both.loss.name, both.model.output) == ("mse", "sigmoid")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("lr", 0, '[optimizer] learning_rate must be "auto" or a number above 0, not 0'),
+        ("model.output", "sigmoid", "loss 'cross-entropy' does not go with output 'sigmoid'"),
+        ("name", "mse", "there is no key 'name'. "),  # three tables have one
+        ("lrr", 1, "there is no key 'lrr'. Did you mean 'lr'? Known: dataset, validation,"),
+        ("model.hiden", 1, "[model] has no key hiden. Did you mean hidden?"),
+        ("modl.hidden", 1, "there is no table [modl]. Did you mean [model]?"),
+    ],
+)
+def test_a_change_that_is_refused(key: str, value: Any, message: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        Config().with_(key, value)
+    assert str(caught.value).startswith(message)
+
+
+def test_a_resolved_configuration_has_no_auto() -> None:
+    resolved = Config.load("deep-sigmoid").with_("optimizer", "adamw").resolve()
+    assert isinstance(resolved, ResolvedConfig)
+    assert type(resolved.optimizer.learning_rate) is type(resolved.optimizer.weight_decay) is float
+    assert type(resolved.training.workers) is int
+    open_keys = {str(key) for key, value in values(resolved) if value == "auto"}
+    assert open_keys == {"data.validation", "model.init"}
+    with pytest.raises(TypeError, match="is not resolved"):
+        replace(resolved.model, output="auto")
+    assert copy.deepcopy(resolved) == resolved
 
 
 def test_which_keys_have_no_effect() -> None:
-    assert set(build.unused(Config())) == {"optimizer.betas"}
+    assert set(unused_keys(Config())) == {"optimizer.betas"}
     adam = config("[optimizer]\nname = 'adam'\n[model]\nhidden = []")
-    assert set(build.unused(adam)) == {
+    assert set(unused_keys(adam)) == {
         *("optimizer.momentum", "optimizer.nesterov", "model.activation", "model.dropout")
     }
 
@@ -517,8 +667,8 @@ def test_the_default_file_has_every_key_with_its_default_and_a_comment() -> None
 
 
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.toml")), ids=lambda path: path.stem)
-def test_a_lesson_loads_and_opens_with_what_it_shows(path: Path) -> None:
-    chosen = build.resolve(assemble(read_toml(path)))
+def test_an_example_configuration_loads_and_opens_with_what_it_shows(path: Path) -> None:
+    chosen = assemble(read_toml(path)).resolve()
     assert chosen.data.name == "mnist"
     head = path.read_text(encoding="utf-8").split("\n\n")[0].splitlines()
     assert all(line.startswith("# ") and len(line) <= 105 for line in head)
@@ -526,7 +676,7 @@ def test_a_lesson_loads_and_opens_with_what_it_shows(path: Path) -> None:
     assert path.stem in examples()
 
 
-def test_the_lessons_are_those_of_the_course() -> None:
+def test_the_example_configurations_are_those_of_the_course() -> None:
     assert set(examples()) >= {
         *("default", "sigmoid", "relu", "deep-sigmoid", "dying-relu", "quadratic-cost"),
         "three-or-eight",

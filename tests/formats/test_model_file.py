@@ -24,7 +24,7 @@ from actcli.config.values import quoted
 from actcli.datasets.dataset import load_dataset
 from actcli.errors import DataError
 from actcli.model import ModelFile, read_model_file
-from actcli.training.build import prepare_dataset, resolve
+from actcli.training.build import prepare_dataset
 from actcli.training.learner import Learner
 
 Tensors = dict[str, np.ndarray[Any, Any]]
@@ -74,7 +74,7 @@ def assert_layers(weights: ModelFile, layers: list[tuple[Any, Any]]) -> None:
 
 def test_our_own_file(tmp_path: Path, blobs: Callable[..., Path]) -> None:
     settings = [f"data.name={blobs()}", "model.hidden=5,4", "model.activation=tanh,relu"]
-    config = resolve(assemble([parse_assignment(each) for each in settings]))
+    config = assemble([parse_assignment(each) for each in settings]).resolve()
     config, dataset = prepare_dataset(config, lambda *_: None)
     learner = Learner(config, dataset)
     files.write(tmp_path / "model.safetensors", *learner.model.file_parts(epoch=3))

@@ -38,7 +38,6 @@ with atheris.instrument_imports(
     from actcli.datasets import idx, npz
     from actcli.errors import ActcliError
     from actcli.model import read_model_file
-    from actcli.training.build import resolve
 
 FOLDER = Path(tempfile.mkdtemp(prefix="fuzz-"))
 LIMITS = ["-timeout=10", "-rss_limit_mb=1000", "-max_len=20000"]
@@ -69,7 +68,7 @@ def try_npz(data: bytes) -> None:
 
 
 def try_config(data: bytes) -> None:
-    resolve(assemble(read_toml(written(data))))
+    assemble(read_toml(written(data))).resolve()
 
 
 def try_weights(data: bytes) -> None:

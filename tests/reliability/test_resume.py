@@ -24,7 +24,6 @@ from actcli.nn.schedules import SCHEDULES
 from actcli.runs.assess import finish
 from actcli.runs.checkpoint import read_checkpoint
 from actcli.runs.train import Run
-from actcli.training.build import resolve
 
 Blobs = Callable[..., Path]
 Same = Callable[[Path, Path], None]
@@ -65,7 +64,7 @@ def start(data: Path, name: str, *assignments: str) -> Run:
     """A new run that has not begun."""
     usual = ("model.hidden=6", "model.dropout=0.25", "training.batch_size=50", "training.epochs=4")
     texts = (f"data.name={data}", *usual, *assignments)
-    config = resolve(assemble([parse_assignment(text) for text in texts]))
+    config = assemble([parse_assignment(text) for text in texts]).resolve()
     return begin.start(config, Path("runs"), name, quiet=True)
 
 
@@ -82,7 +81,7 @@ def train(run: Run, events: int | None = None) -> bool:
 
 def go_on(folder: Path, events: int | None = None) -> bool:
     """Train what is left, or so much of it."""
-    config = resolve(assemble(read_toml(folder / "config.toml")))
+    config = assemble(read_toml(folder / "config.toml")).resolve()
     run = begin.go_on(folder, config, quiet=True, as_json=False)
     assert run is not None
     return train(run, events)

@@ -26,7 +26,7 @@ HIDDEN = 4
 def untrained(path: Path, *chosen: str) -> Run:
     """A run without an epoch, and without a dead unit, of a layer of four."""
     texts = (f"data.name={path}", f"model.hidden={HIDDEN}", "training.epochs=0", *chosen)
-    config = build.resolve(assemble([parse_assignment(text) for text in texts]))
+    config = assemble([parse_assignment(text) for text in texts]).resolve()
     learner = Learner(*build.prepare_dataset(config, lambda *_: None))
     layer = learner.network.layers[0]
     layer.weights[...] = 1  # pixels are not negative

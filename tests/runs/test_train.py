@@ -41,7 +41,7 @@ FILES = [
 def make(path: Path, *assignments: str) -> Run:
     """A run that has not begun, in the folder `run` beside the data."""
     texts = (f"data.name={path}", "model.hidden=8,6", "training.batch_size=32", *assignments)
-    config = build.resolve(assemble([parse_assignment(text) for text in texts]))
+    config = assemble([parse_assignment(text) for text in texts]).resolve()
     learner = Learner(*build.prepare_dataset(config, lambda *_: None))
     return create(learner, path.parent / "runs", "run")
 
@@ -104,14 +104,12 @@ def test_the_configuration_of_a_run_does_it_again(blobs: Blobs) -> None:
         *(blobs(), "training.epochs=2", "data.classes=2,0", "model.dropout=0.1"),
         *("optimizer.name=adamw", "model.activation=gelu,tanh", "optimizer.warmup=0.5"),
     )
-    config = assemble(read_toml(first.folder / "config.toml"))
+    config = assemble(read_toml(first.folder / "config.toml")).resolve()
     assert config == first.learner.config
     assert config.data.validation == len(first.learner.dataset.validation) == 33
     assert config.optimizer.weight_decay == 0.01
     assert Path(config.data.name).is_absolute()
-    resolved = build.resolve(config)
-    assert resolved == config
-    known, dataset = build.prepare_dataset(resolved, lambda *_: None)
+    known, dataset = build.prepare_dataset(config, lambda *_: None)
     assert known == config
     again = create(Learner(known, dataset), first.folder.parent, "run")
     assert again.folder.name == "run-2"

@@ -385,5 +385,7 @@ def test_every_sweep_that_is_shipped_can_be_trained(name: str) -> None:
 def test_an_unknown_sweep_is_told_with_the_nearest() -> None:
     with pytest.raises(UsageError) as caught:
         find_sweep("initialization")
-    assert "sweep file, configuration file or lesson 'initialization'" in str(caught.value)
+    assert "sweep file, configuration file or example configuration 'initialization'" in str(
+        caught.value
+    )
     assert "Did you mean 'initialisation'?" in str(caught.value)

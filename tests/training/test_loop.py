@@ -34,7 +34,7 @@ REGRESSION = (*PLAIN, "model.hidden=none", "data.normalize=unit")
 def learner(path: Path, *assignments: str) -> Learner:
     """One that has learnt nothing yet: a small network unless said otherwise."""
     texts = (f"data.name={path}", "model.hidden=16,8", "training.batch_size=32", *assignments)
-    config = build.resolve(assemble([parse_assignment(text) for text in texts]))
+    config = assemble([parse_assignment(text) for text in texts]).resolve()
     return Learner(*build.prepare_dataset(config, lambda *_: None))
 
 

@@ -9,18 +9,17 @@ import pytest
 from click.testing import CliRunner
 
 from actcli.cli import main
-from actcli.config.schema import Config
+from actcli.config.resolved import ResolvedConfig
 from actcli.config.sources import assemble, parse_assignment
 from actcli.errors import ActcliError
-from actcli.training.build import resolve
 from actcli.training.memory import check_memory, training_memory
 
 Blobs = Callable[..., Path]
 ROWS = 1200
 
 
-def config(*assignments: str) -> Config:
-    return resolve(assemble([parse_assignment(each) for each in assignments]))
+def config(*assignments: str) -> ResolvedConfig:
+    return assemble([parse_assignment(each) for each in assignments]).resolve()
 
 
 @pytest.mark.parametrize(

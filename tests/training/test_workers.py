@@ -251,7 +251,7 @@ def train(path: Path, count: int, *assignments: str) -> tuple[Any, EpochDone]:
     """The parameters that two epochs come to, and what is told of the last."""
     texts = (f"data.name={path}", "model.hidden=16,8", "training.batch_size=32", *assignments)
     texts = (*texts, "training.epochs=2", f"training.workers={count}")
-    config = build.resolve(assemble([parse_assignment(text) for text in texts]))
+    config = assemble([parse_assignment(text) for text in texts]).resolve()
     learner = Learner(*build.prepare_dataset(config, lambda *_: None))
     events = [event for event in fit(learner) if isinstance(event, EpochDone)]
     return learner.network.parameters, events[-1]

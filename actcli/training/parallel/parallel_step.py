@@ -39,7 +39,7 @@ def make_step(learner: Learner) -> Step:
     config = learner.config.training
     rows = min(config.batch_size, len(learner.dataset.train))
     work = rows * learner.network.parameters.size
-    workers = min(int(config.workers), max(1, work // MIN_WORK_PER_WORKER))
+    workers = min(config.workers, max(1, work // MIN_WORK_PER_WORKER))
     return ParallelStep(learner, workers) if workers > 1 else Step(learner)
 
 

@@ -1,0 +1,98 @@
+"""Resolved configurations: each value is the one that training uses.
+
+Two values are not known from the configuration alone. The initializer may stay `"auto"`, because it
+depends on the activation of each layer. The number of validation rows is None until the data set
+has been read.
+"""
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+from actcli.config.schema import (
+    Config,
+    DataConfig,
+    ModelConfig,
+    OptimizerConfig,
+    Tables,
+    TrainingConfig,
+)
+from actcli.machine import worker_count
+from actcli.nn.losses import LOSSES
+from actcli.nn.optimizers import OPTIMIZERS
+
+
+class Resolved:
+    """A table without `"auto"` in the fields that it narrows."""
+
+    def __post_init__(self) -> None:
+        if "auto" in (getattr(self, name) for name in type(self).__annotations__):
+            raise TypeError(f"{self} is not resolved")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResolvedData(Resolved, DataConfig):
+    """The data set. `validation` is None until the data set has been read."""
+
+    validation: int | None  # type: ignore[assignment]  # None stands for "auto", as `values` says
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResolvedModel(Resolved, ModelConfig):
+    """The network, with its output activation."""
+
+    output: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResolvedOptimizer(Resolved, OptimizerConfig):
+    """The optimizer, with its learning rate and weight decay."""
+
+    learning_rate: float
+    weight_decay: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResolvedTraining(Resolved, TrainingConfig):
+    """The training, with its number of workers."""
+
+    workers: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResolvedConfig(Tables):
+    """A configuration without `"auto"`, made by `Config.resolve()`."""
+
+    data: ResolvedData
+    model: ResolvedModel
+    optimizer: ResolvedOptimizer
+    training: ResolvedTraining
+
+
+def resolve(config: Config) -> ResolvedConfig:
+    """Return the configuration with each `"auto"` replaced by the value that it stands for."""
+    data, model, optimizer, training = config.data, config.model, config.optimizer, config.training
+    rule = OPTIMIZERS[optimizer.name]
+    rate, decay = optimizer.learning_rate, optimizer.weight_decay
+    loss = LOSSES[config.loss.name](model.output, config.loss.label_smoothing)
+    return ResolvedConfig(
+        data=ResolvedData(
+            **_without(data, "validation"),
+            validation=None if isinstance(data.validation, str) else data.validation,
+        ),
+        model=ResolvedModel(**_without(model, "output"), output=loss.output),
+        loss=config.loss,
+        optimizer=ResolvedOptimizer(
+            **_without(optimizer, "learning_rate", "weight_decay"),
+            learning_rate=rule.default_learning_rate if isinstance(rate, str) else rate,
+            weight_decay=rule.default_weight_decay if isinstance(decay, str) else decay,
+        ),
+        training=ResolvedTraining(
+            **_without(training, "workers"), workers=worker_count(training.workers)
+        ),
+    )
+
+
+def _without(table: Any, *names: str) -> dict[str, Any]:
+    """Return the values of a table by name, but for some."""
+    known = [entry.name for entry in fields(table)]
+    return {name: getattr(table, name) for name in known if name not in names}
