@@ -1,14 +1,14 @@
-"""What can go wrong and is not a defect of ours: each is told to the user in one or two lines.
+"""Errors that are not defects of actcli: the command line prints them in one or two lines.
 
-Any other exception is a bug and keeps its traceback.
+Any other exception is a defect and keeps its traceback.
 """
 
 
 class ActcliError(Exception):
-    """It could not be done: a bad file, no space, a training that diverged.
+    """Something could not be done: a damaged file, a full disk, a training that diverged.
 
     Args:
-        message: what is wrong and where (file, key, option), without a final full stop.
+        message: what is wrong, and where (file, key, option), without a final full stop.
         hint: what is allowed, or what to try.
     """
 
@@ -22,12 +22,12 @@ class ActcliError(Exception):
 
 
 class UsageError(ActcliError):
-    """It was asked for wrongly: an option, a value, a key of a config file."""
+    """A mistake in the use: an option, a value, a key of a configuration file."""
 
 
 class DataError(ActcliError):
-    """A file does not hold what it should."""
+    """A file that is damaged, or does not hold the data that it should."""
 
 
 class DivergedError(ActcliError):
-    """The loss, or a parameter, stopped being a finite number."""
+    """A training whose loss, or one of whose parameters, is no longer finite."""

@@ -1,7 +1,7 @@
-"""A table from a name to an object: one for each kind of thing that a user picks by name.
+"""Registries: tables of named entries, one for each kind of thing that users choose by name.
 
-To add an activation, a loss, an optimizer … is one decorated definition in its module. The options,
-the validation of configs, the documentation and the tests all read the table.
+An activation, a loss, an optimizer … is added by one decorated definition in its module. Options,
+validation of configurations, documentation and tests all read the registry.
 """
 
 import difflib
@@ -29,7 +29,7 @@ class Registry(Mapping[str, T]):
         self._entries: dict[str, T] = {}
 
     def register(self, name: str) -> Callable[[T], T]:
-        """Decorate a definition to enter it: `@ACTIVATIONS.register("relu")`."""
+        """Return a decorator that enters a definition: `@ACTIVATIONS.register("relu")`."""
 
         def enter(entry: T) -> T:
             if name in self._entries:
@@ -40,10 +40,10 @@ class Registry(Mapping[str, T]):
         return enter
 
     def __getitem__(self, name: str) -> T:
-        """The entry of that name.
+        """Return the entry of that name.
 
         Raises:
-            UsageError: there is none; the message gives the nearest name and all the others.
+            UsageError: there is no such entry; the message gives the nearest name and all names.
         """
         try:
             return self._entries[name]
@@ -62,11 +62,15 @@ class Registry(Mapping[str, T]):
 
 @functools.cache
 def declared_names(module: str, table: str) -> tuple[str, ...]:
-    """The names that a module enters in one of its tables, read from its text without importing it.
+    """Return the names that a module registers, read from its text without importing it.
 
-    Help and shell completion list names; importing the module would import NumPy, which takes
-    longer than all the rest. A test holds this to be what the registries say. Of a package, the
-    modules are read that its `__init__` imports from it (`from package import one, two`), in order.
+    Help and shell completion list names. Importing the module would import NumPy, which takes
+    longer than everything else. A test compares the result with the registries.
+
+    Args:
+        module: the module of the registry. Of a package, the modules are read that its `__init__`
+            imports from it (`from package import one, two`), in order.
+        table: the name of the registry in that module.
     """
     spec = importlib.util.find_spec(module)
     if spec is None or spec.origin is None:
@@ -81,14 +85,14 @@ def declared_names(module: str, table: str) -> tuple[str, ...]:
 
 
 def nearest(name: str, names: Iterable[str]) -> str | None:
-    """The name that was probably meant, if any is near."""
+    """Return the name that was probably meant, or None if no name is similar."""
     by_lower = {candidate.lower(): candidate for candidate in names}
     close = difflib.get_close_matches(name.lower().replace("_", "-"), by_lower, n=1, cutoff=0.6)
     return by_lower[close[0]] if close else None
 
 
 def unknown_name(kind: str, name: str, names: Iterable[str]) -> UsageError:
-    """What to tell a user who named something that does not exist."""
+    """Return the error for a name that does not exist, with the nearest name and all names."""
     names = tuple(names)
     guess = nearest(name, names)
     hint = f"Did you mean {guess!r}? " if guess else ""

@@ -1,7 +1,7 @@
-"""The command line: parse, call, render. One module per command, imported when it is asked for.
+"""The command line: parse, call, render. One module per command, imported when the command runs.
 
-No module here imports NumPy or rich at its top: `--help`, `--version` and shell completion start at
-once.
+No module of this package imports NumPy or rich at its top, so that `--help`, `--version` and shell
+completion start at once.
 """
 
 import contextlib
@@ -22,14 +22,15 @@ import click
 from actcli import __version__
 from actcli.cli.messages import escape_lines
 from actcli.errors import ActcliError, UsageError
+from actcli.machine import pin_blas
 from actcli.registry import unknown_name
 
-# Why a stream does not take more: no space, a quota, `ulimit -f`, no reader, no terminal.
-FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EPIPE, errno.EIO}
+# A stream takes no more output: no space, quota, `ulimit -f`, no reader, no terminal.
+STREAM_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EPIPE, errno.EIO}
 
 
 class ExitStatus(IntEnum):
-    """What the exit code says."""
+    """The exit codes."""
 
     OK = 0
     FAILED = 1
@@ -40,7 +41,7 @@ class ExitStatus(IntEnum):
 
 
 class Commands(click.Group):
-    """The commands, by name; each is the attribute of that name in the module of that name."""
+    """The commands. Each is an attribute of the module of the same name."""
 
     names = (
         *("train", "sweep", "diagnose", "predict", "compare", "runs"),
@@ -51,13 +52,14 @@ class Commands(click.Group):
         return list(self.names)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Load a command.
+        """Import a command, with one thread for the BLAS of NumPy, which it may import.
 
         Raises:
-            UsageError: there is none of that name; the message gives the nearest.
+            UsageError: there is no such command; the message gives the nearest.
         """
         if cmd_name not in self.names:
             raise unknown_name("command", cmd_name, self.names)
+        pin_blas()
         module = importlib.import_module(f"actcli.cli.{cmd_name}")
         command: click.Command = getattr(module, cmd_name)
         return command
@@ -70,7 +72,7 @@ class Commands(click.Group):
         standalone_mode: bool = True,
         **extra: Any,
     ) -> Any:
-        """Run, and turn each error of the user's into one or two lines and an exit code."""
+        """Run a command; a user's mistake becomes one or two lines and an exit code."""
         if not standalone_mode:
             return super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
         show_all_characters()
@@ -86,12 +88,12 @@ class Commands(click.Group):
         except OSError as error:
             status = report_stream_error(error)
         finally:
-            discard_what_is_refused()
+            discard_unwritten_output()
         sys.exit(status if isinstance(status, int) else ExitStatus.OK)
 
 
 def report_error(error: Exception) -> int:
-    """Tell what a user can mend, and give the exit status that it means."""
+    """Print an error that a user can correct, and return its exit code."""
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         error.show()
         return ExitStatus.USAGE
@@ -109,21 +111,28 @@ def report_error(error: Exception) -> int:
 
 
 def report_stream_error(error: OSError) -> int:
-    """Tell that what was shown could not be written; silently where nobody reads on.
+    """Print that output could not be written, and return the exit code.
+
+    A closed pipe is not reported: its reader has left.
 
     Raises:
-        OSError: this one, if it is of something else: then it is a defect.
+        OSError: the given one, if it is not about a stream; then it is a defect of actcli.
     """
-    if error.filename is None and error.errno not in FULL:
+    if error.filename is None and error.errno not in STREAM_ERRORS:
         raise error
     if error.errno != errno.EPIPE:  # Click sees a closed pipe during the run, but not at the end
-        what = error.filename or "standard output"
-        print_error(f"{what}: {error.strerror}", f"standard error: {error.strerror}")
+        stream = error.filename or "standard output"
+        print_error(f"{stream}: {error.strerror}", f"standard error: {error.strerror}")
     return ExitStatus.FAILED
 
 
 def print_error(message: str, without_stderr: str | None = None) -> None:
-    """Tell a user's mistake on stderr; if that does not take it, tell it, or this, on stdout."""
+    """Print an error on stderr, or on stdout if stderr takes no output.
+
+    Args:
+        message: the error, without "Error:".
+        without_stderr: the message for stdout; None: the same.
+    """
     label, message = "Error:", escape_lines(message)
     if sys.stderr is not None and sys.stderr.isatty() and not os.environ.get("NO_COLOR"):
         label = click.style(label, fg="red", bold=True)
@@ -136,7 +145,7 @@ def print_error(message: str, without_stderr: str | None = None) -> None:
 
 
 def explain(error: click.ClickException) -> str:
-    """Click's own message, and where to read what is allowed."""
+    """Return Click's message, and the command that shows what is allowed."""
     message = error.format_message().rstrip()
     if isinstance(error, click.UsageError) and error.ctx is not None:
         return f"{message} See '{error.ctx.command_path} --help'."
@@ -144,18 +153,18 @@ def explain(error: click.ClickException) -> str:
 
 
 def terminate(_signal: int, _frame: FrameType | None) -> None:
-    """End as by an exception, so that what is open is closed and the cursor is shown again."""
+    """Raise SystemExit, so that files are closed and the cursor of the terminal is shown again."""
     raise SystemExit(ExitStatus.TERMINATED)
 
 
 def show_all_characters() -> None:
-    """Have stdout write what its encoding lacks as an escape (é as \\xe9) instead of failing."""
+    """Have stdout escape characters that its encoding lacks (é as \\xe9) instead of failing."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
 
 
-def discard_what_is_refused() -> None:
-    """Keep Python's shutdown from failing once more to flush what a stream did not take."""
+def discard_unwritten_output() -> None:
+    """Discard output that a stream did not take, so that Python's shutdown does not fail on it."""
     for stream in (sys.stdout, sys.stderr):
         try:
             if stream is not None:

@@ -1,7 +1,7 @@
-"""Numbers as arguments: read as they are typed, negative ones too.
+"""Numbers as arguments, including negative ones.
 
-`-1` must not be taken for an option. A command of numbers has only long options, and all that does
-not start with `--` is put together to one text before Click sees it; that also makes 100,000
+Click would take `-1` for an option. So a command of numbers has only long options, and joins all
+arguments that do not start with `--` to one text before Click sees them. That also makes 100,000
 arguments as quick as one.
 """
 
@@ -13,7 +13,7 @@ import click
 from actcli.errors import UsageError
 from actcli.registry import nearest
 
-SHOWN = 40  # characters of what was typed that a message repeats
+MAX_SHOWN = 40  # characters of an argument that a message repeats
 MINUS_SIGNS = str.maketrans("\N{MINUS SIGN}\N{EN DASH}\N{EM DASH}", "---")
 
 
@@ -21,7 +21,7 @@ class NumbersCommand(click.Command):
     """A command whose arguments are numbers: `-1`, `-.5`, `-1e-3 2` and `-1,2` are values."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Sort the options from the values, and pass the values on as one argument."""
+        """Separate the options from the values, and pass the values on as one argument."""
         options = [option for option in self.get_params(ctx) if isinstance(option, click.Option)]
         with_value = {name for option in options if not option.is_flag for name in option.opts}
         kept: list[str] = []
@@ -36,17 +36,18 @@ class NumbersCommand(click.Command):
                     kept.extend(itertools.islice(rest, 1))
             else:
                 values.append(arg)
-        if values:  # first, lest a last option take them; with a space, which makes them no option
+        # First, so that no option takes them; a space keeps them from being options.
+        if values:
             kept.insert(0, " ".join(["", *values]))
         return super().parse_args(ctx, kept)
 
 
 def read_numbers(text: str, what: str = "value") -> list[float]:
-    """The numbers of one vector; spaces or commas stand between them, brackets may stand around.
+    """Return the numbers of one vector.
 
     Args:
-        text: as typed.
-        what: each of them is, for messages.
+        text: numbers separated by spaces or commas, with or without brackets around them.
+        what: the word for one of them in messages.
 
     Raises:
         UsageError: one is not a number, or is missing beside a comma.
@@ -65,20 +66,25 @@ def read_numbers(text: str, what: str = "value") -> list[float]:
 
 
 def read_number(text: str, what: str, position: int | None = None) -> float:
-    """Python's `float`, but for underscores and digits of other scripts, and nothing overflows.
+    """Return a number; underscores and digits of other scripts, which `float` reads, are refused.
+
+    Args:
+        text: as typed.
+        what: the word for the number in messages.
+        position: of the number in its vector, from 1, for messages.
 
     Raises:
-        UsageError: it is not a number, or larger than float64 can hold.
+        UsageError: the text is not a number, or a larger one than float64 can hold.
     """
     value = _float(text)
     if value is not None and (value - value == 0 or re.search("[a-df-z]", text, re.IGNORECASE)):
         return value  # finite, or spelt out: inf, nan
     where = what if position is None else f"{what} {position}"
-    shown = repr(text if len(text) <= SHOWN else f"{text[:SHOWN]}...")
+    shown = repr(text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}...")
     if value is not None:
         raise UsageError(f"{where}, {shown}, is out of range", "Allowed: up to 1.8e308 either way")
-    meant = text.translate(MINUS_SIGNS).replace("_", "")
-    hint = f"Did you mean {meant!r}?" if meant != text and _float(meant) is not None else None
+    guess = text.translate(MINUS_SIGNS).replace("_", "")
+    hint = f"Did you mean {guess!r}?" if guess != text and _float(guess) is not None else None
     raise UsageError(
         f"{where}, {shown}, is not a number", hint or "Allowed: such as -1, .5 or 1e-3"
     )
@@ -94,10 +100,10 @@ def _float(text: str) -> float | None:
 
 
 def read_labels(text: str) -> list[str]:
-    """The names between the commas.
+    """Return the labels between the commas.
 
     Raises:
-        UsageError: one is empty, or there twice.
+        UsageError: a label is empty, or not unique.
     """
     labels = [label.strip() for label in text.split(",")]
     seen: set[str] = set()
@@ -105,16 +111,21 @@ def read_labels(text: str) -> list[str]:
         if not label:
             raise UsageError(f"--labels: label {position} is empty", "Give a name for each value")
         if label in seen:
-            raise UsageError(f"--labels: {label!r} is there twice", "Each label must be unique")
+            raise UsageError(f"--labels: {label!r} appears twice", "Each label must be unique")
         seen.add(label)
     return labels
 
 
-def find_target(text: str, labels: list[str] | None, count: int) -> int:
-    """The index that `--target` means: of the label of that name, else the number itself.
+def read_class_index(text: str, labels: list[str] | None, count: int) -> int:
+    """Return the index of the class that `--target` names: by its label, or by its index.
+
+    Args:
+        text: as typed; a text that is both a label and an index is the label.
+        labels: the labels of the classes, if they have any.
+        count: the number of classes.
 
     Raises:
-        UsageError: it is neither.
+        UsageError: the text is neither a label nor an index.
     """
     if labels and text in labels:
         return labels.index(text)

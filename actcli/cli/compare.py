@@ -13,7 +13,6 @@ from actcli.cli.parameter_types import TargetType
 from actcli.cli.run_folders import find_run
 from actcli.config.values import Number
 from actcli.errors import ActcliError, DataError, UsageError
-from actcli.machine import pin_blas
 
 if TYPE_CHECKING:
     from actcli.explore.compare import ComparedRun, Comparison
@@ -53,7 +52,6 @@ def compare(
     RUN is a run, by its name or folder. Its verdict and its share of dead units are those that it
     ended with; a run without them is examined, as by actcli diagnose.
     """
-    pin_blas()
     named = [find_run(target, runs_dir) for target in targets]
     folders = list({folder.resolve(): folder for folder in named}.values())
     if not 2 <= len(folders) <= MOST:

@@ -8,10 +8,10 @@ import click
 from actcli.cli import ExitStatus
 from actcli.cli.downloads import downloads
 from actcli.cli.options import KindType, runs_dir_option
-from actcli.cli.parameter_types import NamesType, TargetType, override, rule_names
+from actcli.cli.parameter_types import NamesType, TargetType, override_options, rule_names
 from actcli.config.values import Integer
 from actcli.errors import UsageError
-from actcli.machine import pin_blas, worker_count
+from actcli.machine import worker_count
 
 if TYPE_CHECKING:
     from actcli.cli.targets import Target
@@ -37,11 +37,7 @@ Examples:
 )
 @click.argument("target", required=False, type=TargetType())
 @runs_dir_option
-@override("activation", "model.activation", "Of the hidden layers, where the file lacks it.")
-@override("output", "model.output", "What is made of the scores, where the file lacks it.")
-@override("loss", "loss.name", "What the network was trained with, where the file lacks it.")
-@override("dataset", "data.name", "What to examine it on, where the file lacks it.")
-@override("normalize", "data.normalize", "How pixels become inputs, where the file lacks it.")
+@override_options
 @click.option(
     "--at-init", is_flag=True, help="The network before any training; of a run or a CONFIG."
 )
@@ -96,14 +92,13 @@ def diagnose(
     explain: str | None,
     as_json: bool,
     quiet: bool,
-    **said: Any,
+    overrides: dict[str, Any],
 ) -> None:
     """Tell what is wrong inside a network, and why.
 
     TARGET is a run, by its name or folder, or else a .safetensors or .npz file with the weights of
     a multilayer perceptron. Without it, the newest run is examined. Every row of the split counts.
     """
-    pin_blas()
     if explain:
         explain_rule(explain, as_json)
         return
@@ -111,7 +106,7 @@ def diagnose(
     from actcli.diagnostics.verdict import judge
 
     with downloads(quiet) as progress:
-        found = find_target(target, runs_dir, Overrides(**said), at_init, progress)
+        found = find_target(target, runs_dir, Overrides(**overrides), at_init, progress)
     evidence = examine(found, split, rows)
     findings = judge(evidence)
     parts = (*(only or PARTS), *(["history"] if history else []))

@@ -1,4 +1,4 @@
-"""What tells of downloads on stderr: a bar in a terminal, a line for each file elsewhere."""
+"""Progress of downloads on stderr: a bar in a terminal, elsewhere one line per file."""
 
 import sys
 from collections.abc import Iterator
@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 
 @contextmanager
 def downloads(quiet: bool) -> "Iterator[Progress]":
-    """Give what is to be told of each piece that arrives. Without a download, nothing is drawn."""
+    """Yield a function that shows the progress of downloads. Without a download, nothing is drawn.
+
+    Args:
+        quiet: whether to show nothing.
+    """
     with ExitStack() as stack:
         if quiet:
             yield lambda _name, _count, _total: None
@@ -26,14 +30,14 @@ def downloads(quiet: bool) -> "Iterator[Progress]":
 
 
 def _lines() -> "Progress":
-    told: set[str] = set()
+    announced: set[str] = set()
 
-    def tell(name: str, _count: int, _total: int | None) -> None:
-        if name not in told:
-            told.add(name)
+    def announce(name: str, _count: int, _total: int | None) -> None:
+        if name not in announced:
+            announced.add(name)
             click.echo(f"downloading {name}", err=True)
 
-    return tell
+    return announce
 
 
 def _bars(stack: ExitStack) -> "Progress":

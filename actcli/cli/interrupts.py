@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM while something is worth saving: the first asks to stop, the second stops."""
+"""Ctrl-C and SIGTERM during a training: the first asks it to save and stop, the second ends it."""
 
 import signal
 from types import FrameType, TracebackType
@@ -11,17 +11,20 @@ WORD = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
 
 
 class Interrupts:
-    """Within `with`, the first signal is only noted, for whoever looks between two steps."""
+    """A context in which the first signal is only recorded in `received`.
+
+    The training looks at `received` between two steps. The second signal has its usual effect.
+    """
 
     def __init__(self) -> None:
         self.received: signal.Signals | None = None
         self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Self:
-        for each in STATUS:
-            self._before[each] = signal.getsignal(each)
-            if self._before[each] != signal.SIG_IGN:  # as nohup and a shell's background jobs have
-                signal.signal(each, self._note)
+        for number in STATUS:
+            self._before[number] = signal.getsignal(number)
+            if self._before[number] != signal.SIG_IGN:  # nohup ignores signals
+                signal.signal(number, self._record)
         return self
 
     def __exit__(
@@ -30,10 +33,10 @@ class Interrupts:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for each, handler in self._before.items():
-            signal.signal(each, handler)
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
 
-    def _note(self, number: int, frame: FrameType | None) -> None:
+    def _record(self, number: int, frame: FrameType | None) -> None:
         if self.received is not None:
             self._before[signal.Signals(number)](number, frame)
         self.received = signal.Signals(number)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from actcli.cli.arguments import NumbersCommand, find_target, read_labels, read_numbers
+from actcli.cli.arguments import NumbersCommand, read_class_index, read_labels, read_numbers
 from actcli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def read_target(text: str, labels: list[str] | None, count: int) -> int | list[f
     """
     if text not in (labels or ()) and re.search(r"[,\s\[]", text.strip()):
         return read_numbers(text, "--target, value")
-    return find_target(text, labels, count)
+    return read_class_index(text, labels, count)
 
 
 def write_json(pair: "LossComparison") -> None:

@@ -1,4 +1,4 @@
-"""What is told beside the result, on stderr. Text from outside cannot drive the terminal."""
+"""Notes on stderr, beside the result. Control characters in them are escaped."""
 
 import click
 
@@ -6,10 +6,10 @@ from actcli.term.text import printable
 
 
 def print_note(text: str) -> None:
-    """Tell something that is no mistake."""
+    """Print a note on stderr: a message that is not about a mistake."""
     click.echo(escape_lines(text), err=True)
 
 
 def escape_lines(text: str) -> str:
-    """The text with control characters as escapes, but for the ends of its lines."""
+    """Return the text with its control characters escaped, except for line ends."""
     return "\n".join(map(printable, text.split("\n")))

@@ -1,8 +1,9 @@
-"""Options whose values are names: of runs, rules, parts of a result, entries of registries."""
+"""Parameters that several commands share: runs, targets with their overrides, lists of names."""
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 from click.shell_completion import CompletionItem
@@ -19,7 +20,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class RunType(click.ParamType[str]):
-    """A run, by its name or its folder."""
+    """A run, given by its name or its folder."""
 
     name = "RUN"
 
@@ -27,17 +28,17 @@ class RunType(click.ParamType[str]):
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
         names = run_names(ctx)
-        found = [CompletionItem(name) for name in names if name.startswith(incomplete)]
-        return [*found, CompletionItem(incomplete, type="dir")]
+        items = [CompletionItem(name) for name in names if name.startswith(incomplete)]
+        return [*items, CompletionItem(incomplete, type="dir")]
 
 
 def run_names(ctx: click.Context) -> list[str]:
-    """The names of all runs."""
+    """Return the names of all runs in the folder of the runs."""
     return [folder.name for folder in all_runs(Path(ctx.params.get("runs_dir") or "runs"))]
 
 
 class TargetType(click.ParamType[str]):
-    """A run, a file of weights or a configuration."""
+    """A run, a model file or, with --at-init, a configuration."""
 
     name = "TARGET"
 
@@ -45,17 +46,17 @@ class TargetType(click.ParamType[str]):
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
         names = [*run_names(ctx), *(examples() if ctx.params.get("at_init") else ())]
-        found = [CompletionItem(name) for name in names if name.startswith(incomplete)]
-        return [*found, CompletionItem(incomplete, type="file")]
+        items = [CompletionItem(name) for name in names if name.startswith(incomplete)]
+        return [*items, CompletionItem(incomplete, type="file")]
 
 
 class NamesType(click.ParamType[Any]):
-    """One of some names, or several with commas between them.
+    """One of some names, or a list of them, separated by commas.
 
     Args:
-        kind: what they name, for messages.
-        names: that there are; of rules, those that are declared.
-        several: whether a list is meant.
+        kind: the word for one of them in messages: "rule".
+        names: the names that are allowed.
+        several: whether a list is allowed.
     """
 
     def __init__(self, kind: str, names: tuple[str, ...], several: bool = False) -> None:
@@ -64,13 +65,14 @@ class NamesType(click.ParamType[Any]):
         self.several = several
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        given = [each.strip() for each in value.split(",")] if self.several else [value.strip()]
-        for each in given:
-            if each not in self.names:
+        names = value.split(",") if self.several else [value]
+        names = [name.strip() for name in names]
+        for name in names:
+            if name not in self.names:
                 option = param.opts[0] if isinstance(param, click.Option) else ""
-                error = unknown_name(self.name, each, self.names)
+                error = unknown_name(self.name, name, self.names)
                 raise UsageError(f"{option}: {error.message}".removeprefix(": "), error.hint)
-        return tuple(given) if self.several else given[0]
+        return tuple(names) if self.several else names[0]
 
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
@@ -82,17 +84,46 @@ class NamesType(click.ParamType[Any]):
 
 
 def rule_names() -> tuple[str, ...]:
-    """Of all rules, without importing them."""
+    """Return the names of all rules, without importing the rules."""
     return declared_names("actcli.diagnostics.rules", "RULES")
 
 
 def kind_of(key: str) -> Kind:
-    """What a key of the configuration may hold, without "auto"."""
+    """Return the kind of value of a key, without "auto"."""
     kind = next(each.kind for each in KEYS if str(each) == key)
     return kind.kind if isinstance(kind, Auto) else kind
 
 
-def override(name: str, key: str, help_text: str) -> Callable[[F], F]:
-    """An option that says of a target what a key says in a configuration."""
-    kind = kind_of(key)
-    return click.option(f"--{name}", type=KindType(kind), metavar=kind.metavar, help=help_text)
+# The properties of a target that options override, each with its key and its help text.
+OVERRIDES = {
+    "activation": ("model.activation", "Activation of the hidden layers."),
+    "output": ("model.output", "Output activation."),
+    "loss": ("loss.name", "Loss function."),
+    "dataset": ("data.name", "Data set."),
+    "normalize": ("data.normalize", "Input normalization."),
+}
+
+
+def override_options(command: F) -> F:
+    """Add the options that override the properties of a target.
+
+    They stand in the help where the decorator stands among the options. The command receives them
+    as one argument, `overrides`: the values by name, None for an option that was not given. Make
+    them `targets.Overrides(**overrides)`.
+    """
+
+    @functools.wraps(command)
+    def with_overrides(*args: Any, **kwargs: Any) -> Any:
+        overrides = {name: kwargs.pop(name) for name in OVERRIDES}
+        return command(*args, overrides=overrides, **kwargs)
+
+    decorated: Any = with_overrides
+    for name, (key, help_text) in reversed(OVERRIDES.items()):
+        kind = kind_of(key)
+        decorated = click.option(
+            f"--{name}",
+            type=KindType(kind),
+            metavar=kind.metavar,
+            help=f"{help_text}  [the target's]",
+        )(decorated)
+    return cast(F, decorated)

@@ -10,10 +10,9 @@ import click
 from actcli.cli.diagnose import SPLITS
 from actcli.cli.downloads import downloads
 from actcli.cli.options import KindType, runs_dir_option
-from actcli.cli.parameter_types import NamesType, TargetType, override
+from actcli.cli.parameter_types import NamesType, TargetType, override_options
 from actcli.config.values import Integer
 from actcli.errors import UsageError
-from actcli.machine import pin_blas
 from actcli.registry import unknown_name
 
 if TYPE_CHECKING:
@@ -63,11 +62,7 @@ Examples:
     default="test",
     help="The rows to choose from.  [test]",
 )
-@override("activation", "model.activation", "Of the hidden layers, where the file lacks it.")
-@override("output", "model.output", "What is made of the scores, where the file lacks it.")
-@override("loss", "loss.name", "What the network was trained with, where the file lacks it.")
-@override("dataset", "data.name", "What to choose rows from, where the file lacks it.")
-@override("normalize", "data.normalize", "How pixels become inputs, where the file lacks it.")
+@override_options
 @click.option("--json", "as_json", is_flag=True, help="Write the result as one JSON object.")
 @click.option("-q", "--quiet", is_flag=True, help="Tell nothing of downloads.")
 @click.pass_context
@@ -80,6 +75,7 @@ def predict(
     split: str,
     as_json: bool,
     quiet: bool,
+    overrides: dict[str, Any],
     **chosen: Any,
 ) -> None:
     """Show images beside what a network says of them.
@@ -87,17 +83,13 @@ def predict(
     RUN is a run, by its name or folder, or else a .safetensors or .npz file with the weights of a
     multilayer perceptron; without it, the newest run is asked. Look at its --worst mistakes first.
     """
-    pin_blas()
     require_one_choice(chosen)
     if target and Path(target).suffix.lower() in IMAGES and Path(target).is_file():
         raise UsageError(f"{target!a} is an image, not a network", f"To show it: --image {target}")
     from actcli.cli.targets import Overrides, find_target
 
-    said = {
-        name: chosen.pop(name) for name in ("activation", "output", "loss", "dataset", "normalize")
-    }
     with downloads(quiet) as progress:
-        found = find_target(target, runs_dir, Overrides(**said), False, progress)
+        found = find_target(target, runs_dir, Overrides(**overrides), False, progress)
     true_class = None if label is None else find_class(label, found.model.classes)
     if chosen["image"] is None:
         result = ask_rows(found, split, true_class, **chosen)

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from actcli.cli.arguments import NumbersCommand, find_target, read_labels, read_number, read_numbers
+from actcli.cli.arguments import (
+    NumbersCommand,
+    read_class_index,
+    read_labels,
+    read_number,
+    read_numbers,
+)
 from actcli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -61,7 +67,7 @@ def softmax(
     for where, text in [(None, values[0])] if values else stdin_lines():
         try:
             numbers = read_numbers(text)
-            index = None if target is None else find_target(target, names, len(numbers))
+            index = None if target is None else read_class_index(target, names, len(numbers))
             write(analyse_logits(numbers, divisor, names, index), where)
         except UsageError as error:
             if where is None:

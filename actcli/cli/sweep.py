@@ -18,7 +18,6 @@ from actcli.cli.train import name_of
 from actcli.config.sources import Setting, find_key
 from actcli.config.values import Integer
 from actcli.errors import UsageError
-from actcli.machine import pin_blas
 from actcli.sweep.axes import Axis, option_of, written
 from actcli.sweep.file import SweepFile, find_sweep, read_sweep
 from actcli.sweep.store import find_sweep_folder
@@ -134,7 +133,6 @@ def sweep(
     print_new_names(file.settings)
     # The runs share the cores: each has one worker, unless more are asked for.
     base = (Setting(find_key("training", "workers"), 1, "sweep"), *file.settings, *options)
-    pin_blas()
 
     from actcli.cli.sweep_run import Request, run
     from actcli.sweep.plan import Plan

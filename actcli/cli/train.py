@@ -16,7 +16,6 @@ from actcli.cli.run_folders import find_run
 from actcli.cli.watch import conclude, tell_interrupted, watch
 from actcli.config.sources import Setting, assemble
 from actcli.errors import UsageError
-from actcli.machine import pin_blas
 
 if TYPE_CHECKING:
     from actcli.config.resolved import ResolvedConfig
@@ -71,7 +70,6 @@ def train(
         raise UsageError(f"--resume takes no {what}", "The run has a configuration and a name")
     folder = None if resume is None else find_run(resume, runs_dir)
     asked = settings_of_run(ctx, folder) if folder else settings(ctx, config)
-    pin_blas()  # before NumPy is imported
     chosen = assemble(asked).resolve()
     if dry_run:
         show_settings(chosen, asked, as_json)

@@ -313,7 +313,7 @@ NUMBERS = "Allowed: such as -1, .5 or 1e-3"
             "--target: there is no label 'cst'. Did you mean 'cat'? Allowed: 0 to 1, or a label",
         ),
         (["1", "2", "--labels", "a"], "1 label for 2 values"),
-        (["1", "2", "--labels", "a,a"], "--labels: 'a' is there twice. Each label must be unique"),
+        (["1", "2", "--labels", "a,a"], "--labels: 'a' appears twice. Each label must be unique"),
         (["1", "2", "--labels", "a,"], "--labels: label 2 is empty. Give a name for each value"),
         (["1", "--temprature", "2"], "No such option '--temprature'."),
         (["--targt", "2", "1"], "No such option '--targt'. Did you mean '--target'?"),
