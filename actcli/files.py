@@ -1,13 +1,16 @@
 """Writing files so that nobody ever sees half of one, whatever happens in between."""
 
 import contextlib
+import errno
 import io
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
-from actcli.errors import ActcliError
+from actcli.errors import ActcliError, DataError
 
 Buffer = bytes | memoryview
 
@@ -83,3 +86,33 @@ def packaged_folder(name: str) -> Path:
     package = Path(__file__).parent
     inside = package / name
     return inside if inside.is_dir() else package.parent / name
+
+
+@contextlib.contextmanager
+def open_regular(path: Path, limit: int | None = None) -> Iterator[BinaryIO]:
+    """Open a regular file for reading; a pipe or a device, which might never end, is refused.
+
+    Args:
+        path: of the file.
+        limit: the largest size in bytes.
+
+    Raises:
+        FileNotFoundError: the file does not exist.
+        DataError: the file cannot be read, is not a regular file, or is too large.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a named pipe must not block
+        status = os.fstat(descriptor)
+        if stat.S_ISDIR(status.st_mode):
+            os.close(descriptor)
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        with os.fdopen(descriptor, "rb") as file:
+            if not stat.S_ISREG(status.st_mode):
+                raise DataError(f"{path} is not a regular file")
+            if limit is not None and status.st_size > limit:
+                raise DataError(f"{path} has {status.st_size:,} bytes. At most {limit:,} are read")
+            yield file
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror}") from error

@@ -23,7 +23,7 @@ import numpy as np
 
 from actcli.config.sources import assemble, find_config, parse_assignment, read_toml
 from actcli.datasets.dataset import read_dataset
-from actcli.diagnostics.health import examine, few
+from actcli.diagnostics.health import measure_health, sample_rows
 from actcli.training.build import prepare_dataset
 from actcli.training.events import EpochDone
 from actcli.training.learner import Learner
@@ -98,10 +98,10 @@ def health():
     for hidden in ("256,128", "30", "100,100,100,100,100", "800,800"):
         found = learner(f"model.hidden={hidden}", "training.epochs=2")
         data = found.dataset
-        seen, seconds = few(data.train), []
+        seen, seconds = sample_rows(data.train), []
         for _ in range(ROUNDS + 2):
             start = time.perf_counter()
-            examine(found.model, seen)
+            measure_health(found.model, seen)
             seconds.append(time.perf_counter() - start)
         share = statistics.median(seconds) / min(epochs(found))
         print(f"health of {hidden}: {share:.2%} of an epoch")

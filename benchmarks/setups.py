@@ -19,10 +19,9 @@ from actcli.config.resolved import ResolvedConfig, ResolvedData
 from actcli.config.sources import assemble, find_config, parse_assignment, read_toml
 from actcli.datasets.batches import Split
 from actcli.datasets.dataset import Dataset, read_dataset
-from actcli.diagnostics.evidence import Epoch, Evidence, Provenance, Training, gather
+from actcli.diagnostics.evidence import Evidence, Provenance, Training, gather
 from actcli.errors import DivergedError
 from actcli.nn.network import MLP
-from actcli.nn.optimizers import OPTIMIZERS
 from actcli.training import build
 from actcli.training.events import EpochDone
 from actcli.training.learner import Learner
@@ -92,7 +91,11 @@ def examine(setup: Setup) -> Evidence:
         setup.after(network, rng)
     names = Provenance(str(setup), "mnist", "train", config.loss.name)
     return gather(
-        learner.model, dataset.train, names, initial, training_of(config, epochs, diverged)
+        learner.model,
+        dataset.train,
+        names,
+        initial,
+        Training.of(config, tuple(epochs), len(epochs), diverged),
     )
 
 
@@ -173,38 +176,6 @@ def _train(learner: Learner) -> tuple[list[EpochDone], bool]:
         np.copyto(learner.network.parameters, kept)
         return epochs, True
     return epochs, False
-
-
-def training_of(config: ResolvedConfig, epochs: list[EpochDone], diverged: bool) -> Training:
-    """How a network was trained, as the rules want it.
-
-    Args:
-        config: resolved.
-        epochs: those that came to their end.
-        diverged: whether the loss stopped being finite.
-    """
-    chosen = config.optimizer
-    return Training(
-        optimizer=chosen.name,
-        learning_rate=float(chosen.learning_rate),
-        usual_learning_rate=OPTIMIZERS[chosen.name].learning_rate,
-        momentum=chosen.momentum if chosen.name == "sgd" else 0.0,
-        batch_size=config.training.batch_size,
-        epochs=config.training.epochs,
-        init=config.model.init,
-        history=tuple(
-            Epoch(
-                epoch=event.epoch,
-                train_loss=event.train.loss,
-                train_accuracy=event.train.accuracy,
-                validation_loss=event.validation.loss if event.validation else None,
-                validation_accuracy=event.validation.accuracy if event.validation else None,
-            )
-            for event in epochs
-        ),
-        kept_epoch=len(epochs),
-        diverged=diverged,
-    )
 
 
 def healthy() -> list[Setup]:

@@ -1,9 +1,8 @@
 """A run that is about to be trained: a new one, or one that goes on from its last checkpoint."""
 
-import json
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,10 +12,11 @@ from actcli.cli.messages import print_note
 from actcli.cli.options import settings
 from actcli.config.schema import values
 from actcli.config.sources import Setting, assemble_tables, read_toml
-from actcli.errors import ActcliError, DataError, UsageError
+from actcli.errors import ActcliError, UsageError
 from actcli.jsonlines import dumps
 from actcli.runs.environment import AFFECTS_BITS, environment, read_environment
 from actcli.runs.folder import CHECKPOINT, CONFIG, ENVIRONMENT, RESULT, Folder
+from actcli.runs.record import DIVERGED, RunResult
 
 if TYPE_CHECKING:
     from actcli.config.resolved import ResolvedConfig
@@ -65,7 +65,6 @@ def settings_of_run(ctx: click.Context, folder: Path) -> list[Setting]:
 
 def start(chosen: "ResolvedConfig", runs: Path, name: str, quiet: bool) -> "Run":
     """Load the data, draw the initial network, make the folder."""
-    from actcli.runs.assess import observer
     from actcli.runs.train import create
     from actcli.training.build import prepare_dataset
     from actcli.training.learner import Learner
@@ -73,7 +72,7 @@ def start(chosen: "ResolvedConfig", runs: Path, name: str, quiet: bool) -> "Run"
     with downloads(quiet) as progress:
         chosen, dataset = prepare_dataset(chosen, progress)
     learner = Learner(chosen, dataset)
-    return create(learner, runs, name, observer(learner))
+    return create(learner, runs, name)
 
 
 def go_on(path: Path, config: "ResolvedConfig", quiet: bool, as_json: bool) -> "Run | None":
@@ -84,7 +83,6 @@ def go_on(path: Path, config: "ResolvedConfig", quiet: bool, as_json: bool) -> "
             file is missing or damaged; it diverged.
     """
     from actcli.datasets.catalogue import DATASETS
-    from actcli.runs.assess import observer
     from actcli.runs.checkpoint import read_checkpoint
     from actcli.runs.train import resume
     from actcli.training.build import prepare_dataset
@@ -94,14 +92,14 @@ def go_on(path: Path, config: "ResolvedConfig", quiet: bool, as_json: bool) -> "
         folder = Folder(path)
         stack.callback(folder.close)
         checkpoint = read_checkpoint(path / CHECKPOINT)
-        ended = _ended(path / RESULT)
-        if ended.get("status") == "diverged":
+        result = RunResult.read(path / RESULT)
+        if result and result.status == DIVERGED:
             raise ActcliError(
-                f"{path} diverged: {ended.get('message')}",
-                "Training it further comes to the same. Start a new run with other settings",
+                f"{path} diverged: {result.message}",
+                "Resuming it would diverge again. Start a new run with other settings",
             )
-        if ended and checkpoint.position.is_last(config.training):
-            tell_finished(path, config, checkpoint, ended if as_json else None)
+        if result and checkpoint.position.is_last(config.training):
+            tell_finished(path, config, checkpoint, result if as_json else None)
             return None
         name = config.data.name
         if name not in DATASETS and not Path(name).exists():
@@ -112,7 +110,7 @@ def go_on(path: Path, config: "ResolvedConfig", quiet: bool, as_json: bool) -> "
         with downloads(quiet) as progress:
             config, dataset = prepare_dataset(config, progress)
         learner = Learner(config, dataset)
-        run = resume(learner, folder, checkpoint, observer(learner))
+        run = resume(learner, folder, checkpoint)
         stack.pop_all()
     if not quiet:
         tell_changes(path, checkpoint, config)
@@ -121,11 +119,11 @@ def go_on(path: Path, config: "ResolvedConfig", quiet: bool, as_json: bool) -> "
 
 
 def tell_finished(
-    path: Path, config: "ResolvedConfig", checkpoint: "Checkpoint", as_json: dict[str, Any] | None
+    path: Path, config: "ResolvedConfig", checkpoint: "Checkpoint", as_json: RunResult | None
 ) -> None:
     """Say that nothing is left to do, or give the result once more."""
     if as_json is not None:
-        click.echo(dumps({**as_json, "run": str(path)}))
+        click.echo(dumps({**as_json.to_dict(), "run": str(path)}))
         return
     trained, best = checkpoint.position.epoch, checkpoint.position.best_epoch
     if trained < config.training.epochs:
@@ -145,15 +143,3 @@ def tell_changes(path: Path, checkpoint: "Checkpoint", config: "ResolvedConfig")
     for name in AFFECTS_BITS:
         if told.get(name) != now[name]:
             print_note(f"{name} is {now[name]}, was {told.get(name)}: the last bits may differ")
-
-
-def _ended(path: Path) -> dict[str, Any]:
-    """How a run ended, as it says itself; nothing if it did not end."""
-    try:
-        told: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        told["status"]
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        raise DataError(f"{path} does not say how the run ended") from None
-    return told

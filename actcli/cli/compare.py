@@ -10,9 +10,9 @@ import click
 from actcli.cli.downloads import downloads
 from actcli.cli.options import KindType, runs_dir_option
 from actcli.cli.parameter_types import TargetType
-from actcli.cli.run_folders import find_run
 from actcli.config.values import Number
 from actcli.errors import ActcliError, DataError, UsageError
+from actcli.runs.catalog import find_run
 
 if TYPE_CHECKING:
     from actcli.explore.compare import ComparedRun, Comparison
@@ -77,7 +77,7 @@ def contender(folder: Path, judged: bool, quiet: bool) -> "ComparedRun":
     from actcli.explore.compare import ComparedRun
     from actcli.runs.catalog import summarize
     from actcli.runs.folder import CONFIG
-    from actcli.runs.record import read_training
+    from actcli.runs.train import read_training
 
     run = summarize(folder)
     if run.config is None:

@@ -5,14 +5,13 @@ time of the processor. What happens in between is gathered.
 """
 
 import time
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
 from rich.text import Text
 
-from actcli.diagnostics.evidence import Epoch
-from actcli.diagnostics.health import by_layer
+from actcli.diagnostics.health import layer_health
 from actcli.render.live import LiveBlock, Moment
 from actcli.render.train import EpochTable
 from actcli.term.console import size_now
@@ -27,19 +26,6 @@ if TYPE_CHECKING:
 OFTEN = 0.1  # seconds between two drawings, at least
 SELDOM = 150  # times as long as the last drawing took, at least: of the time of the processor
 IN_SIGHT, LEAST_IN_SIGHT = 8, 5  # lines above the block: headings and rows
-
-
-def told(event: EpochDone, health: dict[str, Any]) -> Epoch:
-    """An epoch as a record of it would tell."""
-    return Epoch(
-        epoch=event.epoch,
-        train_loss=event.train.loss,
-        train_accuracy=event.train.accuracy,
-        validation_loss=event.validation.loss if event.validation else None,
-        validation_accuracy=event.validation.accuracy if event.validation else None,
-        delta_norm=health.get("delta_norm", ()),
-        silent=health.get("silent", ()),
-    )
 
 
 class Pace:
@@ -70,13 +56,12 @@ class LiveView:
     Args:
         console: of the terminal.
         run: what is trained.
-        before: the epochs that it has already.
     """
 
-    def __init__(self, console: Console, run: "Run", before: Iterable[Epoch] = ()) -> None:
+    def __init__(self, console: Console, run: "Run") -> None:
         self._console, self._run = console, run
-        self._history: Thinning[Epoch] = Thinning()
-        for epoch in before:
+        self._history: Thinning[EpochDone] = Thinning()
+        for epoch in run.history:
             self._history.add(epoch)
         self._rows: list[EpochDone] = []  # to be printed
         self._latest: EpochDone | None = None  # if it is not to be printed, but for the last time
@@ -118,7 +103,7 @@ class LiveView:
             self._due = time.perf_counter() + OFTEN
 
     def _take(self, event: EpochDone) -> None:
-        self._history.add(told(event, self._run.health))
+        self._history.add(event)
         self._state = None
         is_first = not self._headings and not self._rows
         if is_first or event.epoch % self._table.every == 0:
@@ -166,7 +151,7 @@ class LiveView:
             history = self._history.kept
             units = self._run.learner.network.sizes[1:]
             last = history[-1:]
-            layers = [by_layer(epoch.delta_norm, epoch.silent, units) for epoch in last]
+            layers = [layer_health(epoch.health, units) for epoch in last]
             self._state = self._block.written(self._layout.state(history, *layers))
         return self._state
 

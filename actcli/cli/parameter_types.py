@@ -9,12 +9,12 @@ import click
 from click.shell_completion import CompletionItem
 
 from actcli.cli.options import KindType
-from actcli.cli.run_folders import all_runs
 from actcli.config.schema import KEYS
 from actcli.config.sources import examples
 from actcli.config.values import Auto, Kind
 from actcli.errors import UsageError
 from actcli.registry import declared_names, unknown_name
+from actcli.runs.catalog import usable_runs
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -34,7 +34,7 @@ class RunType(click.ParamType[str]):
 
 def run_names(ctx: click.Context) -> list[str]:
     """Return the names of all runs in the folder of the runs."""
-    return [folder.name for folder in all_runs(Path(ctx.params.get("runs_dir") or "runs"))]
+    return [folder.name for folder in usable_runs(Path(ctx.params.get("runs_dir") or "runs"))]
 
 
 class TargetType(click.ParamType[str]):

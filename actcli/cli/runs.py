@@ -11,10 +11,9 @@ import click
 
 from actcli.cli.options import runs_dir_option
 from actcli.cli.parameter_types import TargetType
-from actcli.cli.run_folders import all_runs
 from actcli.errors import ActcliError, UsageError
 from actcli.registry import nearest
-from actcli.runs.catalog import Summary, run_folders, summarize
+from actcli.runs.catalog import Summary, run_folders, summarize, usable_runs
 from actcli.runs.removal import check_removable, remove_run
 
 
@@ -85,7 +84,7 @@ def find_folder(name: str, runs_dir: Path) -> Path:
     for folder in (runs_dir / name, Path(name)):
         if name not in {"", ".", ".."} and (folder.is_symlink() or folder.exists()):
             return folder
-    known = [folder.name for folder in all_runs(runs_dir)]
+    known = [folder.name for folder in usable_runs(runs_dir)]
     guess = nearest(name, known)
     hint = f"Did you mean {guess!r}? " if guess else ""
     raise UsageError(

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from actcli.cli.run_folders import all_runs, find_run, is_run, newest
 from actcli.config.resolved import ResolvedConfig
 from actcli.config.schema import Config
 from actcli.config.sources import assemble, examples, find_config, read_toml
@@ -18,8 +17,9 @@ from actcli.datasets.download import Progress
 from actcli.diagnostics.evidence import Training
 from actcli.errors import DataError, UsageError
 from actcli.model import Model, ModelFile, read_model_file
+from actcli.runs.catalog import find_run, is_run, newest, usable_runs
 from actcli.runs.folder import CONFIG, MODEL
-from actcli.runs.record import read_training
+from actcli.runs.train import read_training
 from actcli.training.build import prepare_dataset
 from actcli.training.memory import check_memory
 
@@ -72,7 +72,7 @@ def find_target(
         UsageError: there is no such thing; the message has the nearest name.
         ActcliError: it cannot be read, or does not hold what it should.
     """
-    known = bool(all_runs(runs)) if target is None else is_run(target, runs)
+    known = bool(usable_runs(runs)) if target is None else is_run(target, runs)
     if at_init and not known and (target is None or _is_config(target)):
         chosen = read_toml(find_config(target)) if target else []
         config = _overridden(assemble(chosen), overrides)

@@ -12,10 +12,10 @@ from actcli.cli.interrupts import STATUS, Interrupts
 from actcli.cli.messages import print_note
 from actcli.cli.options import ConfigType, configuration_options, runs_dir_option, settings
 from actcli.cli.parameter_types import RunType
-from actcli.cli.run_folders import find_run
 from actcli.cli.watch import conclude, tell_interrupted, watch
 from actcli.config.sources import Setting, assemble
 from actcli.errors import UsageError
+from actcli.runs.catalog import find_run
 
 if TYPE_CHECKING:
     from actcli.config.resolved import ResolvedConfig

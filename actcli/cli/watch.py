@@ -4,7 +4,6 @@ import shlex
 import signal
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,8 +38,8 @@ def tell_interrupted(run: "Run", received: signal.Signals) -> None:
     """Say where the training stands and how it goes on."""
     epochs = run.learner.config.training.epochs
     print_note(
-        f"{WORD[received]} {run.position.describe(epochs)}, all is saved. "
-        f"To go on: actcli train --resume {as_argument(run.folder)}"
+        f"{WORD[received]} {run.position.describe(epochs)}; the run is saved. "
+        f"To resume it: actcli train --resume {as_argument(run.folder)}"
     )
 
 
@@ -78,23 +77,20 @@ def tell_epochs(run: "Run", events: "Iterable[Event]", console: "Console") -> No
 def watch_live(run: "Run", events: "Iterable[Event]", console: "Console") -> None:
     """A view that moves while the training goes on, and stands still at its end."""
     from actcli.cli.live import LiveView
-    from actcli.runs.record import read_epochs
 
-    with LiveView(console, run, read_epochs(run.folder)) as view:
+    with LiveView(console, run) as view:
         for event in events:
             view.show(event)
     console.print()
 
 
 def conclude(run: "Run", as_json: bool) -> None:
-    """Judge the network and write the result to stdout."""
-    from actcli.runs.assess import finish
-
-    result, assessment = finish(run)
+    """Evaluate and diagnose the model, and write the result to stdout."""
+    result = run.finish()
     if as_json:
         from actcli.jsonlines import dumps
 
-        click.echo(dumps({**asdict(result), **asdict(assessment), "run": str(result.run)}))
+        click.echo(dumps({**result.to_dict(), "run": str(run.folder)}))
         return
     from actcli.render.train import summary
     from actcli.term.console import stdout_console
@@ -102,4 +98,4 @@ def conclude(run: "Run", as_json: bool) -> None:
     data = run.learner.dataset
     rows = {"train": len(data.train), "validation": len(data.validation), "test": len(data.test)}
     command = f"actcli diagnose {as_argument(run.folder)}"
-    stdout_console().print(summary(result, assessment, rows, command))
+    stdout_console().print(summary(result, run.folder, rows, command))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from actcli.config.resolved import ResolvedConfig
 from actcli.datasets.batches import Split
 from actcli.diagnostics.gradients import LayerGradient, gradient_flow
 from actcli.diagnostics.outputs import Outputs
@@ -15,38 +16,60 @@ from actcli.diagnostics.probe import forward_pass, probe
 from actcli.diagnostics.units import LayerUnits, unit_states
 from actcli.model import Model
 from actcli.nn.network import MLP
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """One epoch of a training: what `metrics.jsonl` has of it."""
-
-    epoch: int  # from 1
-    train_loss: float
-    train_accuracy: float
-    validation_loss: float | None
-    validation_accuracy: float | None
-    # Of each layer, on a fixed probe of training rows after the epoch; empty where not recorded.
-    delta_norm: tuple[float, ...] = ()
-    weight_grad_norm: tuple[float, ...] = ()
-    silent: tuple[int, ...] = ()  # hidden units that no row of the probe activates
-    update_ratio: tuple[float, ...] = ()  # RMS of the last update over RMS of the weights
+from actcli.nn.optimizers import OPTIMIZERS
+from actcli.training.events import EpochDone
 
 
 @dataclass(frozen=True)
 class Training:
-    """How a network was trained."""
+    """How a network was trained.
+
+    Args:
+        optimizer: its name.
+        learning_rate: the peak of the schedule.
+        usual_learning_rate: the default of the optimizer.
+        momentum: of the optimizer.
+        batch_size: rows of a mini-batch.
+        epochs: the number in the configuration.
+        init: the initializer of the weights.
+        history: the epochs that were trained.
+        kept_epoch: the epoch whose network is examined.
+        diverged: whether the loss stopped being finite.
+    """
 
     optimizer: str
-    learning_rate: float  # the peak
-    usual_learning_rate: float  # the default of the optimizer
+    learning_rate: float
+    usual_learning_rate: float
     momentum: float
     batch_size: int
-    epochs: int  # that were asked for
+    epochs: int
     init: str
-    history: tuple[Epoch, ...]  # of the epochs that were trained
-    kept_epoch: int  # whose network is examined
-    diverged: bool  # the loss stopped being finite
+    history: tuple[EpochDone, ...]
+    kept_epoch: int
+    diverged: bool
+
+    @classmethod
+    def of(
+        cls,
+        config: ResolvedConfig,
+        history: tuple[EpochDone, ...] = (),
+        kept_epoch: int = 0,
+        diverged: bool = False,
+    ) -> "Training":
+        """Return the training of a configuration, with its history so far."""
+        optimizer, training = config.optimizer, config.training
+        return cls(
+            optimizer=optimizer.name,
+            learning_rate=optimizer.learning_rate,
+            usual_learning_rate=OPTIMIZERS[optimizer.name].default_learning_rate,
+            momentum=optimizer.momentum,
+            batch_size=training.batch_size,
+            epochs=training.epochs,
+            init=config.model.init,
+            history=history,
+            kept_epoch=kept_epoch,
+            diverged=diverged,
+        )
 
 
 @dataclass(frozen=True)

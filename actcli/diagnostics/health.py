@@ -1,7 +1,7 @@
-"""Health while training: the probe after each epoch, on a few training rows that stay the same.
+"""Health during training: the probe after each epoch, on a few fixed training rows.
 
-It answers when a network fell ill, not how ill it is: a unit that none of these rows activates may
-still be active on others, so that the number of silent units is at least that of the dead ones.
+It shows when a network fell ill, not how ill it is: a unit that none of these rows activates may be
+active on others, so the number of silent units is at least that of the dead ones.
 """
 
 from collections.abc import Sequence
@@ -13,23 +13,15 @@ from actcli.datasets.batches import Split
 from actcli.diagnostics.gradients import gradient_flow, ratio
 from actcli.diagnostics.probe import probe
 from actcli.model import Model
+from actcli.training.events import Health
 
-ROWS = 500  # at most
-SHARE = 100  # one row of so many: the probe then takes some 1.5 % of the time of an epoch
-
-
-@dataclass(frozen=True)
-class Health:
-    """What the probe shows after an epoch, layer by layer."""
-
-    delta_norm: tuple[float, ...]
-    weight_grad_norm: tuple[float, ...]
-    silent: tuple[int, ...]  # hidden units that no row of the probe activates
+MAX_ROWS = 500
+ROWS_PER_PROBE_ROW = 100  # the probe of one row in a hundred takes about 1.5 % of an epoch's time
 
 
 @dataclass(frozen=True)
 class LayerHealth:
-    """One layer after an epoch; the output is the last."""
+    """One layer after an epoch; the output layer is the last."""
 
     layer: int  # from 1
     delta_norm: float
@@ -40,49 +32,45 @@ class LayerHealth:
 
     @property
     def silent_share(self) -> float | None:
-        """Of its units."""
+        """The share of its units that are silent."""
         return None if self.silent is None else self.silent / self.units
 
 
-def few(split: Split) -> Split:
-    """Rows at equal distances: at most five hundred, and no more than one of a hundred."""
-    count = max(1, min(ROWS, len(split) // SHARE))
-    chosen = np.linspace(0, len(split) - 1, count).astype(np.intp)
-    return split.part(chosen)
+def sample_rows(split: Split) -> Split:
+    """Return at most 500 rows at equal distances, and at most one row in a hundred."""
+    count = max(1, min(MAX_ROWS, len(split) // ROWS_PER_PROBE_ROW))
+    return split.part(np.linspace(0, len(split) - 1, count).astype(np.intp))
 
 
-def examine(model: Model, split: Split) -> Health:
-    """Probe a network on the rows of a split, which should be few."""
-    seen = probe(model, split)
-    flow = gradient_flow(model.network, seen)
+def measure_health(model: Model, rows: Split) -> Health:
+    """Probe a model on a few rows: see `sample_rows`."""
+    sums = probe(model, rows)
+    flow = gradient_flow(model.network, sums)
     return Health(
-        delta_norm=tuple(row.delta_norm for row in flow),
-        weight_grad_norm=tuple(row.weight_grad_norm for row in flow),
-        silent=tuple(int(np.count_nonzero(layer.active == 0)) for layer in seen.layers[:-1]),
+        delta_norm=tuple(layer.delta_norm for layer in flow),
+        weight_grad_norm=tuple(layer.weight_grad_norm for layer in flow),
+        silent=tuple(int(np.count_nonzero(layer.active == 0)) for layer in sums.layers[:-1]),
     )
 
 
-def by_layer(
-    delta_norm: Sequence[float], silent: Sequence[int], units: Sequence[int]
-) -> tuple[LayerHealth, ...]:
-    """What a recorded epoch tells of each layer; nothing where none was recorded.
+def layer_health(health: Health | None, units: Sequence[int]) -> tuple[LayerHealth, ...]:
+    """Return the health of each layer after an epoch; nothing if it was not measured.
 
     Args:
-        delta_norm: of each layer.
-        silent: of each hidden layer, how many units.
-        units: of each layer, how many there are.
+        health: as the epoch recorded it.
+        units: of each layer.
     """
-    found = []
-    for index, norm in enumerate(delta_norm):
-        is_output = index == len(delta_norm) - 1
-        found.append(
-            LayerHealth(
-                layer=index + 1,
-                delta_norm=norm,
-                factor=None if is_output else ratio(norm, delta_norm[index + 1]),
-                compounded=ratio(norm, delta_norm[-1]),
-                units=units[index],
-                silent=None if is_output else silent[index],
-            )
+    if health is None:
+        return ()
+    norms, last = health.delta_norm, len(health.delta_norm) - 1
+    return tuple(
+        LayerHealth(
+            layer=index + 1,
+            delta_norm=norm,
+            factor=None if index == last else ratio(norm, norms[index + 1]),
+            compounded=ratio(norm, norms[-1]),
+            units=units[index],
+            silent=None if index == last else health.silent[index],
         )
-    return tuple(found)
+        for index, norm in enumerate(norms)
+    )

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from actcli.datasets.batches import Split
+from actcli.model import Model
 from actcli.nn.arrays import Allocate, Array, ignore_overflow
 from actcli.nn.network import MLP, Trace
 
@@ -122,8 +124,22 @@ class Activity(Sums):
         """Whether each unit was active: no further row can tell of one that is dead."""
         return all(units.all() for units in self.active)
 
+    @property
+    def dead_share(self) -> float | None:
+        """The share of units that no row activates; None without any unit."""
+        units = sum(map(len, self.active))
+        dead = sum(int(np.count_nonzero(layer == 0)) for layer in self.active)
+        return dead / units if units else None
+
+    def add_until_complete(self, model: Model, split: Split) -> None:
+        """Add mini-batches of a split until every unit was active, or until the last one."""
+        for batch in model.forward_batches(split):
+            self.add(batch.trace)
+            if self.is_complete:
+                break
+
     def add(self, trace: Trace) -> None:
-        """Take in a batch, after a forward pass."""
+        """Add a mini-batch, after its forward pass."""
         for f, active, at in zip(self.functions, self.active, trace.layers, strict=False):
             derivative, scratch = self._buffers(at.z)
             with ignore_overflow():

@@ -8,9 +8,10 @@ class is right for its share of the rows, so that skill counts from there: 0 for
 
 import math
 
-from actcli.diagnostics.evidence import Epoch, Evidence
+from actcli.diagnostics.evidence import Evidence
 from actcli.diagnostics.findings import Severity
 from actcli.diagnostics.units import LayerUnits
+from actcli.training.events import EpochDone
 
 # Of MNIST, below 20 % right. Networks that answer one class have a skill of 0, those trained on
 # shuffled labels up to 0.09, healthy ones 0.97 and more (docs/verdicts.md).
@@ -114,7 +115,7 @@ def rate_ratio(evidence: Evidence) -> float | None:
     return None if training is None else training.learning_rate / training.usual_learning_rate
 
 
-def kept(evidence: Evidence) -> Epoch | None:
+def kept(evidence: Evidence) -> EpochDone | None:
     """The epoch whose network is examined."""
     training = evidence.training
     epochs = training.history if training else ()
@@ -128,7 +129,7 @@ def last_fall(evidence: Evidence) -> float | None:
     the loss of the network that came of it.
     """
     epochs = evidence.training.history if evidence.training else ()
-    losses = [epoch.train_loss for epoch in epochs]
+    losses = [epoch.train.loss for epoch in epochs]
     if len(losses) == 1:
         losses.append(evidence.loss_value)
     if len(losses) < 2 or not losses[-2] > 0 or not math.isfinite(losses[-1]):

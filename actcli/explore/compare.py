@@ -7,7 +7,7 @@ rows, which a training gathers while the network still changes.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from actcli.diagnostics.evidence import Epoch
+from actcli.training.events import EpochDone
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class ComparedRun:
     name: str
     state: str
     settings: Mapping[str, str]
-    history: tuple[Epoch, ...]
+    history: tuple[EpochDone, ...]
     test_loss: float | None
     test_accuracy: float | None
     dead: float | None
@@ -61,12 +61,12 @@ class Comparison:
 
 def compare_runs(runs: Sequence[ComparedRun], goal: float) -> Comparison:
     """Compare runs by the epochs that they took to a goal, an accuracy from 0 to 1."""
-    validated = all(epoch.validation_accuracy is not None for run in runs for epoch in run.history)
+    validated = all(epoch.validation is not None for run in runs for epoch in run.history)
     curves = tuple(
         tuple(
-            epoch.train_accuracy
-            if not validated or epoch.validation_accuracy is None
-            else epoch.validation_accuracy
+            epoch.train.accuracy
+            if not validated or epoch.validation is None
+            else epoch.validation.accuracy
             for epoch in run.history
         )
         for run in runs

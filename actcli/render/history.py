@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from actcli.diagnostics.evidence import Epoch, Training
+from actcli.diagnostics.evidence import Training
 from actcli.render.gradients import measures
 from actcli.term.numbers import grouped, percent, significant
 from actcli.term.sparklines import extent, sparkline, thinned
 from actcli.term.table import Column, lines, needed, numbers, optional, paragraph, plain, titled
+from actcli.training.events import EpochDone
 
 WIDEST, NARROWEST = 20, 4  # characters of a sparkline
 SPAN = 0.05  # of an accuracy that the height of a line stands for at least
@@ -44,7 +45,7 @@ class HistoryView:
         yield titled("History", about, width, ascii_only)
         yield from lines(_fitting(lambda most: _scores(epochs, most, ascii_only), width))
         yield Text()
-        if all(epoch.delta_norm for epoch in epochs):
+        if all(epoch.health and epoch.health.delta_norm for epoch in epochs):
             yield from lines(
                 _fitting(lambda most: _layers(epochs, self.units, most, ascii_only), width)
             )
@@ -63,12 +64,13 @@ def _fitting(build: Callable[[int], list[Column]], width: int) -> list[Column]:
     return columns
 
 
-def _scores(epochs: Sequence[Epoch], most: int, ascii_only: bool) -> list[Column]:
-    losses: list[Series] = [[epoch.train_loss for epoch in epochs]]
-    shares: list[Series] = [[epoch.train_accuracy for epoch in epochs]]
-    if any(epoch.validation_loss is not None for epoch in epochs):
-        losses.append([epoch.validation_loss for epoch in epochs])
-        shares.append([epoch.validation_accuracy for epoch in epochs])
+def _scores(epochs: Sequence[EpochDone], most: int, ascii_only: bool) -> list[Column]:
+    losses: list[Series] = [[epoch.train.loss for epoch in epochs]]
+    shares: list[Series] = [[epoch.train.accuracy for epoch in epochs]]
+    scores = [epoch.validation for epoch in epochs]
+    if any(scores):
+        losses.append([score.loss if score else None for score in scores])
+        shares.append([score.accuracy if score else None for score in scores])
     top = extent(losses)[1]
     low, high = extent(shares)
     drawn = Drawing(most, ascii_only)
@@ -84,15 +86,16 @@ def _scores(epochs: Sequence[Epoch], most: int, ascii_only: bool) -> list[Column
 
 
 def _layers(
-    epochs: Sequence[Epoch], units: Sequence[int], most: int, ascii_only: bool
+    epochs: Sequence[EpochDone], units: Sequence[int], most: int, ascii_only: bool
 ) -> list[Column]:
-    count = len(epochs[0].delta_norm)
-    norms = [[epoch.delta_norm[index] for epoch in epochs] for index in range(count)]
+    healths = [epoch.health for epoch in epochs if epoch.health]
+    count = len(healths[0].delta_norm)
+    norms = [[health.delta_norm[index] for health in healths] for index in range(count)]
     first, last = (measures([values[end] for values in norms]) for end in (0, -1))
     logs: list[Series] = [[math.log10(v) if v > 0 else None for v in norm] for norm in norms]
     low, high = extent(logs)
     silent: list[Series] = [
-        [epoch.silent[index] if index < len(epoch.silent) else None for epoch in epochs]
+        [health.silent[index] if index < len(health.silent) else None for health in healths]
         for index in range(count)
     ]
     drawn = Drawing(most, ascii_only)

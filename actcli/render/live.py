@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 
 from rich.text import Text
 
-from actcli.diagnostics.evidence import Epoch
 from actcli.diagnostics.health import LayerHealth
 from actcli.diagnostics.symptoms import DEAD_IN_LAYER
 from actcli.render.gradients import log_bars, measures
@@ -21,6 +20,7 @@ from actcli.render.train import accuracy_text, loss_text
 from actcli.term.numbers import align_points, fixed, percent, rounded, significant
 from actcli.term.sparklines import extent, sparkline, thinned
 from actcli.term.table import GAP, Column, fit, lines, needed, numbers, optional, plain
+from actcli.training.events import EpochDone
 
 WIDEST = 68  # columns, as the rows above have; but the course, if there are enough epochs
 WIDEST_COURSE = 100
@@ -57,7 +57,7 @@ class LiveBlock:
     height: int
     ascii_only: bool
 
-    def state(self, history: Sequence[Epoch], layers: Sequence[LayerHealth] = ()) -> list[Text]:
+    def state(self, history: Sequence[EpochDone], layers: Sequence[LayerHealth] = ()) -> list[Text]:
         """What is known after an epoch, each part below a blank line; a line is left to progress.
 
         Args:
@@ -100,19 +100,21 @@ class LiveBlock:
         return Text.assemble(f"{first}  ", *bar, f"  {told}")
 
 
-def course(history: Sequence[Epoch], epochs: int, width: int, ascii_only: bool) -> list[Text]:
+def course(history: Sequence[EpochDone], epochs: int, width: int, ascii_only: bool) -> list[Text]:
     """Loss and accuracy of the last epoch, and how they came to that.
 
     The lines grow until they have a character for each epoch or fill their room; from then on
     they are compressed. The loss is drawn from 0, the accuracy from the lowest one.
     """
     names = ["training"]
-    losses: list[Sequence[float | None]] = [[each.train_loss for each in history]]
-    shares: list[Sequence[float | None]] = [[each.train_accuracy for each in history]]
-    if history[-1].validation_loss is not None:
+    losses: list[Sequence[float | None]] = [[epoch.train.loss for epoch in history]]
+    shares: list[Sequence[float | None]] = [[epoch.train.accuracy for epoch in history]]
+    if history[-1].validation is not None:
         names.append("validation")
-        losses.append([each.validation_loss for each in history])
-        shares.append([each.validation_accuracy for each in history])
+        losses.append([epoch.validation.loss if epoch.validation else None for epoch in history])
+        shares.append(
+            [epoch.validation.accuracy if epoch.validation else None for epoch in history]
+        )
     top, (low, high) = extent(losses)[1], extent(shares)
     low = max(0.0, min(low, high - SPAN))
     scales = (0.0, top), (low, high)

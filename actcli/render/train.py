@@ -6,6 +6,7 @@ its own where a pipe or a file keeps it.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from rich.console import Console, Group, RenderableType
 from rich.progress import (
@@ -21,12 +22,10 @@ from rich.text import Text
 
 from actcli.config.schema import Tables, toml_value, values
 from actcli.diagnostics import HEALTHY
-from actcli.runs.assess import Assessment
-from actcli.runs.train import Result
+from actcli.runs.record import RunResult
 from actcli.term.numbers import fixed, grouped, percent, rounded, significant
 from actcli.term.text import printable
-from actcli.training.evaluation import Score
-from actcli.training.events import EpochDone
+from actcli.training.events import EpochDone, Score
 
 DECIMALS = 2  # of an accuracy in percent: one image in 10,000
 ROWS = 20  # of epochs at most: a table of more than a screen is not read
@@ -122,15 +121,15 @@ def download_progress(console: Console) -> Progress:
 
 
 def summary(
-    result: Result, assessment: Assessment, rows: Mapping[str, int], next_command: str
+    result: RunResult, folder: Path, rows: Mapping[str, int], next_command: str
 ) -> RenderableType:
     """The scores on each split, how the network is, where the run is, and what to try next.
 
     Args:
         result: of the run.
-        assessment: of its network.
-        rows: how many each split has.
-        next_command: a command line.
+        folder: of the run.
+        rows: the number of rows of each split.
+        next_command: a command line to try next.
     """
     lines = [Text(f"{'':10} {_pair('loss', 'accuracy')} {'rows':>9}", style="bold")]
     for name in SPLITS:
@@ -142,17 +141,17 @@ def summary(
     if result.examples_per_second:
         speed = rounded(result.examples_per_second)
         facts["time"] = f"{significant(result.seconds, 3)} s, {speed} rows/s"
-    facts["verdict"] = assessment.verdict
-    if assessment.dead is not None:
-        facts["dead"] = f"{percent(assessment.dead)} of the hidden units"
-    facts["run"] = printable(str(result.run))
-    marked = "none" if assessment.verdict == HEALTHY else "verdict"
+    facts["verdict"] = result.verdict or ""
+    if result.dead is not None:
+        facts["dead"] = f"{percent(result.dead)} of the hidden units"
+    facts["run"] = printable(str(folder))
+    marked = "none" if result.verdict == HEALTHY else "verdict"
     for name, fact in facts.items():
         lines.append(Text(f"{name:10}  {fact}".rstrip(), "bold" if name == marked else ""))
     return Group(*lines, Text.assemble(f"{'next':10}  ", (printable(next_command), "bold")))
 
 
-def _epochs(result: Result) -> str:
+def _epochs(result: RunResult) -> str:
     if result.kept_epoch == result.epochs:
         return grouped(result.epochs)
     return f"{grouped(result.epochs)}, the network is that of epoch {result.kept_epoch}, the best"

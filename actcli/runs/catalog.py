@@ -1,44 +1,45 @@
-"""What a run's folder tells at a glance: its configuration, how it ended, its last epoch.
+"""The catalog of runs: which folders are runs, which run a user means, and each run at a glance.
 
-Three small files are read, and of the metrics the last line alone: a hundred runs are listed
-at once. A folder that is damaged is told of, and keeps no other from being listed.
+A folder is a run if it has one of a run's own files. None of it needs NumPy: three small files of a
+run are read, and of its metrics only the last line, so that a hundred runs are listed at once. A
+damaged run is one entry of the list.
 """
 
-import json
 import os
 import socket
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from actcli.config.schema import Tables
 from actcli.config.sources import assemble_tables, read_toml
-from actcli.errors import UsageError
-from actcli.runs.folder import CONFIG, LOCK, METRICS, MODEL, RESULT
+from actcli.errors import DataError, UsageError
+from actcli.registry import nearest
+from actcli.runs.folder import CHECKPOINT, CONFIG, LOCK, METRICS, MODEL, RESULT
+from actcli.runs.record import RunResult, read_last_epoch
+from actcli.training.events import Score
 
-TAIL = 1 << 16  # bytes at the end of the metrics that are read at first; a line has some hundred
 STATES = ("finished", "diverged", "training", "unfinished", "damaged")
+FILES_OF_A_RUN = (CONFIG, MODEL, METRICS, CHECKPOINT)
 
 
 @dataclass(frozen=True)
 class Summary:
-    """A run at a glance; what a damaged folder does not tell is None.
+    """A run at a glance; a field is None if the folder does not say.
 
     Args:
-        name: of the folder.
-        path: the folder.
-        changed: when its configuration was written, in seconds of the epoch.
+        name: of the run.
+        path: of its folder.
+        changed: when its configuration was written, in seconds since 1970.
         state: one of `STATES`.
         fault: what is damaged.
-        config: complete.
-        epochs: that were trained.
-        test_loss, test_accuracy: of the network that is kept; only of a run that is finished.
+        config: the configuration, complete.
+        epochs: the number of epochs trained.
+        test_loss, test_accuracy: of the kept model of a finished run.
         validation_loss, validation_accuracy: after the last epoch; None without such rows.
-        dead: the share of hidden units that no training row activates; of a finished run.
-        verdict: what was found at the end of its training: a rule, or "healthy".
-        silent: the share of hidden units that no row of the probe activated in the last epoch, at
-            least as many as are dead; None if nobody looked.
+        dead: share of hidden units that no training row activates, for a finished run.
+        verdict: the rule of the worst finding at the end of the training, or "healthy".
+        silent: share of hidden units that no row of a small sample activated in the last epoch; at
+            least the share of dead units.
     """
 
     name: str
@@ -57,136 +58,138 @@ class Summary:
     silent: float | None = None
 
 
-class _DamageError(Exception):
-    """A file of the folder does not tell what it should."""
-
-
 def run_folders(runs: Path) -> list[Path]:
-    """The folders with at least one file of a run, by name; those with a dot are still made."""
+    """Return the folders of all runs, damaged ones too, by name; a name with a dot is temporary."""
     return sorted(
         {
             path.parent
-            for name in (CONFIG, MODEL, METRICS)
+            for name in FILES_OF_A_RUN
             for path in runs.glob(f"*/{name}")
             if not path.parent.name.startswith(".")
         }
     )
 
 
+def usable_runs(runs: Path) -> list[Path]:
+    """Return the folders of the runs that have a model or a checkpoint, by name."""
+    return [folder for folder in run_folders(runs) if is_usable(folder)]
+
+
+def is_usable(folder: Path) -> bool:
+    """Return whether a folder has a model, or the checkpoint to write it from."""
+    return any((folder / name).is_file() for name in (MODEL, CHECKPOINT))
+
+
+def is_run(target: str, runs: Path) -> bool:
+    """Return whether a text is the name of a run or the path of its folder."""
+    return is_name(target, runs) or is_usable(Path(target))
+
+
+def is_name(target: str, runs: Path) -> bool:
+    """Return whether a text is the name of a run; `./relu` is not, even if `relu` is one."""
+    return target not in {"", ".."} and Path(target).name == target and is_usable(runs / target)
+
+
+def newest(runs: Path) -> Path:
+    """Return the folder of the run that was started last.
+
+    Raises:
+        UsageError: there is no run.
+    """
+    folders = [folder for folder in usable_runs(runs) if (folder / CONFIG).is_file()]
+    if not folders:
+        raise UsageError(f"there is no run in {runs}", "Make one: actcli train")
+    return max(folders, key=lambda folder: ((folder / CONFIG).stat().st_mtime_ns, folder.name))
+
+
+def find_run(target: str, runs: Path, or_file: bool = False) -> Path:
+    """Return the folder of a run.
+
+    Args:
+        target: its name or path.
+        runs: the folder of all runs.
+        or_file: whether the path of a file is allowed, too.
+
+    Raises:
+        UsageError: there is no such run or file; the message has the nearest name.
+    """
+    if is_name(target, runs):
+        return runs / target
+    path = Path(target)
+    is_folder = target != "" and path.is_dir()  # an empty path is the current folder
+    if is_folder and not is_usable(path):
+        raise UsageError(f"{target} is not a run: it has no {MODEL}")
+    if is_folder or (or_file and path.is_file()):
+        return path
+    names = [folder.name for folder in usable_runs(runs)]
+    guess = nearest(target, names)
+    hint = f"Did you mean {guess!r}? " if guess else ""
+    raise UsageError(
+        f"there is no run{' or file' if or_file else ''} {target!a}",
+        f"{hint}Runs in {runs}: {', '.join(names[:10]) or 'none'}",
+    )
+
+
 def summarize(folder: Path) -> Summary:
-    """Read what a folder tells. It never fails."""
-    changed = max((_changed(folder / name) for name in (CONFIG, MODEL, METRICS)), default=0.0)
+    """Return a run at a glance. A damaged one is a summary with a fault, not an error."""
+    changed = max((_modified(folder / name) for name in (CONFIG, MODEL, METRICS)), default=0.0)
     if (folder / CONFIG).is_file():
-        changed = _changed(folder / CONFIG)
+        changed = _modified(folder / CONFIG)
     try:
         return _read(folder, changed)
-    except _DamageError as error:
-        return Summary(folder.name, folder, changed, "damaged", fault=str(error))
+    except (DataError, UsageError) as error:
+        fault = str(error).replace(f"{folder}/", "").splitlines()[0]
+        return Summary(folder.name, folder, changed, "damaged", fault=fault)
 
 
 def _read(folder: Path, changed: float) -> Summary:
     for name in (CONFIG, MODEL, METRICS):
         if not (folder / name).is_file():
-            raise _DamageError(f"{name} is missing")
-    try:
-        config = assemble_tables(read_toml(folder / CONFIG, CONFIG))
-    except UsageError as error:
-        told = str(error).replace(f"{folder / CONFIG}", CONFIG)
-        raise _DamageError(told.splitlines()[0]) from error
-    last = _last(folder / METRICS)
-    result = _result(folder / RESULT)
-    try:
-        validation, test = last.get("validation") or {}, result.get("test") or {}
-        return Summary(
-            name=folder.name,
-            path=folder,
-            changed=changed,
-            state=result.get("status") or _state(folder),
-            config=config,
-            epochs=int(last.get("epoch", 0)),
-            test_loss=_number(test, "loss"),
-            test_accuracy=_number(test, "accuracy"),
-            validation_loss=_number(validation, "loss"),
-            validation_accuracy=_number(validation, "accuracy"),
-            dead=_number(result, "dead"),
-            verdict=_text(result, "verdict"),
-            silent=_silent(last, config),
-        )
-    except (AttributeError, TypeError, ValueError) as error:
-        raise _DamageError(f"{METRICS} or {RESULT} is not as a training writes it") from error
+            raise DataError(f"{name} is missing")
+    config = assemble_tables(read_toml(folder / CONFIG, CONFIG))
+    last = read_last_epoch(folder / METRICS)
+    result = RunResult.read(folder / RESULT)
+    validation = last.validation if last else None
+    test = result.test if result else None
+    units = sum(config.model.hidden)
+    silent = last.health.silent if last and last.health else ()
+    return Summary(
+        name=folder.name,
+        path=folder,
+        changed=changed,
+        state=result.status if result else _state(folder),
+        config=config,
+        epochs=last.epoch if last else 0,
+        test_loss=_finite_loss(test),
+        test_accuracy=test.accuracy if test else None,
+        validation_loss=_finite_loss(validation),
+        validation_accuracy=validation.accuracy if validation else None,
+        dead=result.dead if result else None,
+        verdict=result.verdict if result else None,
+        silent=sum(silent) / units if silent and units else None,
+    )
 
 
-def _result(path: Path) -> dict[str, Any]:
-    """How the run ended; nothing if it did not."""
-    if not path.exists():
-        return {}
-    found = _parsed(path, path.read_bytes)
-    if found.get("status") not in STATES[:2]:
-        raise _DamageError(f"{RESULT} does not say how the run ended")
-    return found
-
-
-def _last(path: Path) -> dict[str, Any]:
-    """The record of the last epoch; nothing before the first."""
-    return _parsed(path, lambda: _last_line(path) or b"{}")
-
-
-def _last_line(path: Path) -> bytes:
-    """The last line that is complete."""
-    with path.open("rb") as file:
-        size = file.seek(0, os.SEEK_END)
-        length = TAIL
-        while True:
-            file.seek(max(0, size - length))
-            lines = file.read().split(b"\n")[:-1]  # what follows the last line end is not complete
-            if len(lines) > 1 or length >= size:
-                return lines[-1] if lines else b""
-            length *= 4
-
-
-def _parsed(path: Path, read: Callable[[], bytes]) -> dict[str, Any]:
-    try:
-        found = json.loads(read())
-    except OSError as error:
-        raise _DamageError(f"cannot read {path.name}: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
-        raise _DamageError(f"{path.name} is not JSON") from error
-    if not isinstance(found, dict):
-        raise _DamageError(f"{path.name} is not as a training writes it")
-    return found
-
-
-def _number(score: dict[str, Any], name: str) -> float | None:
-    value = score.get(name)
-    return None if value is None else float(value)
-
-
-def _text(record: dict[str, Any], name: str) -> str | None:
-    value = record.get(name)
-    return None if value is None else str(value)
-
-
-def _silent(last: dict[str, Any], config: Tables) -> float | None:
-    counts, units = (last.get("health") or {}).get("silent"), sum(config.model.hidden)
-    return sum(map(int, counts)) / units if counts and units else None
+def _finite_loss(score: Score | None) -> float | None:
+    return score.loss if score and score.loss == score.loss else None
 
 
 def _state(folder: Path) -> str:
-    """Of a run that has not ended: whether the process that its lock names is there."""
+    """Return the state of a run that has not ended: whether the process in its lock is alive."""
     try:
         words = (folder / LOCK).read_text(encoding="utf-8", errors="replace").split()
         process, host = int(words[1]), words[3]
         if host == socket.gethostname():
             os.kill(process, 0)
             return "training"
-    except PermissionError:  # of another user
+    except PermissionError:  # the process of another user
         return "training"
     except (OSError, ValueError, IndexError, OverflowError):
         pass
     return "unfinished"
 
 
-def _changed(path: Path) -> float:
+def _modified(path: Path) -> float:
     try:
         return path.stat().st_mtime
     except OSError:

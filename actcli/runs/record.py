@@ -1,104 +1,298 @@
-"""What a run's folder tells of its training: its epochs, and how it ended."""
+"""The records of a run: a line of `metrics.jsonl` for each epoch, and `result.json` for its end.
+
+Both are written and read here and nowhere else. Reading is strict: a field of the wrong type, a
+number that is not finite where it has to be, or a file that is not a regular one is a `DataError`
+that names file, line and field. Importing this module does not import NumPy.
+"""
 
 import json
-from collections.abc import Iterator
+import math
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
-from actcli.config.resolved import ResolvedConfig
-from actcli.diagnostics.evidence import Epoch, Training
+from actcli import jsonlines
 from actcli.errors import DataError
-from actcli.nn.optimizers import OPTIMIZERS
-from actcli.runs.folder import METRICS, RESULT
+from actcli.files import open_regular
+from actcli.training.events import EpochDone, Health, Score
+
+FINISHED, DIVERGED = "finished", "diverged"
+MAX_RESULT_BYTES = 1 << 20
+MAX_LINE_BYTES = 1 << 20  # of the record of an epoch; one has some hundred bytes for each layer
+TAIL_BYTES = 1 << 16  # read first to find the last line
+
+T = TypeVar("T")
 
 
-def read_training(config: ResolvedConfig, folder: Path | None, kept_epoch: int = 0) -> Training:
-    """How the network of a run was trained.
+@dataclass(frozen=True)
+class RunResult:
+    """How a run ended.
 
     Args:
-        config: of the run.
-        folder: of the run; None where the training is still to come.
-        kept_epoch: after which epoch the network was what is examined.
+        status: "finished" or "diverged"; a diverged run has a message and no other field.
+        run: the name of the run.
+        message: why the run diverged.
+        parameters: the number of parameters of the network.
+        epochs: the number of epochs trained.
+        best_epoch: the epoch with the lowest validation loss; 0 is the initial network.
+        kept_epoch: the epoch whose network is kept.
+        train: score of the kept network on the training rows; None if it was not measured.
+        validation: score on the validation rows; None without such rows.
+        test: score on the test rows.
+        seconds: spent in all steps.
+        examples_per_second: training rows per second of these; None without a step.
+        dead: share of the hidden units that no training row activates; None without any unit.
+        verdict: the rule of the worst finding on some training rows, or "healthy".
+    """
+
+    status: str
+    run: str
+    message: str | None = None
+    parameters: int = 0
+    epochs: int = 0
+    best_epoch: int = 0
+    kept_epoch: int = 0
+    train: Score | None = None
+    validation: Score | None = None
+    test: Score | None = None
+    seconds: float = 0.0
+    examples_per_second: float | None = None
+    dead: float | None = None
+    verdict: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields for JSON, without those that this status does not have."""
+        if self.status == DIVERGED:
+            return {"status": self.status, "message": self.message, "run": self.run}
+        fields = asdict(self)
+        del fields["message"]
+        return fields
+
+    def to_json(self) -> bytes:
+        """Return the content of `result.json`."""
+        return _line(self.to_dict())
+
+    @classmethod
+    def read(cls, path: Path) -> "RunResult | None":
+        """Return the result in a file, or None if the file does not exist.
+
+        Raises:
+            DataError: the file cannot be read, or a field is not what it should be.
+        """
+        try:
+            with open_regular(path, MAX_RESULT_BYTES) as file:
+                content = file.read()
+        except FileNotFoundError:
+            return None
+        fields = Fields(content, str(path))
+        status = fields.text("status")
+        if status not in {FINISHED, DIVERGED}:
+            raise fields.error("status", f"{FINISHED!r} or {DIVERGED!r}")
+        return cls(
+            status=status,
+            run=fields.optional("run", fields.text) or path.parent.name,
+            message=fields.optional("message", fields.text),
+            parameters=fields.optional("parameters", fields.count) or 0,
+            epochs=fields.optional("epochs", fields.count) or 0,
+            best_epoch=fields.optional("best_epoch", fields.count) or 0,
+            kept_epoch=fields.optional("kept_epoch", fields.count) or 0,
+            train=fields.optional("train", fields.score),
+            validation=fields.optional("validation", fields.score),
+            test=fields.optional("test", fields.score),
+            seconds=fields.optional("seconds", fields.number) or 0.0,
+            examples_per_second=fields.optional("examples_per_second", fields.number),
+            dead=fields.optional("dead", fields.number),
+            verdict=fields.optional("verdict", fields.text),
+        )
+
+
+def epoch_line(epoch: EpochDone) -> bytes:
+    """Return the line of `metrics.jsonl` for an epoch."""
+    fields = asdict(epoch)
+    if epoch.health is None:
+        del fields["health"]
+    return _line(fields)
+
+
+def read_epoch(line: bytes, where: str) -> EpochDone:
+    """Return the epoch of a line of `metrics.jsonl`.
+
+    Args:
+        line: with or without its line end.
+        where: file and line, for messages.
 
     Raises:
-        DataError: a record in the folder is damaged.
+        DataError: a field is not what it should be.
     """
-    if folder is None:
-        return training_of(config, (), 0)
-    history = tuple(read_epochs(folder))
-    return training_of(config, history, kept_epoch, read_status(folder) == "diverged")
-
-
-def training_of(
-    config: ResolvedConfig, history: tuple[Epoch, ...], kept_epoch: int, diverged: bool = False
-) -> Training:
-    """How a network was trained, from a resolved configuration and what came of it."""
-    chosen, training = config.optimizer, config.training
-    return Training(
-        optimizer=chosen.name,
-        learning_rate=chosen.learning_rate,
-        usual_learning_rate=OPTIMIZERS[chosen.name].default_learning_rate,
-        momentum=chosen.momentum,
-        batch_size=training.batch_size,
-        epochs=training.epochs,
-        init=config.model.init,
-        history=history,
-        kept_epoch=kept_epoch,
-        diverged=diverged,
+    fields = Fields(line, where)
+    return EpochDone(
+        epoch=fields.count("epoch"),
+        learning_rate=fields.optional("learning_rate", fields.number) or 0.0,
+        train=fields.score("train"),
+        validation=fields.optional("validation", fields.score),
+        seconds=fields.optional("seconds", fields.number) or 0.0,
+        examples_per_second=fields.optional("examples_per_second", fields.number) or 0.0,
+        update_ratio=fields.optional("update_ratio", fields.numbers) or (),
+        best=fields.optional("best", fields.flag) or False,
+        health=fields.optional("health", fields.health),
     )
 
 
-def read_status(folder: Path) -> str | None:
-    """How a run ended; None if it did not.
+def read_epochs(path: Path) -> Iterator[EpochDone]:
+    """Yield the epochs in a `metrics.jsonl`. A last line that is only half written is left out.
 
     Raises:
-        DataError: its record is damaged.
+        DataError: the file cannot be read, or a line is not the record of an epoch.
     """
-    path = folder / RESULT
-    try:
-        status: str = json.loads(path.read_text(encoding="utf-8"))["status"]
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{path} does not say how the run ended") from error
-    return status
+    for number, line in enumerate(complete_lines(path), 1):
+        yield read_epoch(line, f"{path}, line {number}")
 
 
-def read_epochs(folder: Path) -> Iterator[Epoch]:
-    """The epochs that a run has recorded.
+def complete_lines(path: Path) -> Iterator[bytes]:
+    """Yield the lines of a `metrics.jsonl` that have a line end.
 
     Raises:
-        DataError: a record is damaged, or cannot be read.
+        DataError: the file cannot be read, or a line is too long for a record.
     """
-    path = folder / METRICS
     try:
-        metrics = path.read_bytes()
-    except OSError as error:
+        with open_regular(path) as file:
+            while (line := file.readline(MAX_LINE_BYTES)).endswith(b"\n"):
+                yield line
+            if len(line) == MAX_LINE_BYTES:
+                raise DataError(f"{path} has a line of more than {MAX_LINE_BYTES:,} bytes")
+    except FileNotFoundError as error:
         raise DataError(f"cannot read {path}: {error.strerror}") from error
-    return read_history(metrics, str(path))
 
 
-def read_history(metrics: bytes, name: str) -> Iterator[Epoch]:
-    """The epochs of a training, from the lines of its metrics.
+def read_last_epoch(path: Path) -> EpochDone | None:
+    """Return the last complete epoch in a `metrics.jsonl`, or None before the first one.
+
+    Only the end of the file is read.
 
     Raises:
-        DataError: a line is none; the message calls the file by that name.
+        DataError: the file cannot be read, or that line is not the record of an epoch.
     """
-    # What follows the last line end is still being written, or never was to its end.
-    for number, line in enumerate(metrics.split(b"\n")[:-1], 1):
+    try:
+        with open_regular(path) as file:
+            size = file.seek(0, os.SEEK_END)
+            length = TAIL_BYTES
+            while True:
+                file.seek(max(0, size - length))
+                lines = file.read(length).split(b"\n")[:-1]  # without a half written last line
+                if len(lines) > 1 or length >= size:
+                    break
+                if length > MAX_LINE_BYTES:
+                    raise DataError(f"{path} has a line of more than {MAX_LINE_BYTES:,} bytes")
+                length *= 4
+    except FileNotFoundError as error:
+        raise DataError(f"cannot read {path}: {error.strerror}") from error
+    return read_epoch(lines[-1], f"{path}, last line") if lines else None
+
+
+class Fields:
+    """Reads the fields of a JSON object, each as the type that it must have.
+
+    Args:
+        content: the text of the object.
+        where: its file and line, for messages.
+
+    Raises:
+        DataError: the content is not a JSON object.
+    """
+
+    def __init__(self, content: bytes, where: str) -> None:
+        self.where = where
         try:
-            record = json.loads(line)
-            train, validation = record["train"], record["validation"] or {}
-            health = record.get("health") or {}
-            yield Epoch(
-                epoch=record["epoch"],
-                train_loss=float(train["loss"]),
-                train_accuracy=float(train["accuracy"]),
-                validation_loss=float(validation["loss"]) if validation else None,
-                validation_accuracy=float(validation["accuracy"]) if validation else None,
-                delta_norm=tuple(health.get("delta_norm", ())),
-                weight_grad_norm=tuple(health.get("weight_grad_norm", ())),
-                silent=tuple(health.get("silent", ())),
-                update_ratio=tuple(record.get("update_ratio", ())),
-            )
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise DataError(f"{name}, line {number}, is no record of an epoch") from error
+            record = json.loads(content)
+        except (ValueError, RecursionError) as error:
+            raise DataError(f"{where} is not JSON") from error
+        self._record = self._object(record, "")
+
+    def error(self, name: str, expected: str) -> DataError:
+        """Return the error for a field that is not what it should be."""
+        return DataError(f"{self.where}: {name!a} is not {expected}")
+
+    def optional(self, name: str, read: Callable[[str], T]) -> T | None:
+        """Return a field, or None if it is missing or null."""
+        return None if self._record.get(name) is None else read(name)
+
+    def count(self, name: str) -> int:
+        """Return a field that is a whole number of at least 0."""
+        return self._count(self._record.get(name), name)
+
+    def number(self, name: str) -> float:
+        """Return a field that is a finite number."""
+        return self._number(self._record.get(name), name)
+
+    def numbers(self, name: str) -> tuple[float, ...]:
+        """Return a field that is a list of numbers; null, which JSON has for infinity, is NaN."""
+        return tuple(
+            math.nan if value is None else self._number(value, name)
+            for value in self._list(self._record.get(name), name)
+        )
+
+    def text(self, name: str) -> str:
+        """Return a field that is a text."""
+        value = self._record.get(name)
+        if not isinstance(value, str):
+            raise self.error(name, "a text")
+        return value
+
+    def flag(self, name: str) -> bool:
+        """Return a field that is true or false."""
+        value = self._record.get(name)
+        if not isinstance(value, bool):
+            raise self.error(name, "true or false")
+        return value
+
+    def score(self, name: str) -> Score:
+        """Return a field with a loss and an accuracy; a loss of null, for infinity, is NaN."""
+        score = self._object(self._record.get(name), name)
+        loss, accuracy = score.get("loss"), score.get("accuracy")
+        return Score(
+            math.nan if loss is None and "loss" in score else self._number(loss, f"{name}.loss"),
+            self._number(accuracy, f"{name}.accuracy"),
+        )
+
+    def health(self, name: str) -> Health:
+        """Return a field with the health of the layers."""
+        inner = Fields.__new__(Fields)
+        inner.where = f"{self.where}: {name!a}"
+        inner._record = self._object(self._record.get(name), name)
+        silent = self._list(inner._record.get("silent"), f"{name}.silent")
+        return Health(
+            delta_norm=inner.numbers("delta_norm"),
+            weight_grad_norm=inner.optional("weight_grad_norm", inner.numbers) or (),
+            silent=tuple(self._count(value, f"{name}.silent") for value in silent),
+        )
+
+    def _object(self, value: Any, name: str) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            if not name:
+                raise DataError(f"{self.where} is not a JSON object")
+            raise self.error(name, "an object")
+        return value
+
+    def _list(self, value: Any, name: str) -> list[Any]:
+        if not isinstance(value, list):
+            raise self.error(name, "a list")
+        return value
+
+    def _count(self, value: Any, name: str) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**63:
+            raise self.error(name, "a whole number of at least 0")
+        return value
+
+    def _number(self, value: Any, name: str) -> float:
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if is_number and isinstance(value, int) and abs(value) >= 2**63:
+            is_number = False
+        if not is_number or not math.isfinite(value):
+            raise self.error(name, "a finite number")
+        return float(value)
+
+
+def _line(record: dict[str, Any]) -> bytes:
+    return f"{jsonlines.dumps(record)}\n".encode()

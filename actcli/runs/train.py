@@ -1,23 +1,27 @@
-"""A run: a training and the folder that keeps it.
+"""A run in progress: a training, and the folder that records it.
 
 `config.toml` is the complete configuration, `environment.json` the machine and the versions,
-`metrics.jsonl` a line for each epoch, `model.safetensors` the network, `checkpoint.safetensors` all
-that it takes to go on, `result.json` how it ended. Each is whole at any moment. Metrics are written
-after each epoch; the network and the checkpoint once a second at most, and whenever a training ends
-or is told to stop. Where the metrics are ahead, going on from the checkpoint writes them again.
+`metrics.jsonl` has a line for each epoch, `model.safetensors` is the model,
+`checkpoint.safetensors` has all that a training needs to resume, `result.json` says how it ended.
+Each file is whole at any moment. Metrics are written after each epoch; model and checkpoint at most
+once a second, at a signal, and at the end. Resuming drops the metrics that are ahead of the
+checkpoint and writes them again.
 """
 
 import json
 import math
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from actcli import jsonlines
+from actcli.config.resolved import ResolvedConfig
+from actcli.diagnostics.evidence import Provenance, Training, gather
+from actcli.diagnostics.health import measure_health, sample_rows
+from actcli.diagnostics.sums import Activity
+from actcli.diagnostics.verdict import judge, verdict
 from actcli.errors import DataError, DivergedError
 from actcli.runs.checkpoint import Checkpoint, checkpoint_file
 from actcli.runs.environment import environment, read_environment
@@ -32,92 +36,88 @@ from actcli.runs.folder import (
     RunStorage,
     new_folder,
 )
-from actcli.training.evaluation import Score, evaluate
+from actcli.runs.record import (
+    DIVERGED,
+    FINISHED,
+    RunResult,
+    complete_lines,
+    epoch_line,
+    read_epoch,
+    read_epochs,
+)
+from actcli.training.evaluation import evaluate
 from actcli.training.events import EpochDone, Event
 from actcli.training.learner import Learner
 from actcli.training.loop import Position, fit
 
-# Seconds from one checkpoint to the next at the earliest, so that epochs of milliseconds do not
-# wait for the disk; and within an epoch, so that of a long one no more is lost.
-CHECKPOINT_SECONDS = 1.0
-CHECKPOINT_SECONDS_WITHIN_EPOCH = 60.0
+# Model and checkpoint are not written more often, so that epochs of milliseconds do not wait for
+# the disk; nor less often, so that a long epoch loses no more.
+MIN_SECONDS_BETWEEN_CHECKPOINTS = 1.0
+MAX_SECONDS_BETWEEN_CHECKPOINTS = 60.0
 
-Observe = Callable[[], dict[str, Any]]
-
-
-@dataclass(frozen=True)
-class Result:
-    """What a run came to."""
-
-    run: Path  # its folder
-    parameters: int  # how many there are
-    epochs: int  # that were trained
-    best_epoch: int  # the one with the lowest validation loss; 0: the initial network
-    kept_epoch: int  # the one whose network is kept
-    train: Score | None  # None where it was not asked for
-    validation: Score | None
-    test: Score
-    seconds: float  # of all steps
-    examples_per_second: float | None  # none without a step
+VERDICT_ROWS = (
+    5000  # the verdict of a run uses these; all rows of MNIST would take ten times as long
+)
 
 
 class Run:
-    """A training in progress, and the folder that keeps it: see `create` and `resume`.
+    """A training in progress, and the folder that records it: see `create` and `resume`.
 
     Args:
-        learner: what learns.
-        place: where all of it is written.
-        observe: what looks at the network after each epoch; what it gives goes to `metrics.jsonl`.
-        checkpoint: where to go on, if not at the start.
+        learner: the model that learns, its optimizer and its random generators.
+        storage: the folder.
+        checkpoint: where to resume; None to start from the beginning.
+        history: the epochs before that.
     """
 
     def __init__(
         self,
         learner: Learner,
-        place: RunStorage,
-        observe: Observe | None = None,
+        storage: RunStorage,
         checkpoint: Checkpoint | None = None,
+        history: tuple[EpochDone, ...] = (),
     ) -> None:
         self.learner = learner
-        self.observe = observe
-        self.health: dict[str, Any] = {}  # what it gave after the last epoch
+        self.storage = storage
+        self.history = list(history)
         first = Position(shuffling=learner.shuffling.bit_generator.state)
         self.position = checkpoint.position if checkpoint else first
         self.kept_epoch = checkpoint.kept_epoch if checkpoint else 0
         kept = checkpoint.restore(learner) if checkpoint else learner.network.parameters
         self._kept = kept.copy()
-        self.place = place
         self._is_saved = False
-        self._saved = -math.inf  # when
+        self._saved_at = -math.inf
+        self._health_rows = sample_rows(learner.dataset.train)
 
     def close(self) -> None:
-        """Let others write to the folder."""
-        self.place.close()
+        """Unlock the folder for other processes."""
+        self.storage.close()
 
     @property
     def folder(self) -> Path:
-        """Where it is kept."""
-        return self.place.path
+        """The path of the folder."""
+        return self.storage.path
 
     def train(self) -> Iterator[Event]:
-        """Train, and write to the folder what each event brings before passing it on.
+        """Train, and record each event in the folder before yielding it.
 
-        With patience the network of the best epoch is kept, else that of the last.
+        With patience the model of the best epoch is kept, otherwise that of the last one.
 
         Raises:
-            DivergedError: the loss is not finite any more; the last good network stays.
+            DivergedError: the loss is not finite any more; the last good model stays.
             ActcliError: the folder cannot be written to.
         """
         learner, patient = self.learner, self.learner.config.training.patience > 0
         for event in self._fit():
-            self._is_saved, wait = False, CHECKPOINT_SECONDS_WITHIN_EPOCH
+            self._is_saved, wait = False, MAX_SECONDS_BETWEEN_CHECKPOINTS
             if isinstance(event, EpochDone):
-                wait = CHECKPOINT_SECONDS
-                self._record(event)
+                wait = MIN_SECONDS_BETWEEN_CHECKPOINTS
+                self.history.append(event)
+                self.storage.append(METRICS, epoch_line(event))
                 if event.best or not patient:
                     self.kept_epoch = event.epoch
                     np.copyto(self._kept, learner.network.parameters)
-            if time.monotonic() - self._saved > wait:
+            if time.monotonic() - self._saved_at > wait:
                 self.save()
             yield event
         if not self._is_saved:
@@ -125,139 +125,169 @@ class Run:
         np.copyto(learner.network.parameters, self._kept)
 
     def save(self) -> None:
-        """Write the network and the checkpoint. After the end of `train` they are written.
+        """Write the model and the checkpoint. `train` does so before it ends.
 
         Raises:
             ActcliError: they cannot be written.
         """
-        place, kept = self.place, (self._kept, self.kept_epoch)
-        place.write(MODEL, *self.learner.model.file_parts(*kept))
-        place.sync(METRICS)
-        place.write(CHECKPOINT, *checkpoint_file(self.learner, self.position, *kept))
-        self._is_saved, self._saved = True, time.monotonic()
+        storage, kept = self.storage, (self._kept, self.kept_epoch)
+        storage.write(MODEL, *self.learner.model.file_parts(*kept))
+        storage.sync(METRICS)
+        storage.write(CHECKPOINT, *checkpoint_file(self.learner, self.position, *kept))
+        self._is_saved, self._saved_at = True, time.monotonic()
 
-    def _fit(self) -> Iterator[Event]:
-        try:
-            yield from fit(self.learner, self.position)
-        except DivergedError as error:
-            self.place.write(MODEL, *self.learner.model.file_parts(self._kept, self.kept_epoch))
-            kept = f"after epoch {self.kept_epoch}" if self.kept_epoch else "before the first step"
-            kept = f"{self.folder / MODEL} is the network {kept}"
-            self.conclude("diverged", message=error.message)
-            raise DivergedError(error.message, f"{error.hint}. {kept}") from None
-
-    def result(self, train: Score | None = None) -> Result:
-        """What the kept network does on each split, exactly.
+    def finish(self, evaluate_training_rows: bool = True) -> RunResult:
+        """Evaluate and diagnose the model of a complete training, and write the result.
 
         Args:
-            train: that on the training rows, which takes a while, where it is wanted.
+            evaluate_training_rows: whether to measure the score on all training rows. Without it,
+                the pass that looks for dead units ends as soon as every unit was active.
+
+        Raises:
+            ActcliError: the result cannot be written.
         """
         learner, data, position = self.learner, self.learner.dataset, self.position
+        activity, train = Activity(learner.network), None
+        if evaluate_training_rows:
+            train = evaluate(learner.model, data.train, activity.add)
+        else:
+            activity.add_until_complete(learner.model, data.train)
+        validation = evaluate(learner.model, data.validation) if len(data.validation) else None
         rows = len(data.train) * position.epoch
-        return Result(
-            run=self.folder,
+        result = RunResult(
+            status=FINISHED,
+            run=self.folder.name,
             parameters=learner.network.parameters.size,
             epochs=position.epoch,
             best_epoch=position.best_epoch,
             kept_epoch=self.kept_epoch,
             train=train,
-            validation=evaluate(learner.model, data.validation) if len(data.validation) else None,
+            validation=validation,
             test=evaluate(learner.model, data.test),
             seconds=position.seconds,
             examples_per_second=rows / position.seconds if position.seconds else None,
+            dead=activity.dead_share,
+            verdict=self._verdict(),
         )
+        self.storage.write(RESULT, result.to_json())
+        return result
 
-    def conclude(self, status: str, **details: Any) -> None:
-        """Have the folder tell how it ended: with what result, or why not.
+    def _verdict(self) -> str:
+        """Diagnose the model on a sample of the training rows."""
+        learner, rows = self.learner, self.learner.dataset.train.sample(VERDICT_ROWS)
+        names = Provenance("", learner.dataset.name, "train", learner.config.loss.name)
+        training = Training.of(learner.config, tuple(self.history), self.kept_epoch)
+        initial = learner.initial_model()
+        return verdict(judge(gather(learner.model, rows, names, initial, training)))
 
-        Raises:
-            ActcliError: it cannot be written.
-        """
-        record = {"status": status, **details, "run": self.folder.name}
-        self.place.write(RESULT, _line(record))
+    def _fit(self) -> Iterator[Event]:
+        learner = self.learner
+        try:
+            yield from fit(
+                learner, self.position, lambda: measure_health(learner.model, self._health_rows)
+            )
+        except DivergedError as error:
+            self.storage.write(MODEL, *learner.model.file_parts(self._kept, self.kept_epoch))
+            when = f"after epoch {self.kept_epoch}" if self.kept_epoch else "before the first step"
+            result = RunResult(DIVERGED, self.folder.name, error.message)
+            self.storage.write(RESULT, result.to_json())
+            hint = f"{error.hint}. {self.folder / MODEL} is the network {when}"
+            raise DivergedError(error.message, hint) from None
 
-    def _record(self, epoch: EpochDone) -> None:
-        if self.observe:
-            self.health = self.observe()
-        record = asdict(epoch) | ({"health": self.health} if self.observe else {})
-        self.place.append(METRICS, _line(record))
 
-
-def create(learner: Learner, runs: Path, name: str, observe: Observe | None = None) -> Run:
-    """A new run, in a folder that has all that it takes to train it from the start.
+def create(learner: Learner, runs: Path, name: str) -> Run:
+    """Return a new run, in a folder that has all that it takes to train it from the start.
 
     Args:
-        learner: as it was made.
-        runs: where the folder goes.
-        name: of the folder; where it is taken, `name-2`, `name-3`, ….
-        observe: see `Run`.
+        learner: before its first step.
+        runs: the folder of all runs.
+        name: of the run; if that is taken, `name-2`, `name-3`, ….
 
     Raises:
-        UsageError: the name is no name of a folder.
+        UsageError: the name is not a valid name of a folder.
         ActcliError: the folder cannot be made or written to.
     """
     with new_folder(runs, name) as folder:
-        return begin(learner, folder, observe)
+        return begin(learner, folder)
 
 
-def begin(learner: Learner, place: RunStorage, observe: Observe | None = None) -> Run:
-    """A new run, where there is nothing yet."""
-    run = Run(learner, place, observe)
-    place.write(CONFIG, learner.config.to_toml().encode())
-    place.write(ENVIRONMENT, _text(environment()))
-    place.write(METRICS, b"")
+def begin(learner: Learner, storage: RunStorage) -> Run:
+    """Return a new run in an empty folder."""
+    run = Run(learner, storage)
+    storage.write(CONFIG, learner.config.to_toml().encode())
+    storage.write(ENVIRONMENT, _json(environment()))
+    storage.write(METRICS, b"")
     run.save()
     return run
 
 
-def resume(
-    learner: Learner, folder: Folder, checkpoint: Checkpoint, observe: Observe | None = None
-) -> Run:
-    """The run of a folder, where its last checkpoint left it.
+def resume(learner: Learner, folder: Folder, checkpoint: Checkpoint) -> Run:
+    """Return the run of a folder, at its last checkpoint.
 
     Args:
-        learner: of the folder's configuration, in which `epochs` may be another.
+        learner: of the folder's configuration, with the same or a larger number of epochs.
         folder: of the run.
         checkpoint: of the folder.
-        observe: see `Run`.
 
     Raises:
         DataError: a file of the folder is damaged.
         ActcliError: version, configuration or data have changed; the folder cannot be written to.
     """
     checkpoint.check(learner)
-    run = Run(learner, folder, observe, checkpoint)
-    # Until the last of these lines, the folder is as good for another try as it was before.
-    metrics = _until(folder.path / METRICS, run.position.epoch)
-    told = read_environment(folder.path / ENVIRONMENT)
-    told["resumed"].append(environment())
+    path, epochs = folder.path / METRICS, checkpoint.position.epoch
+    lines = _metrics_until(path, epochs)
+    history = tuple(read_epoch(line, f"{path}, line {at}") for at, line in enumerate(lines, 1))
+    run = Run(learner, folder, checkpoint, history)
+    versions = read_environment(folder.path / ENVIRONMENT)
+    versions["resumed"].append(environment())
+    # Up to here nothing was written, so that a failed attempt can be repeated.
     folder.tidy()
-    folder.write(METRICS, metrics)
-    folder.write(ENVIRONMENT, _text(told))
+    folder.write(METRICS, b"".join(lines))
+    folder.write(ENVIRONMENT, _json(versions))
     folder.write(CONFIG, learner.config.to_toml().encode())
     folder.remove(RESULT)
     return run
 
 
-def _text(told: dict[str, Any]) -> bytes:
-    return f"{json.dumps(told, indent=2)}\n".encode()
+def _json(record: dict[str, Any]) -> bytes:
+    return f"{json.dumps(record, indent=2)}\n".encode()
 
 
-def _line(record: dict[str, Any]) -> bytes:
-    return f"{jsonlines.dumps(record)}\n".encode()
+def _metrics_until(path: Path, epochs: int) -> list[bytes]:
+    """Return the lines of the first `epochs` epochs; later ones are ahead of the checkpoint.
 
-
-def _until(path: Path, epochs: int) -> bytes:
-    """The records of so many epochs. What follows them was written after the checkpoint."""
-    try:
-        lines = path.read_bytes().splitlines(keepends=True)[:epochs]
-        ended = all(line.endswith(b"\n") for line in lines)
-        found = [json.loads(line)["epoch"] for line in lines]
-        complete = ended and found == list(range(1, epochs + 1))
-    except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError, RecursionError):
-        complete = False
-    if not complete:
+    Raises:
+        DataError: the file does not have these epochs, each once.
+    """
+    lines = []
+    if epochs:
+        for line in complete_lines(path):
+            lines.append(line)
+            if len(lines) == epochs:
+                break
+    numbers = [read_epoch(line, f"{path}, line {at}").epoch for at, line in enumerate(lines, 1)]
+    if numbers != list(range(1, epochs + 1)):
         raise DataError(f"{path} does not have the {epochs} epochs that are trained, each once")
-    return b"".join(lines)
+    return lines
+
+
+def read_training(
+    config: ResolvedConfig, folder: Path | None = None, kept_epoch: int = 0
+) -> Training:
+    """Return how the network of a run was trained.
+
+    Args:
+        config: of the run.
+        folder: of the run; None if the training is still to come.
+        kept_epoch: the epoch whose network is examined.
+
+    Raises:
+        DataError: a record in the folder is damaged.
+    """
+    if folder is None:
+        return Training.of(config)
+    history = tuple(read_epochs(folder / METRICS))
+    result = RunResult.read(folder / RESULT)
+    return Training.of(
+        config, history, kept_epoch, result is not None and result.status == DIVERGED
+    )

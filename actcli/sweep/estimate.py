@@ -15,7 +15,7 @@ from actcli.config.resolved import ResolvedConfig, ResolvedData
 from actcli.datasets.dataset import Dataset, RawDataset
 from actcli.errors import DivergedError
 from actcli.model import EVALUATION_ROWS
-from actcli.runs.assess import ROWS
+from actcli.runs.train import VERDICT_ROWS
 from actcli.sweep.plan import Job
 from actcli.training.learner import Learner
 from actcli.training.loop import fit
@@ -104,7 +104,7 @@ def _cost(
     row = size.step / min(batch, len(dataset.train)) * FORWARD
     judged = epochs * len(dataset.validation)
     # Of the training rows a few tell that no unit is dead; where some are, it takes all of them.
-    judged += len(dataset.validation) + len(dataset.test) + EVALUATION_ROWS + 3 * ROWS
+    judged += len(dataset.validation) + len(dataset.test) + EVALUATION_ROWS + 3 * VERDICT_ROWS
     # The network, its gradient, that of the best epoch, the one before the last step, the first;
     # then the optimizer's slots; and the files of the run, which have them all once more.
     copies = 5 + size.slots + 2 + size.slots

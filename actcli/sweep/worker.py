@@ -12,7 +12,6 @@ from actcli.config.resolved import ResolvedConfig, ResolvedData
 from actcli.datasets.dataset import Dataset, RawDataset
 from actcli.errors import ActcliError, DivergedError
 from actcli.machine import BLAS_THREAD_VARIABLES, is_blas_pinned
-from actcli.runs.assess import finish, observer
 from actcli.runs.folder import MemoryFolder
 from actcli.runs.train import begin
 from actcli.sweep.work import Files, Report, StoppedError
@@ -71,8 +70,8 @@ class Worker:
             )
         data, dataset = self._split(config.data)
         learner = Learner(replace(config, data=data), dataset)
-        place = MemoryFolder(Path(name))
-        run = begin(learner, place, observer(learner))
+        storage = MemoryFolder(Path(name))
+        run = begin(learner, storage)
         try:
             for event in run.train():
                 if self.stopped():
@@ -81,6 +80,6 @@ class Worker:
                     accuracy = (event.validation or event.train).accuracy
                     self.report(Report(name, event.epoch, config.training.epochs, accuracy))
         except DivergedError:
-            return place.files  # which tell so
-        finish(run, scored=False)
-        return place.files
+            return storage.files  # its result says so
+        run.finish(evaluate_training_rows=False)
+        return storage.files

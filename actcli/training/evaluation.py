@@ -1,7 +1,6 @@
 """How well a model does on a split, exactly: every row counts, in a fixed order."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -11,16 +10,9 @@ from actcli.nn.arrays import Array, Labels, ignore_overflow
 from actcli.nn.links import classify
 from actcli.nn.losses import Loss
 from actcli.nn.network import Trace
+from actcli.training.events import Score
 
 BatchHook = Callable[[Trace], None]  # reads the trace of each mini-batch after its forward pass
-
-
-@dataclass(frozen=True)
-class Score:
-    """How well a model does on a split: mean loss per row, share of the rows classified right."""
-
-    loss: float
-    accuracy: float
 
 
 class TargetRows:

@@ -1,8 +1,17 @@
-"""The events of a training: what `fit` yields, frozen, for whoever watches or records them."""
+"""The events of a training: what `fit` yields, frozen, for whoever watches or records them.
+
+Importing this module does not import NumPy, so that records can be read without it.
+"""
 
 from dataclasses import dataclass
 
-from actcli.training.evaluation import Score
+
+@dataclass(frozen=True)
+class Score:
+    """How well a model does on a split: mean loss per row, share of the rows classified right."""
+
+    loss: float
+    accuracy: float
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ import numpy as np
 
 from actcli.config.schema import TrainingConfig
 from actcli.training.divergence import divergence_error, first_lost
-from actcli.training.evaluation import Score, evaluate
-from actcli.training.events import EpochDone, Event, Health, StepDone
+from actcli.training.evaluation import evaluate
+from actcli.training.events import EpochDone, Event, Health, Score, StepDone
 from actcli.training.learner import Learner
 from actcli.training.parallel.parallel_step import make_step
 from actcli.training.step import Step

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from epochs import make_epoch
 from rich.cells import cell_len
 
 from actcli.cli import main
-from actcli.diagnostics.evidence import Epoch
 from actcli.explore.compare import ComparedRun, compare_runs
 from actcli.render.compare import written
 
@@ -62,7 +62,7 @@ def accuracies(folder: Path, name: str, rows: str = "validation") -> list[float]
 
 def contender(name: str, shares: list[float | None], **settings: str) -> ComparedRun:
     history = tuple(
-        Epoch(epoch, 1.0, 0.5, None if share is None else 1.0, share)
+        make_epoch(epoch, 1.0, 0.5, None if share is None else (1.0, share))
         for epoch, share in enumerate(shares, 1)
     )
     return ComparedRun(name, "finished", settings, history, 0.1, 0.9, 0.0, 0.0, "healthy")

@@ -23,19 +23,18 @@ from pathlib import Path
 import pyte
 import pytest
 from click.testing import CliRunner
+from epochs import make_epoch, make_health
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from actcli.cli import main
-from actcli.diagnostics.evidence import Epoch
-from actcli.diagnostics.health import by_layer
+from actcli.diagnostics.health import layer_health
 from actcli.render.live import LiveBlock, Moment
 from actcli.render.train import EpochTable
 from actcli.term.numbers import significant
 from actcli.term.sparklines import Thinning
-from actcli.training.evaluation import Score
-from actcli.training.events import EpochDone
+from actcli.training.events import EpochDone, Score
 
 Blobs = Callable[..., Path]
 ROOT = Path(__file__).parents[2]
@@ -216,7 +215,7 @@ def test_a_low_terminal_has_the_progress_alone_below_the_rows() -> None:
 
 
 def test_the_layers_stay_longer_than_the_course_in_a_low_terminal() -> None:
-    health = by_layer([0.5] * 9, [0] * 8, [4] * 8 + [3])
+    health = layer_health(make_health([0.5] * 9, [0] * 8), [4] * 8 + [3])
     found = {}
     for height in range(2, 16):
         lines = [
@@ -276,7 +275,7 @@ def test_a_run_that_goes_on_shows_the_epochs_it_has(blobs: Blobs) -> None:
     ]
     with terminal(80, 24, "--resume", "relu", "--epochs", "7") as shown:
         assert shown.end()[1] == 0
-        assert shown.lines[0] == "runs/relu goes on after epoch 2/7"
+        assert shown.lines[0] == "Resuming runs/relu after epoch 2 of 7"
         assert [line.split()[0] for line in shown.lines[3:8]] == [f"{n}/7" for n in range(3, 8)]
         at = next(n for n, line in enumerate(shown.lines) if line.startswith("training"))
         assert len(shown.lines[at].split()[2]) == 7
@@ -393,8 +392,8 @@ def test_quiet_in_a_terminal(blobs: Blobs) -> None:
 # Parts of it -----------------------------------------------------------------------------------
 
 
-def history(epochs: int) -> list[Epoch]:
-    return [Epoch(n, 2 / n, 1 - 1 / n, 2.5 / n, 1 - 1 / n) for n in range(1, epochs + 1)]
+def history(epochs: int) -> list[EpochDone]:
+    return [make_epoch(n, 2 / n, 1 - 1 / n, (2.5 / n, 1 - 1 / n)) for n in range(1, epochs + 1)]
 
 
 @given(
@@ -408,7 +407,9 @@ def test_no_line_is_wider_and_no_block_higher_than_there_is_room_for(
     width: int, height: int, epochs: int, layers: int, ascii_only: bool
 ) -> None:
     block = LiveBlock(1000, width, height, ascii_only)
-    health = by_layer([0.3**n for n in range(layers)][::-1], [3] * (layers - 1), [9] * layers)
+    health = layer_health(
+        make_health([0.3**n for n in range(layers)][::-1], [3] * (layers - 1)), [9] * layers
+    )
     state = block.state(history(epochs), health)
     progress = block.progress(Moment(7, 0.25, 123456.7, 3723))
     lines = [line.plain for line in [*state, progress]]
@@ -422,7 +423,9 @@ def test_no_line_is_wider_and_no_block_higher_than_there_is_room_for(
 
 
 def test_what_is_said_of_a_layer() -> None:
-    health = by_layer([0.0, 0.0, 0.5, 0.1, 0.2, 0.21], [4, 4, 1, 0, 0], [4] * 5 + [3])
+    health = layer_health(
+        make_health([0.0, 0.0, 0.5, 0.1, 0.2, 0.21], [4, 4, 1, 0, 0]), [4] * 5 + [3]
+    )
     lines = [line.plain for line in LiveBlock(9, 68, 30, False).state(history(1), health)]
     told = {line.split()[0]: line.split() for line in lines[2:]}
     assert told["1"][1:] == ["0", "–", "many", "100.0", "%"]
@@ -437,7 +440,7 @@ def test_what_is_said_of_a_layer() -> None:
 
 def test_layers_in_one_line_stand_out_if_one_of_them_would() -> None:
     for silent, style in (0, "dim"), (3, "bold"):
-        health = by_layer([0.5] * 9, [0, 0, 0, 0, silent, 0, 0, 0], [4] * 8 + [3])
+        health = layer_health(make_health([0.5] * 9, [0, 0, 0, 0, silent, 0, 0, 0]), [4] * 8 + [3])
         state = LiveBlock(9, 68, 9, False).state(history(1), health)
         assert [line.style for line in state if line.plain.startswith("…")] == [style]
 
@@ -451,7 +454,7 @@ def test_sparklines_name_their_scales(width: int, epochs: int) -> None:
 
 
 def test_layers_that_were_not_examined_are_not_shown() -> None:
-    assert by_layer((), (), (3, 3)) == ()
+    assert layer_health(None, (3, 3)) == ()
     assert len(LiveBlock(9, 68, 30, False).state(history(3))) == 4
 
 

@@ -15,7 +15,7 @@ from rich.cells import cell_len
 
 from actcli.cli import main
 from actcli.render.runs import age
-from actcli.runs import catalog as summary
+from actcli.runs import record
 from actcli.runs.catalog import summarize
 
 Blobs = Callable[..., Path]
@@ -115,6 +115,9 @@ def test_a_long_name_is_cut_before_what_matters_is_left_out(folder: Path) -> Non
     assert name in call("runs", "--runs-dir", str(folder), COLUMNS="200").stdout
 
 
+EPOCH = b'{"epoch": 1, "train": {"loss": 1, "accuracy": 1}, "validation": null'
+
+
 @pytest.mark.parametrize("columns", [40, 80, 120])
 @pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
 def test_it_fits_the_screen(folder: Path, columns: int, encoding: str) -> None:
@@ -158,16 +161,24 @@ def test_a_run_that_is_trained_right_now(folder: Path) -> None:
         ("config.toml", None, "config.toml is missing"),
         ("model.safetensors", None, "model.safetensors is missing"),
         ("metrics.jsonl", None, "metrics.jsonl is missing"),
-        ("metrics.jsonl", b"{\n", "metrics.jsonl is not JSON"),
-        ("metrics.jsonl", b"[1]\n", "metrics.jsonl is not as a training writes it"),
-        ("metrics.jsonl", b'{"epoch": "x"}\n', "metrics.jsonl or result.json is not as a"),
-        ("metrics.jsonl", b'{"epoch": 1, "validation": 3}\n', "metrics.jsonl or result.json is"),
-        ("metrics.jsonl", b'{"epoch": 1, "health": {"silent": 3}}\n', "metrics.jsonl or result"),
-        ("metrics.jsonl", b"[" * 100_000 + b"\n", "metrics.jsonl is not JSON"),
+        ("metrics.jsonl", b"{\n", "metrics.jsonl, last line is not JSON"),
+        ("metrics.jsonl", b"[1]\n", "metrics.jsonl, last line is not a JSON object"),
+        ("metrics.jsonl", b'{"epoch": "x"}\n', "metrics.jsonl, last line: 'epoch' is not a whole"),
+        (
+            "metrics.jsonl",
+            b'{"epoch": 1, "validation": 3}\n',
+            "metrics.jsonl, last line: 'train' is not an o",
+        ),
+        ("metrics.jsonl", EPOCH + b', "health": {"silent": 3}}\n', "metrics.jsonl, last line: 'he"),
+        ("metrics.jsonl", b"[" * 100_000 + b"\n", "metrics.jsonl, last line is not JSON"),
         ("result.json", b"", "result.json is not JSON"),
-        ("result.json", b"{}", "result.json does not say how the run ended"),
-        ("result.json", b'{"status": "training"}', "result.json does not say how the run ended"),
-        ("result.json", b'{"status": "finished", "test": 3}', "metrics.jsonl or result.json is"),
+        ("result.json", b"{}", "result.json: 'status' is not a text"),
+        ("result.json", b'{"status": "training"}', "result.json: 'status' is not 'finished' or"),
+        (
+            "result.json",
+            b'{"status": "finished", "test": 3}',
+            "result.json: 'test' is not an object",
+        ),
     ],
 )
 def test_a_damaged_folder_is_named_and_keeps_no_other_from_being_listed(
@@ -192,7 +203,7 @@ def test_of_the_metrics_only_the_last_complete_line_counts(
     with metrics.open("ab") as file:
         file.write(b'{"epoch": 99')  # is being written
     assert summarize(folder / "plain") == expected
-    monkeypatch.setattr(summary, "TAIL", 7)  # lines that are longer than what is read at first
+    monkeypatch.setattr(record, "TAIL_BYTES", 7)  # lines that are longer than what is read at first
     assert summarize(folder / "plain") == expected
     metrics.write_bytes(b"")
     assert summarize(folder / "plain").epochs == 0

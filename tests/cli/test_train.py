@@ -109,7 +109,16 @@ def test_json_is_strict_and_has_the_documented_keys(blobs: Blobs) -> None:
     assert len(result.stderr.splitlines()) == 2
     told = strict(result.stdout)
     assert list(told) == [
-        *("run", "parameters", "epochs", "best_epoch", "kept_epoch", "train", "validation"),
+        *(
+            "status",
+            "run",
+            "parameters",
+            "epochs",
+            "best_epoch",
+            "kept_epoch",
+            "train",
+            "validation",
+        ),
         *("test", "seconds", "examples_per_second", "dead", "verdict"),
     ]
     assert (told["run"], told["epochs"], told["kept_epoch"]) == ("runs/mine", 2, 2)
@@ -615,8 +624,8 @@ def test_an_interrupted_run_is_whole(blobs: Blobs) -> None:
         started.send_signal(signal.SIGINT)
         stdout, stderr = started.communicate(timeout=30)
     assert (started.returncode, stdout) == (130, "")
-    told = r"interrupted after .*epoch \d+/1000000, all is saved\. "
-    told += r"To go on: actcli train --resume runs/relu"
+    told = r"interrupted after .*epoch \d+ of 1000000; the run is saved\. "
+    told += r"To resume it: actcli train --resume runs/relu"
     assert re.fullmatch(told, stderr.splitlines()[-1])
     assert "Traceback" not in stderr
     names = {path.name for path in Path("runs/relu").iterdir()}
@@ -643,7 +652,7 @@ def test_a_terminated_run_is_whole(blobs: Blobs) -> None:
     assert "Traceback" not in stderr
     *epochs, told = stderr.splitlines()
     assert all(line.startswith("epoch ") for line in epochs)
-    assert re.match(r"terminated after .*, all is saved\. To go on: ", told)
+    assert re.match(r"terminated after .*; the run is saved\. To resume it: ", told)
     names = {path.name for path in Path("runs/relu").iterdir()}
     assert names == UNFINISHED
     assert read_model_file(Path("runs/relu/model.safetensors")).sizes == (12, 64, 3)

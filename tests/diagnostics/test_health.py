@@ -12,7 +12,7 @@ from actcli.cli import main
 from actcli.datasets.batches import Split
 from actcli.datasets.dataset import load_dataset
 from actcli.diagnostics.gradients import gradient_flow
-from actcli.diagnostics.health import examine, few
+from actcli.diagnostics.health import measure_health, sample_rows
 from actcli.diagnostics.probe import probe
 from actcli.diagnostics.units import unit_states
 from actcli.model import Model
@@ -38,7 +38,7 @@ def rows_from(count: int) -> Split:
 )  # fmt: skip
 def test_a_few_rows_at_equal_distances(rows: int, picked: int) -> None:
     split = rows_from(rows)
-    chosen = few(split)
+    chosen = sample_rows(split)
     assert len(chosen) == len(chosen.labels) == picked
     assert chosen.pixels is split.pixels
     places = chosen.rows // 3
@@ -48,7 +48,7 @@ def test_a_few_rows_at_equal_distances(rows: int, picked: int) -> None:
         assert places[-1] == rows - 1
         assert np.ptp(np.diff(places)) <= 1
         assert np.diff(places).min() >= 99
-    np.testing.assert_array_equal(chosen.rows, few(split).rows)
+    np.testing.assert_array_equal(chosen.rows, sample_rows(split).rows)
 
 
 @pytest.mark.parametrize("activation", ["relu", "sigmoid"])
@@ -59,8 +59,8 @@ def test_it_is_what_the_probe_says_of_these_rows(blobs: Blobs, activation: str) 
     network.layers[1].biases[[2, 3]] = -1e3
     subject = Model(network, LOSSES["cross-entropy"](), dataset.normalization, dataset.classes)
     before = network.parameters.copy()
-    chosen = few(dataset.train)
-    health = examine(subject, chosen)
+    chosen = sample_rows(dataset.train)
+    health = measure_health(subject, chosen)
     seen = probe(subject, chosen)
     flow = gradient_flow(network, seen)
     assert health.delta_norm == tuple(row.delta_norm for row in flow)
@@ -96,7 +96,7 @@ def test_every_epoch_of_a_run_is_watched(
     # The last epoch's is that of the network that was saved.
     dataset = load_dataset(data)
     subject = Model.load("runs/relu")
-    last = examine(subject, few(dataset.train))
+    last = measure_health(subject, sample_rows(dataset.train))
     assert records[-1]["health"]["delta_norm"] == list(last.delta_norm)
     assert records[-1]["health"]["weight_grad_norm"] == list(last.weight_grad_norm)
     assert records[-1]["health"]["silent"] == list(last.silent)

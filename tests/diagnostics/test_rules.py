@@ -11,15 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from epochs import make_epoch
 
 from actcli.config.sources import from_tables
-from actcli.diagnostics.evidence import Epoch, Evidence, Training
+from actcli.diagnostics.evidence import Evidence, Training
 from actcli.diagnostics.findings import EVERYTHING
 from actcli.diagnostics.gradients import LayerGradient
 from actcli.diagnostics.outputs import ClassOutputs, Outputs
 from actcli.diagnostics.rules import RULES, Finding, Severity
 from actcli.diagnostics.symptoms import skill
 from actcli.diagnostics.units import LayerUnits
+from actcli.training.events import EpochDone
 
 DOCS = Path(__file__).parents[2] / "docs"
 EVERY_RULE = pytest.mark.parametrize("name", RULES)
@@ -83,9 +85,10 @@ def outputs(accuracy: float = 0.98, of_classes: tuple[float, ...] = (), **change
     )
 
 
-def epochs(*losses: float, validation_accuracy: float = 0.98) -> tuple[Epoch, ...]:
+def epochs(*losses: float, validation_accuracy: float = 0.98) -> tuple[EpochDone, ...]:
     return tuple(
-        Epoch(number, loss, 0.97, 0.1, validation_accuracy) for number, loss in enumerate(losses, 1)
+        make_epoch(number, loss, 0.97, (0.1, validation_accuracy))
+        for number, loss in enumerate(losses, 1)
     )
 
 

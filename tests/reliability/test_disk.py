@@ -256,7 +256,7 @@ def test_a_run_that_was_moved_goes_on_where_it_is(actcli: Any, blobs: Blobs) -> 
     Path("runs").rename("elsewhere")
     process.communicate(timeout=30)
     again = actcli.start("train", "--resume", "elsewhere/relu")
-    assert again.stderr.readline().startswith("elsewhere/relu goes on after ")
+    assert again.stderr.readline().startswith("Resuming elsewhere/relu after ")
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "checkpoint.safetensors", "config.toml"])

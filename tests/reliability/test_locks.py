@@ -120,7 +120,7 @@ def test_the_lock_of_one_that_was_stopped_for_good(actcli: Any, blobs: Blobs) ->
     process.wait()
     assert resume("first", "--epochs", "1").exit_code == 2
     goes = actcli.start("train", "--resume", "first")
-    assert goes.stderr.readline().startswith("runs/first goes on after ")
+    assert goes.stderr.readline().startswith("Resuming runs/first after ")
 
 
 @pytest.mark.parametrize(

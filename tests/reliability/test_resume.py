@@ -21,7 +21,6 @@ from actcli.config.sources import assemble, parse_assignment, read_toml
 from actcli.errors import ActcliError, DataError
 from actcli.nn.optimizers import OPTIMIZERS
 from actcli.nn.schedules import SCHEDULES
-from actcli.runs.assess import finish
 from actcli.runs.checkpoint import read_checkpoint
 from actcli.runs.train import Run
 
@@ -75,7 +74,7 @@ def train(run: Run, events: int | None = None) -> bool:
             if number == events:
                 run.save()
                 return False
-        finish(run)
+        run.finish()
     return True
 
 
@@ -164,10 +163,10 @@ def test_more_epochs_come_to_the_same_as_a_longer_run(
     train(start(data, "whole", *chosen, "training.epochs=7"))
     train(start(data, "finished", *chosen, "training.epochs=3"))
     train(start(data, "half-way", *chosen, "training.epochs=3"), 6)
-    for name, position in (("finished", "epoch 3/7"), ("half-way", "step 2 of epoch 2/7")):
+    for name, position in (("finished", "epoch 3 of 7"), ("half-way", "step 2 of epoch 2 of 7")):
         done = resume(name, "--epochs", "7")
         assert done.exit_code == 0
-        assert done.stderr.startswith(f"runs/{name} goes on after {position}\nepoch ")
+        assert done.stderr.startswith(f"Resuming runs/{name} after {position}\nepoch ")
         assert_same(Path("runs") / name, Path("runs/whole"))
 
 
@@ -177,7 +176,7 @@ def test_a_schedule_that_spans_more_epochs_is_told(blobs: Blobs) -> None:
     assert done.exit_code == 0
     first, second, *_ = done.stderr.splitlines()
     assert first == "the cosine schedule now spans 5 epochs, not 4"
-    assert second == f"{folder} goes on after step 2 of epoch 2/5"
+    assert second == f"Resuming {folder} after step 2 of epoch 2 of 5"
     assert len((folder / "metrics.jsonl").read_text().splitlines()) == 5
 
 
@@ -250,7 +249,7 @@ def test_all_epochs_but_no_result(blobs: Blobs, assert_same: Same) -> None:
     (run.folder / "result.json").unlink()
     done = resume("killed")
     assert done.exit_code == 0
-    assert done.stderr == "runs/killed goes on after epoch 4/4\n"
+    assert done.stderr == "Resuming runs/killed after epoch 4 of 4\n"
     assert done.stdout.splitlines()[0].split() == ["loss", "accuracy", "rows"]
     assert_same(run.folder, Path("runs/whole"))
 

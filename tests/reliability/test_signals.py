@@ -135,7 +135,8 @@ def test_the_first_signal_saves_and_tells_the_command_that_goes_on(
     *epochs, told = stderr.splitlines()
     assert (process.returncode, stdout) == (code, "")
     assert all(line.startswith("epoch ") for line in epochs)
-    form = rf"{word} after (?:step \d of )?epoch (\d+)/400, all is saved\. To go on: (actcli .*)"
+    form = rf"{word} after (?:step \d of )?epoch (\d+) of 400; the run is saved\. "
+    form += r"To resume it: (actcli .*)"
     matched = re.fullmatch(form, told)
     assert matched
     folder = Path("my runs/whole")
@@ -147,7 +148,7 @@ def test_the_first_signal_saves_and_tells_the_command_that_goes_on(
     done = actcli(*command)
     assert done.returncode == 0
     assert re.fullmatch(
-        rf"my runs/whole goes on after .*epoch {matched[1]}/400", done.stderr.splitlines()[0]
+        rf"Resuming my runs/whole after .*epoch {matched[1]} of 400", done.stderr.splitlines()[0]
     )
     assert_same(folder, Path("runs/whole"))
 
@@ -161,9 +162,9 @@ def test_the_command_goes_on_where_a_run_has_the_name_of_the_folder(
     assert process.stderr.readline().startswith("epoch 1/")
     process.send_signal(signal.SIGINT)
     told = process.communicate(timeout=30)[1].splitlines()[-1]
-    assert told.endswith("To go on: actcli train --resume ./relu")
+    assert told.endswith("To resume it: actcli train --resume ./relu")
     again = actcli.start("train", "--resume", "./relu")
-    assert again.stderr.readline().startswith("relu goes on after ")
+    assert again.stderr.readline().startswith("Resuming relu after ")
     assert actcli("train", "--resume", "relu").stdout.startswith("runs/relu is finished: ")
 
 
@@ -191,8 +192,8 @@ def test_a_signal_in_a_terminal_shows_the_cursor_again(
     assert shown.rindex(b"\x1b[?25h") > shown.rindex(b"\x1b[?25l")
     last = shown.decode().splitlines()[-1]
     assert re.fullmatch(
-        rf"{word} after .*epoch \d+/100000, all is saved. "
-        r"To go on: actcli train --resume runs/mine",
+        rf"{word} after .*epoch \d+ of 100000; the run is saved. "
+        r"To resume it: actcli train --resume runs/mine",
         last,
     )
     check_whole(Path("runs/mine"))
@@ -237,7 +238,7 @@ def test_what_the_parent_ignores_stays_ignored(
 
 @pytest.mark.parametrize(
     ("before", "after", "position"),
-    [(SIGTERM, "pass", "step 1 of epoch 1/2"), ("pass", SIGTERM, "epoch 2/2")],
+    [(SIGTERM, "pass", "step 1 of epoch 1 of 2"), ("pass", SIGTERM, "epoch 2 of 2")],
 )
 def test_a_signal_before_the_first_step_or_after_the_last(
     actcli: Any, blobs: Blobs, assert_same: Same, before: str, after: str, position: str
@@ -248,8 +249,8 @@ def test_a_signal_before_the_first_step_or_after_the_last(
     done = actcli(*command, "--name=signalled", program=program)
     assert (done.returncode, done.stdout, done.stderr) == (
         *(143, ""),
-        f"terminated after {position}, all is saved. "
-        "To go on: actcli train --resume runs/signalled\n",
+        f"terminated after {position}; the run is saved. "
+        "To resume it: actcli train --resume runs/signalled\n",
     )
     assert actcli("train", "--resume", "signalled", "-q").returncode == 0
     assert_same(Path("runs/signalled"), Path("runs/whole"))

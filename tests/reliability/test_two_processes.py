@@ -86,7 +86,12 @@ def test_both_get_a_signal(
     _, stderr = process.communicate(timeout=60)
     assert process.returncode == 128 + number
     *_, last = stderr.splitlines()
-    assert shlex.split(last.split("To go on: ")[1]) == ["actcli", "train", "--resume", "runs/hit"]
+    assert shlex.split(last.split("To resume it: ")[1]) == [
+        "actcli",
+        "train",
+        "--resume",
+        "runs/hit",
+    ]
     assert "Traceback" not in stderr
     ends(second)
     goes_on()

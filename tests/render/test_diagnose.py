@@ -7,11 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from epochs import make_epoch
 from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from actcli.diagnostics.evidence import Epoch, Evidence, Training
+from actcli.diagnostics.evidence import Evidence, Training
 from actcli.diagnostics.findings import Finding, Rule, Severity
 from actcli.diagnostics.gradients import LayerGradient
 from actcli.diagnostics.outputs import Bin, ClassOutputs, Outputs
@@ -24,6 +25,7 @@ from actcli.render.outputs import OutputsView
 from actcli.render.units import UnitsView, dead
 from actcli.term.sparklines import sparkline, strip, thinned
 from actcli.term.table import Column, beside, fit, lines, paragraph, plain
+from actcli.training.events import EpochDone, Health, Score
 
 PARTS = ("gradients", "units", "softmax", "verdict")
 NAN, INF = math.nan, math.inf
@@ -99,18 +101,21 @@ def outputs(count: int = 10, **changed: Any) -> Outputs:
     return replace(usual, **changed)
 
 
-def epoch(number: int, **changed: Any) -> Epoch:
-    usual = Epoch(
-        number, 1 / number, 1 - 0.5 / number, 2 / number, 0.9,
-        delta_norm=tuple(0.5**k / number for k in (5, 4, 3, 2, 1, 0)),
-        weight_grad_norm=(0.1,) * 6,
-        silent=tuple(min(128, number * k) for k in range(5)),
+def epoch(number: int, **changed: Any) -> EpochDone:
+    norms = tuple(0.5**k / number for k in (5, 4, 3, 2, 1, 0))
+    silent = tuple(min(128, number * k) for k in range(5))
+    usual = make_epoch(
+        number,
+        1 / number,
+        1 - 0.5 / number,
+        (2 / number, 0.9),
+        health=Health(norms, (0.1,) * 6, silent),
         update_ratio=(0.001,) * 6,
-    )  # fmt: skip
+    )
     return replace(usual, **changed)
 
 
-def training(*epochs: Epoch) -> Training:
+def training(*epochs: EpochDone) -> Training:
     return Training("sgd", 0.1, 0.1, 0.9, 128, 5, "auto", epochs, len(epochs), False)
 
 
@@ -177,9 +182,9 @@ ILL = replace(
         ),
     ),
     training=training(
-        epoch(1, train_loss=INF, validation_loss=None, validation_accuracy=None),
-        epoch(2, train_loss=NAN, validation_loss=None, validation_accuracy=None,
-              delta_norm=(0.0, NAN, INF, 1.0, 1.0, 1.0), silent=()),
+        epoch(1, train=Score(INF, 0.5), validation=None),
+        epoch(2, train=Score(NAN, 0.5), validation=None,
+              health=Health((0.0, NAN, INF, 1.0, 1.0, 1.0), (), ())),
     ),
 )  # fmt: skip
 
@@ -501,7 +506,7 @@ def test_history_has_first_course_and_last() -> None:
     [
         (None, "How it was trained is not known."),
         (training(), "No epoch was trained."),
-        (training(epoch(1, delta_norm=())), "What went on in the layers was not recorded"),
+        (training(epoch(1, health=None)), "What went on in the layers was not recorded"),
     ],
 )
 def test_what_was_not_recorded_is_said(told: Training | None, words: str) -> None:

@@ -201,7 +201,7 @@ class LearningRateTooHigh(Rule):
         """What a step that is too long has left."""
         signs = []
         history = evidence.training.history if evidence.training else ()
-        losses = [epoch.train_loss for epoch in history]
+        losses = [epoch.train.loss for epoch in history]
         if losses and evidence.initial_loss and max(losses) > evidence.initial_loss:
             signs.append(
                 f"The training loss of an epoch was {max(losses):.4g}, above the initial "

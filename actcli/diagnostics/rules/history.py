@@ -78,21 +78,21 @@ class Overfitting(Rule):
 
     def check(self, evidence: Evidence) -> Finding | None:
         epoch = kept(evidence)
-        if epoch is None or epoch.validation_accuracy is None or epoch.validation_loss is None:
+        if epoch is None or epoch.validation is None:
             return None
-        trained = evidence.accuracy if evidence.split == "train" else epoch.train_accuracy
-        gap = trained - epoch.validation_accuracy
+        trained = evidence.accuracy if evidence.split == "train" else epoch.train.accuracy
+        gap = trained - epoch.validation.accuracy
         history = evidence.training.history if evidence.training else ()
-        losses = [e.validation_loss for e in history if e.validation_loss]
-        risen = epoch.validation_loss / min(losses) if losses else 1.0
+        losses = [e.validation.loss for e in history if e.validation and e.validation.loss]
+        risen = epoch.validation.loss / min(losses) if losses else 1.0
         if not (gap >= GAP_NOTED or (risen >= RISEN and gap > 0)):
             return None
         return self.found(
             Severity.WARNING if gap >= GAP else Severity.NOTE,
             (
                 f"Accuracy is {percent(trained)} on the training rows and "
-                f"{percent(epoch.validation_accuracy)} on the validation rows.",
-                f"The validation loss is {epoch.validation_loss:.4g}, at its lowest it was "
+                f"{percent(epoch.validation.accuracy)} on the validation rows.",
+                f"The validation loss is {epoch.validation.loss:.4g}, at its lowest it was "
                 f"{min(losses):.4g}."
                 if losses
                 else "The validation loss is 0.",

@@ -10,13 +10,12 @@ import numpy as np
 import pytest
 
 from actcli.config.sources import assemble, parse_assignment
-from actcli.runs.assess import finish
+from actcli.model import EVALUATION_ROWS
 from actcli.runs.folder import RESULT, MemoryFolder
 from actcli.runs.train import Run, begin
 from actcli.training import build
 from actcli.training.evaluation import evaluate
 from actcli.training.learner import Learner
-from actcli.training.memory import EVALUATION_ROWS
 
 Blobs = Callable[..., Path]
 ROWS = 2 * EVALUATION_ROWS + 500
@@ -64,18 +63,17 @@ def test_a_unit_is_dead_that_no_training_row_activates(blobs: Blobs, scored: boo
     silence(run, 0, but=0)
     silence(run, 1, but=1)
     silence(run, 2, but=3)
-    result, assessment = finish(run, scored)
-    assert assessment.dead == 1 / HIDDEN
+    result = run.finish(scored)
+    assert result.dead == 1 / HIDDEN
     assert (result.train is not None) == scored
 
 
 def test_without_a_score_all_else_is_the_same(blobs: Blobs) -> None:
     path = blobs(rows=ROWS)
-    (scored, judged), (other, also) = (finish(untrained(path), each) for each in (True, False))
+    scored, other = (untrained(path).finish(each) for each in (True, False))
     run = untrained(path)
     assert scored.train == evaluate(run.learner.model, run.learner.dataset.train)
     assert other == replace(scored, train=None)
-    assert judged == also
 
 
 def test_without_a_score_no_more_rows_are_seen_than_tell_of_dead_units(
@@ -88,7 +86,7 @@ def test_without_a_score_no_more_rows_are_seen_than_tell_of_dead_units(
         if but is not None:
             silence(run, 0, but)
         seen = rows_seen(run, monkeypatch)
-        finish(run, scored)
+        run.finish(scored)
         counts.append(sum(seen))
     every, few, dead = counts
     rows = len(untrained(path).learner.dataset.train)
@@ -100,14 +98,13 @@ def test_without_a_score_no_more_rows_are_seen_than_tell_of_dead_units(
 def test_a_network_whose_numbers_overflow_is_judged(blobs: Blobs, scored: bool) -> None:
     run = untrained(blobs(), "model.activation=gelu")
     run.learner.network.layers[0].weights[...] = 3e38
-    _, assessment = finish(run, scored)
-    assert assessment.verdict != "healthy"
+    assert run.finish(scored).verdict != "healthy"
 
 
 def test_the_folder_tells_that_there_is_no_score(blobs: Blobs) -> None:
     run = untrained(blobs())
-    finish(run, scored=False)
-    told = json.loads(run.place.read(RESULT))
+    run.finish(evaluate_training_rows=False)
+    told = json.loads(run.storage.read(RESULT))
     assert told["status"] == "finished"
     assert told["train"] is None
     assert set(told["test"]) == {"loss", "accuracy"}
