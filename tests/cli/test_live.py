@@ -163,6 +163,7 @@ def in_epoch(number: int) -> Callable[[Terminal], object]:
 # As it goes ------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("columns", [40, 60, 80, 120])
 def test_the_view_while_the_training_goes_on_and_at_its_end(columns: int) -> None:
     with terminal(columns, 30, "--hidden", "64,32", *LONG) as shown:
@@ -188,6 +189,7 @@ def test_the_view_while_the_training_goes_on_and_at_its_end(columns: int) -> Non
         assert max(map(cell_len, shown.lines)) <= columns
 
 
+@pytest.mark.slow
 def test_at_the_end_all_stays_but_the_progress() -> None:
     with terminal(80, 24, "--hidden", "64", "--epochs", "2") as shown:
         result, code = shown.end()
@@ -201,6 +203,7 @@ def test_at_the_end_all_stays_but_the_progress() -> None:
         assert result.splitlines()[3].startswith("test ")
 
 
+@pytest.mark.slow
 def test_a_low_terminal_has_the_progress_alone_below_the_rows() -> None:
     with terminal(80, 10, "--hidden", "32", *LONG) as shown:
         shown.until(in_epoch(3))
@@ -214,6 +217,7 @@ def test_a_low_terminal_has_the_progress_alone_below_the_rows() -> None:
         assert not {"epoch", "layer", "training"} & set(names[2:])
 
 
+@pytest.mark.slow
 def test_the_layers_stay_longer_than_the_course_in_a_low_terminal() -> None:
     health = layer_health(make_health([0.5] * 9, [0] * 8), [4] * 8 + [3])
     found = {}
@@ -227,6 +231,7 @@ def test_the_layers_stay_longer_than_the_course_in_a_low_terminal() -> None:
     assert {height for height, (_, layers) in found.items() if layers} == set(range(7, 16))
 
 
+@pytest.mark.slow
 def test_many_layers_do_not_outgrow_the_height() -> None:
     hidden = ",".join(["8"] * 20)
     with terminal(80, 24, "--hidden", hidden, *LONG, "--activation", "tanh") as shown:
@@ -242,6 +247,7 @@ def test_many_layers_do_not_outgrow_the_height() -> None:
         assert len(shown.progress) == 1
 
 
+@pytest.mark.slow
 def test_of_many_epochs_some_have_a_row_and_it_is_drawn_ten_times_a_second(blobs: Blobs) -> None:
     chosen = "--dataset", str(blobs(rows=30)), "--hidden", "2", "--epochs", "1203"
     begun = time.monotonic()
@@ -285,6 +291,7 @@ def test_a_run_that_goes_on_shows_the_epochs_it_has(blobs: Blobs) -> None:
 # A window that changes -------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_window_that_is_made_narrower_lower_wider_and_higher() -> None:
     with terminal(100, 30, "--hidden", "32", *LONG) as shown:
         shown.until(in_epoch(3))
@@ -307,6 +314,7 @@ def test_a_window_that_is_made_narrower_lower_wider_and_higher() -> None:
 # How it ends -----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("epoch", [1, 3])
 def test_ctrl_c_leaves_the_screen_in_order(epoch: int) -> None:
     with terminal(100, 24, "--hidden", "64", *LONG) as shown:
@@ -322,6 +330,7 @@ def test_ctrl_c_leaves_the_screen_in_order(epoch: int) -> None:
         assert shown.progress == []
 
 
+@pytest.mark.slow
 def test_ctrl_z_gives_the_screen_back_and_takes_it_again() -> None:
     with terminal(100, 24, "--hidden", "64", *LONG) as shown:
         shown.until(in_epoch(2))
@@ -359,6 +368,7 @@ def test_a_dumb_terminal_gets_lines(blobs: Blobs) -> None:
         assert [line.split("  ")[0] for line in lines] == ["epoch 1/2", "epoch 2/2"]
 
 
+@pytest.mark.slow
 def test_no_color_keeps_the_view_without_colours() -> None:
     with terminal(80, 24, "--hidden", "64", "--epochs", "2", NO_COLOR="1") as shown:
         assert shown.end()[1] == 0
@@ -370,6 +380,7 @@ def test_no_color_keeps_the_view_without_colours() -> None:
         assert COLOUR.search(shown.written)
 
 
+@pytest.mark.slow
 def test_a_stream_of_ascii_gets_ascii() -> None:
     chosen = "--hidden", "64", *LONG
     with terminal(80, 24, *chosen, PYTHONIOENCODING="ascii") as shown:

@@ -16,6 +16,8 @@ from safetensors.numpy import load_file
 
 from actcli.cli import main
 
+pytestmark = pytest.mark.slow
+
 Blobs = Callable[..., Path]
 Same = Callable[[Path, Path], None]
 Contents = Callable[[Path], dict[str, tuple[bytes, int]]]

@@ -13,6 +13,8 @@ from click.testing import CliRunner, Result
 
 from actcli.cli import main
 
+pytestmark = pytest.mark.slow
+
 Blobs = Callable[..., Path]
 Same = Callable[[Path, Path], None]
 Contents = Callable[[Path], dict[str, tuple[bytes, int]]]

@@ -23,6 +23,8 @@ from actcli.config.sources import read_toml
 from actcli.machine import BLAS_THREAD_VARIABLES
 from actcli.runs.checkpoint import read_checkpoint
 
+pytestmark = pytest.mark.slow
+
 Blobs = Callable[..., Path]
 Same = Callable[[Path, Path], None]
 SIGNALS = [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")]

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 Blobs = Callable[..., Path]
 Same = Callable[[Path, Path], None]
 # So wide that a second process is worth it.

@@ -20,6 +20,8 @@ from sweep_commands import (
     when_written,
 )
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("distributed")
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
 Blobs = Callable[..., Path]

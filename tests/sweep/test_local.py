@@ -23,6 +23,8 @@ from sweep_commands import (
     workers,
 )
 
+pytestmark = pytest.mark.slow
+
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
 Blobs = Callable[..., Path]
 SWEEP = Path("runs/s")
