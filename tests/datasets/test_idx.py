@@ -39,7 +39,9 @@ def test_reads_the_bytes_of_the_format(tmp_path):
 
 
 def test_gzip_shows_in_the_content_and_not_in_the_name(tmp_path):
-    np.testing.assert_array_equal(idx.read(save(tmp_path, gzip.compress(RAW, mtime=0), "plain")), IMAGES)
+    np.testing.assert_array_equal(
+        idx.read(save(tmp_path, gzip.compress(RAW, mtime=0), "plain")), IMAGES
+    )
     np.testing.assert_array_equal(idx.read(save(tmp_path, RAW, "plain.gz")), IMAGES)
 
 
@@ -170,7 +172,8 @@ def test_a_file_that_may_not_be_read(tmp_path):
         st.binary(max_size=60).map(gzip.compress),
         st.tuples(st.integers(0, len(gzip.compress(RAW, mtime=0)) - 1), st.integers(0, 255)).map(
             lambda flip: bytes(
-                flip[1] if i == flip[0] else byte for i, byte in enumerate(gzip.compress(RAW, mtime=0))
+                flip[1] if i == flip[0] else byte
+                for i, byte in enumerate(gzip.compress(RAW, mtime=0))
             )
         ),
     )

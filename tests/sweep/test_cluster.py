@@ -20,10 +20,11 @@ from sweep_commands import (
     when_written,
 )
 
-pytestmark = pytest.mark.slow
-
 pytest.importorskip("distributed")
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc"),
+]
 Blobs = Callable[..., Path]
 SWEEP = Path("runs/s")
 JOBS = 12

@@ -23,9 +23,10 @@ from sweep_commands import (
     workers,
 )
 
-pytestmark = pytest.mark.slow
-
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc"),
+]
 Blobs = Callable[..., Path]
 SWEEP = Path("runs/s")
 SMALL = ("--hidden", "8", "--batch-size", "32")
