@@ -8,10 +8,10 @@ import click
 
 from actcli.cli.options import (
     KindType,
-    asked,
     configuration_options,
     print_new_names,
     runs_dir_option,
+    settings_of_command,
 )
 from actcli.cli.sweep_names import SHOW, AxisType, SweepConfigType, SweepType
 from actcli.cli.train import name_of
@@ -127,7 +127,7 @@ def sweep(
     exclude({"--json": as_json, "--csv": as_csv})
     exclude({"--workers": workers is not None, "--scheduler": scheduler is not None})
     file = read_sweep(find_sweep(config), config) if config else SweepFile()
-    options = asked(ctx)
+    options = settings_of_command(ctx)
     varying = merged(file.axes, axes)
     check_fixed(options, varying)
     print_new_names(file.settings)
