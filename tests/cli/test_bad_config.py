@@ -79,16 +79,16 @@ def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     ],
 )
 def test_a_mistake_in_a_file(refused: Refused, content: str | bytes, message: str) -> None:
-    found = message_of(refused, content)
-    assert found.startswith(message)
-    assert len(found) < 300
-    assert "\n" not in found
-    assert "\x1b" not in found
+    text = message_of(refused, content)
+    assert text.startswith(message)
+    assert len(text) < 300
+    assert "\n" not in text
+    assert "\x1b" not in text
 
 
 def test_an_illegal_pair_names_the_outputs_that_are_legal(refused: Refused) -> None:
-    found = message_of(refused, "[loss]\nname = 'cross-entropy'\n[model]\noutput = 'sigmoid'")
-    assert found.endswith(
+    text = message_of(refused, "[loss]\nname = 'cross-entropy'\n[model]\noutput = 'sigmoid'")
+    assert text.endswith(
         "loss 'cross-entropy' does not go with output 'sigmoid'. Its outputs: softmax, or auto"
     )
 
@@ -161,8 +161,8 @@ def test_what_may_follow_from_another_mistake_is_not_message_of(
 
 def test_a_clash_names_the_origins_of_its_keys(refused: Refused) -> None:
     content = "[training]\nseed = -1\n[loss]\nname = 'mse'"
-    found = message_of(refused, content, "--label-smoothing", "0.1").splitlines()[2]
-    assert found.startswith("  c.toml, --label-smoothing: label_smoothing has no meaning for loss")
+    text = message_of(refused, content, "--label-smoothing", "0.1").splitlines()[2]
+    assert text.startswith("  c.toml, --label-smoothing: label_smoothing has no meaning for loss")
 
 
 def test_of_very_many_mistakes_the_first_are_message_of(refused: Refused) -> None:
@@ -189,8 +189,8 @@ def test_of_very_many_mistakes_the_first_are_message_of(refused: Refused) -> Non
     ],
 )
 def test_a_value_out_of_range(refused: Refused, option: str, value: str, message: str) -> None:
-    found = refused("train", option, value, status=2)
-    assert found.startswith(f"Invalid value for {option}: {message}")
+    text = refused("train", option, value, status=2)
+    assert text.startswith(f"Invalid value for {option}: {message}")
 
 
 @pytest.mark.parametrize(
