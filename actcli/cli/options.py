@@ -81,6 +81,37 @@ runs_dir_option = click.option(
 )
 
 
+class ConfigCommand(click.Command):
+    """A command with configuration options; `--help` lists them table by table."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options, grouped, with one indentation for the help texts of all groups."""
+        groups: dict[str, list[tuple[str, str]]] = {}
+        for param in self.get_params(ctx):
+            record = param.get_help_record(ctx)
+            if record and isinstance(param, click.Option):
+                heading = HEADINGS[param.key.table] if isinstance(param, KeyOption) else "Options"
+                groups.setdefault(heading, []).append(record)
+        names = [name for records in groups.values() for name, _ in records]
+        width = max(len(name) for name in names if len(name) <= MAX_NAME_WIDTH)
+        for heading, records in groups.items():
+            with formatter.section(heading):
+                formatter.write_dl(
+                    [(name.ljust(width), text) for name, text in records], MAX_NAME_WIDTH
+                )
+
+
+# The headings of the tables in `--help`.
+HEADINGS = {
+    "data": "Data set",
+    "model": "Network",
+    "loss": "Loss",
+    "optimizer": "Optimizer",
+    "training": "Training",
+}
+MAX_NAME_WIDTH = 30  # of an option with its placeholder; longer ones have a line to themselves
+
+
 class KeyOption(click.Option):
     """The option of a key: `--lr`, with `ACTCLI_LR`, for optimizer.learning_rate.
 

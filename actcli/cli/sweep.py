@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from actcli.cli.options import (
+    ConfigCommand,
     KindType,
     configuration_options,
     print_new_names,
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from actcli.sweep.plan import Job, Plan
 
 
-class SweepCommand(click.Command):
+class SweepCommand(ConfigCommand):
     """A command that hands over to another, `show`, if that is its first argument."""
 
     def make_context(
