@@ -1,7 +1,7 @@
-"""The machine: its memory, its cores, and how many threads the BLAS under NumPy uses.
+"""The machine: its memory, its cores, and the number of threads of the BLAS under NumPy.
 
-Linux lets a process reserve more memory than there is, and kills it once it writes there. So what a
-file announces, or a network needs, is compared with this machine before it is reserved.
+Linux lets a process reserve more memory than there is, and kills the process once it writes there.
+So the memory that a file or a network needs is compared with this machine before it is reserved.
 """
 
 import os
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from actcli.errors import ActcliError
 
-# Where a process may be forked and go on as it is: macOS has libraries that break.
+# On macOS some libraries break in a forked process.
 FORK_IS_SAFE = sys.platform.startswith("linux")
 
 CGROUPS = Path("/sys/fs/cgroup")
@@ -27,25 +27,25 @@ BLAS_THREAD_VARIABLES = (
 GIVEN_BLAS_THREADS = {
     name: os.environ[name] for name in BLAS_THREAD_VARIABLES if name in os.environ
 }
-DEFAULT_WORKERS = 2  # threads, where there are as many cores: more of them gain little on MNIST
+DEFAULT_WORKERS = 2  # if there are as many cores; more workers gain little on MNIST
 
 UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB", "EB")
 
 
 def cores() -> int:
-    """How many processors this process may use."""
+    """Return the number of processors that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def worker_count(count: int | str = "auto") -> int:
-    """How many a training may use.
+    """Return the number of workers of a training.
 
     Args:
-        count: for "auto" two, or fewer where there are fewer cores, or where the environment grants
-            fewer to a BLAS: so do those who share a machine between processes. One where processes
-            cannot be forked: more would take turns.
+        count: a number, or "auto": 2, but not more than there are cores, nor than the environment
+            allows threads to a BLAS, because that is how processes share a machine. 1 where
+            processes cannot be forked.
     """
     if count != "auto":
         return int(count)
@@ -56,35 +56,38 @@ def worker_count(count: int | str = "auto") -> int:
 
 
 def is_blas_pinned() -> bool:
-    """Whether the environment has the BLAS use one thread."""
+    """Return whether the environment limits the BLAS to one thread."""
     return {os.environ[name] for name in BLAS_THREAD_VARIABLES if name in os.environ} == {"1"}
 
 
 def pin_blas() -> None:
-    """Have the BLAS use one thread, if NumPy is not imported yet."""
+    """Limit the BLAS to one thread, if NumPy is not imported yet.
+
+    Workers share the cores: BLAS threads that wait for work would slow them down.
+    """
     if "numpy" not in sys.modules:
         os.environ.update(dict.fromkeys(BLAS_THREAD_VARIABLES, "1"))
 
 
 def require_memory(needed: int, what: str) -> None:
-    """Refuse what cannot fit.
+    """Raise if there is not enough memory.
 
     Args:
         needed: bytes.
-        what: needs them, for the message.
+        what: the subject of the message: "this network".
 
     Raises:
-        ActcliError: there is not as much; the message has both numbers.
+        ActcliError: there is less memory; the message gives both amounts.
     """
-    limits = [(each, "this machine has") for each in _physical()]
-    limits += [(each, "this process may use") for each in _allowed()]
-    least, whose = min(limits, default=(needed, ""))
-    if needed > least:
-        raise ActcliError(f"{what} needs {amount(needed)} of memory, {whose} {amount(least)}")
+    limits = [(limit, "this machine has") for limit in _physical()]
+    limits += [(limit, "this process may use") for limit in _allowed()]
+    lowest, subject = min(limits, default=(needed, ""))
+    if needed > lowest:
+        raise ActcliError(f"{what} needs {amount(needed)} of memory, {subject} {amount(lowest)}")
 
 
 def amount(count: int) -> str:
-    """Bytes in words, to three digits: 25.2 GB."""
+    """Return a number of bytes with its unit, to three digits: 25.2 GB."""
     power = 0
     while count >= 999.5 * 1000**power and power < len(UNITS) - 1:
         power += 1
@@ -94,14 +97,14 @@ def amount(count: int) -> str:
 
 
 def cgroup_limits(membership: Path, root: Path) -> Iterator[int]:
-    """The memory limits of a process's control groups, of either version, and of those above.
+    """Yield the memory limits, in bytes, of a process's control groups and their parents.
 
-    Inside a container the groups above it are not to be seen, and neither may be its own path; the
-    container's limit is then that of the root.
+    Both versions of control groups are read. Inside a container the parents, and even the path of
+    the group, may be invisible; the container's limit is then that of the root.
 
     Args:
         membership: the file that names the groups, a line for each hierarchy: id:kinds:path.
-        root: the folder where they are mounted.
+        root: the folder where the groups are mounted.
     """
     for line in _text(membership).splitlines():
         _, kinds, path = line.split(":", 2)

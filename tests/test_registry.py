@@ -1,4 +1,4 @@
-"""The tables of names: what is in them, what is read from their text, what a wrong name is told."""
+"""Registries: their entries, the names read from their text, and messages about unknown names."""
 
 import ast
 import importlib
@@ -136,7 +136,7 @@ def test_a_name_cannot_be_taken_twice(animals):
     ("name", "meant"),
     [("dgo", "dog"), ("Cat", "cat"), ("guinea_pig", "guinea-pig"), ("guineapig", "guinea-pig")],
 )
-def test_an_unknown_name_is_told_the_nearest_and_all(animals, name, meant):
+def test_an_unknown_name_is_answered_with_the_nearest_and_all(animals, name, meant):
     with pytest.raises(UsageError) as caught:
         animals[name]
     assert caught.value.message == f"there is no animal {name!r}"
@@ -145,14 +145,14 @@ def test_an_unknown_name_is_told_the_nearest_and_all(animals, name, meant):
     assert caught.value.__suppress_context__
 
 
-def test_a_name_that_is_near_to_none_is_told_all(animals):
+def test_a_name_without_a_similar_one_is_answered_with_all(animals):
     with pytest.raises(UsageError) as caught:
         animals["elephant"]
     assert caught.value.hint == "Known: cat, dog, guinea-pig"
 
 
 @pytest.mark.parametrize(("module", "table"), TABLES)
-def test_every_table_knows_what_was_meant(module, table):
+def test_every_table_suggests_the_nearest_name(module, table):
     entries = getattr(importlib.import_module(module), table)
     for name in entries:
         with pytest.raises(UsageError) as caught:

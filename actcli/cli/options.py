@@ -1,4 +1,4 @@
-"""Options for the keys of the configuration: each key has one, made from its declaration."""
+"""Options for the keys of the configuration, made from the declarations of the keys."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -24,7 +24,7 @@ from actcli.config.values import Kind, Switch, parse_text
 
 
 class KindType(click.ParamType[Any]):
-    """Click's view of a kind of value."""
+    """A kind of value as a type of Click's parameters."""
 
     def __init__(self, kind: Kind) -> None:
         self.kind = kind
@@ -39,10 +39,9 @@ class KindType(click.ParamType[Any]):
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
-        # After a comma the next value of a list is completed.
-        done, comma, last = incomplete.rpartition(",")
+        before, comma, last = incomplete.rpartition(",")  # of a list, complete the last value
         return [
-            CompletionItem(f"{done}{comma}{name}")
+            CompletionItem(f"{before}{comma}{name}")
             for name in self.kind.completions()
             if name.startswith(last)
         ]
@@ -61,7 +60,7 @@ class ConfigType(click.ParamType[str]):
 
 
 class FolderType(click.Path):
-    """A folder, which need not be there: what is in its way is told when it is made."""
+    """A folder, which need not exist yet. Whether it can be made is seen when it is made."""
 
     def __init__(self) -> None:
         super().__init__(path_type=Path)
@@ -78,8 +77,39 @@ runs_dir_option = click.option(
     type=FolderType(),
     default="runs",
     envvar="ACTCLI_RUNS_DIR",
-    help="Where runs are kept.  [runs]",
+    help="Folder of the runs.  [runs]",
 )
+
+
+class ConfigCommand(click.Command):
+    """A command with configuration options; `--help` lists them table by table."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options, grouped, with one indentation for the help texts of all groups."""
+        groups: dict[str, list[tuple[str, str]]] = {}
+        for param in self.get_params(ctx):
+            record = param.get_help_record(ctx)
+            if record and isinstance(param, click.Option):
+                heading = HEADINGS[param.key.table] if isinstance(param, KeyOption) else "Options"
+                groups.setdefault(heading, []).append(record)
+        names = [name for records in groups.values() for name, _ in records]
+        width = max(len(name) for name in names if len(name) <= MAX_NAME_WIDTH)
+        for heading, records in groups.items():
+            with formatter.section(heading):
+                formatter.write_dl(
+                    [(name.ljust(width), text) for name, text in records], MAX_NAME_WIDTH
+                )
+
+
+# The headings of the tables in `--help`.
+HEADINGS = {
+    "data": "Data set",
+    "model": "Network",
+    "loss": "Loss",
+    "optimizer": "Optimizer",
+    "training": "Training",
+}
+MAX_NAME_WIDTH = 30  # of an option with its placeholder; longer ones have a line to themselves
 
 
 class KeyOption(click.Option):
@@ -105,7 +135,7 @@ class KeyOption(click.Option):
             default=None,
             envvar=self.variable,
             metavar=None if switch else key.kind.metavar,
-            help=described(key),
+            help=help_text(key),
         )
         self.name = self.parameter
 
@@ -149,10 +179,11 @@ class FormerOption(KeyOption):
         return replace(setting, renamed=f"{setting.origin} is now {now}")
 
 
-def described(key: Key) -> str:
-    """A line of help: what the key is, the names it may have, its default as the option has it."""
+def help_text(key: Key) -> str:
+    """Return the help text of a key: its description, the names that it may hold, its default."""
     names = [name for name in key.kind.completions() if name not in {"auto", "true", "false"}]
-    listed = f". Names: {', '.join(names)}" if not all(name in key.help for name in names) else ""
+    are_named = all(name in key.help for name in names)
+    listed = "" if are_named else f". Names: {', '.join(names)}"
     default = toml_value(key.default).strip("[]").replace('"', "").replace(", ", ",")
     shown = f"  [{default}]" if default else ""
     return f"{key.help[0].upper()}{key.help[1:]}{listed}.{shown}"
@@ -174,18 +205,22 @@ def configuration_options(**names: str) -> list[click.Parameter]:
         ["--set", "assignments"],
         multiple=True,
         metavar="TABLE.KEY=VALUE",
-        help="Any key of the configuration, such as model.dropout=0.2; may be repeated.",
+        help="Value of any key of the configuration, such as model.dropout=0.2; may be repeated.",
     )
     return [*options, *former, assignment]
 
 
 def settings(ctx: click.Context, config: str | None) -> list[Setting]:
-    """What was asked for, the weakest first: file, environment, options, `--set`.
+    """Return all settings, the weakest first: file, environment, options, `--set`.
+
+    Args:
+        ctx: of a command with `configuration_options`.
+        config: the configuration file or example configuration, if there is one.
 
     Raises:
-        UsageError: the file or an assignment holds what it may not.
+        UsageError: a key or a value is wrong; the message lists all mistakes of the file.
     """
-    above = asked(ctx)
+    above = settings_of_command(ctx)
     try:
         in_file = read_toml(find_config(config), config) if config else []
     except ConfigError as error:
@@ -194,11 +229,11 @@ def settings(ctx: click.Context, config: str | None) -> list[Setting]:
     return [*in_file, *above]
 
 
-def asked(ctx: click.Context) -> list[Setting]:
-    """The same without a file.
+def settings_of_command(ctx: click.Context) -> list[Setting]:
+    """Return the settings without those of a file: environment, options, `--set`.
 
     Raises:
-        UsageError: an assignment holds what it may not.
+        UsageError: an assignment of `--set` is wrong.
     """
     options = [option for option in ctx.command.params if isinstance(option, KeyOption)]
     settings = [setting for option in options if (setting := option.setting(ctx))]

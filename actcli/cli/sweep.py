@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from actcli.cli.options import (
+    ConfigCommand,
     KindType,
-    asked,
     configuration_options,
     print_new_names,
     runs_dir_option,
+    settings_of_command,
 )
 from actcli.cli.sweep_names import SHOW, AxisType, SweepConfigType, SweepType
 from actcli.cli.train import name_of
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from actcli.sweep.plan import Job, Plan
 
 
-class SweepCommand(click.Command):
+class SweepCommand(ConfigCommand):
     """A command that hands over to another, `show`, if that is its first argument."""
 
     def make_context(
@@ -127,7 +128,7 @@ def sweep(
     exclude({"--json": as_json, "--csv": as_csv})
     exclude({"--workers": workers is not None, "--scheduler": scheduler is not None})
     file = read_sweep(find_sweep(config), config) if config else SweepFile()
-    options = asked(ctx)
+    options = settings_of_command(ctx)
     varying = merged(file.axes, axes)
     check_fixed(options, varying)
     print_new_names(file.settings)

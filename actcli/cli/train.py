@@ -10,7 +10,13 @@ import click
 from actcli.cli.begin import go_on, settings_of_run, start
 from actcli.cli.interrupts import STATUS, Interrupts
 from actcli.cli.messages import print_note
-from actcli.cli.options import ConfigType, configuration_options, runs_dir_option, settings
+from actcli.cli.options import (
+    ConfigCommand,
+    ConfigType,
+    configuration_options,
+    runs_dir_option,
+    settings,
+)
 from actcli.cli.parameter_types import RunType
 from actcli.cli.watch import conclude, tell_interrupted, watch
 from actcli.config.sources import Setting, assemble
@@ -22,6 +28,7 @@ if TYPE_CHECKING:
 
 
 @click.command(
+    cls=ConfigCommand,
     epilog="""\b
 Each option of the configuration has an environment variable: ACTCLI_LR for --lr. An option
 overrides the variable, the variable overrides CONFIG, and CONFIG overrides the default.

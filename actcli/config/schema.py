@@ -51,14 +51,13 @@ class Table:
 
     def __post_init__(self) -> None:
         mistakes = []
-        for key in KEYS:
-            if isinstance(self, TABLES[key.table]):
-                try:
-                    # As in TOML: a list becomes a tuple, a whole number a float where one belongs.
-                    object.__setattr__(self, key.name, key.kind.check(getattr(self, key.name)))
-                except ValueError as error:
-                    text = f"[{key.table}] {key.name} must be {error}"
-                    mistakes.append(Mistake(text, frozenset([str(key)])))
+        for key in KEYS_OF[type(self)]:
+            try:
+                # As in TOML: a list becomes a tuple, a whole number a float where one belongs.
+                object.__setattr__(self, key.name, key.kind.check(getattr(self, key.name)))
+            except ValueError as error:
+                text = f"[{key.table}] {key.name} must be {error}"
+                mistakes.append(Mistake(text, frozenset([str(key)])))
         if mistakes:
             raise ConfigError(mistakes)
 
@@ -319,6 +318,10 @@ KEYS: tuple[Key, ...] = tuple(
     for table, part in TABLES.items()
     for entry in fields(part)
 )
+
+KEYS_OF: dict[type, tuple[Key, ...]] = {
+    part: tuple(key for key in KEYS if key.table == table) for table, part in TABLES.items()
+}
 
 
 def make_tables(chosen: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

@@ -23,6 +23,11 @@ from actcli.registry import nearest, unknown_name
 MAX_FILE_BYTES = 1_000_000  # a file with a thousand layers has some ten thousand
 MAX_DOTS = 200  # in a line
 
+# Keys by table and name, also by their former names.
+KEYS_BY_NAME = {
+    (key.table, name): key for key in KEYS for name in (key.name, key.former_name) if name
+}
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -187,13 +192,11 @@ def find_key(table: str, name: str) -> Key:
     """
     if table not in TABLES:
         raise UsageError(f"there is no table {_unknown(table, TABLES, '[{}]')}")
-    keys = {key.name: key for key in KEYS if key.table == table}
-    former = {key.former_name: key for key in keys.values()}
-    if name in former:
-        return former[name]
-    if name not in keys:
-        raise UsageError(f"[{table}] has no key {_unknown(name, keys, '{}')}")
-    return keys[name]
+    key = KEYS_BY_NAME.get((table, name))
+    if key is None:
+        names = [key.name for key in KEYS if key.table == table]
+        raise UsageError(f"[{table}] has no key {_unknown(name, names, '{}')}")
+    return key
 
 
 def find_option(name: str) -> Key:

@@ -6,6 +6,7 @@ or as plain words (8,8 or mse). Both return the same value, or raise a ValueErro
 completes the sentence "<key> must be …".
 """
 
+import contextlib
 import math
 import re
 import tomllib
@@ -102,17 +103,13 @@ class Number(Kind):
     metavar = "X"
 
     def check(self, value: Any) -> float:
-        wrong = ValueError(f"a number {self._allowed()}, not {quoted(value)}")
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise wrong
-        try:
-            number = float(value)
-        except OverflowError:  # a whole number that is too large
-            raise wrong from None
-        if not math.isfinite(number) or not self.low <= number < self.high:
-            raise wrong
-        if self.above and number == self.low:
-            raise wrong
+        number = math.nan
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            with contextlib.suppress(OverflowError):  # a whole number that is too large
+                number = float(value)
+        is_above = number > self.low if self.above else number >= self.low
+        if not (math.isfinite(number) and is_above and number < self.high):
+            raise ValueError(f"a number {self._allowed()}, not {quoted(value)}")
         return number
 
     def parse_words(self, text: str) -> float:

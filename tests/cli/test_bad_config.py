@@ -1,4 +1,4 @@
-"""Configurations with faults, given to `actcli train`: all that is wrong, at once, and where."""
+"""Wrong configurations, given to `actcli train`: all mistakes are reported at once, with place."""
 
 import os
 import subprocess
@@ -11,8 +11,8 @@ import pytest
 Refused = Callable[..., str]
 
 
-def told(refused: Refused, content: str | bytes, *options: str) -> str:
-    """What is told of a file of this content, called c.toml."""
+def message_of(refused: Refused, content: str | bytes, *options: str) -> str:
+    """Return the message about a file of this content, called c.toml."""
     Path("c.toml").write_bytes(content.encode() if isinstance(content, str) else content)
     return refused("train", "c.toml", "--dry-run", *options, status=2)
 
@@ -79,16 +79,16 @@ def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     ],
 )
 def test_a_mistake_in_a_file(refused: Refused, content: str | bytes, message: str) -> None:
-    found = told(refused, content)
-    assert found.startswith(message)
-    assert len(found) < 300
-    assert "\n" not in found
-    assert "\x1b" not in found
+    text = message_of(refused, content)
+    assert text.startswith(message)
+    assert len(text) < 300
+    assert "\n" not in text
+    assert "\x1b" not in text
 
 
 def test_an_illegal_pair_names_the_outputs_that_are_legal(refused: Refused) -> None:
-    found = told(refused, "[loss]\nname = 'cross-entropy'\n[model]\noutput = 'sigmoid'")
-    assert found.endswith(
+    text = message_of(refused, "[loss]\nname = 'cross-entropy'\n[model]\noutput = 'sigmoid'")
+    assert text.endswith(
         "loss 'cross-entropy' does not go with output 'sigmoid'. Its outputs: softmax, or auto"
     )
 
@@ -135,7 +135,7 @@ def test_mistakes_of_all_kinds_at_once(refused: Refused) -> None:
         nesterov = true
         momentum = 0
         """
-    assert told(refused, content).splitlines() == [
+    assert message_of(refused, content).splitlines() == [
         "5 mistakes",
         "  c.toml: [training] has no key epochz. Did you mean epochs? Known: epochs, batch_size, "
         "seed, patience, workers",
@@ -151,20 +151,22 @@ def test_mistakes_of_all_kinds_at_once(refused: Refused) -> None:
 @pytest.mark.parametrize(
     "wrong", ["hidden = [0]", "hiden = [8, 8, 8]", "hidden = 8", "hidden = ['8', '8', '8']"]
 )
-def test_what_may_follow_from_another_mistake_is_not_told(refused: Refused, wrong: str) -> None:
+def test_what_may_follow_from_another_mistake_is_not_message_of(
+    refused: Refused, wrong: str
+) -> None:
     """Three activations may well be right: how many layers there are is not known."""
     content = f"[model]\nactivation = ['relu', 'tanh', 'elu']\n{wrong}\n"
-    assert "activation names" not in told(refused, content)
+    assert "activation names" not in message_of(refused, content)
 
 
-def test_who_gave_what_does_not_go_together(refused: Refused) -> None:
+def test_a_clash_names_the_origins_of_its_keys(refused: Refused) -> None:
     content = "[training]\nseed = -1\n[loss]\nname = 'mse'"
-    found = told(refused, content, "--label-smoothing", "0.1").splitlines()[2]
-    assert found.startswith("  c.toml, --label-smoothing: label_smoothing has no meaning for loss")
+    text = message_of(refused, content, "--label-smoothing", "0.1").splitlines()[2]
+    assert text.startswith("  c.toml, --label-smoothing: label_smoothing has no meaning for loss")
 
 
-def test_of_very_many_mistakes_the_first_are_told(refused: Refused) -> None:
-    lines = told(refused, "".join(f"[t{number}]\n" for number in range(50_000))).splitlines()
+def test_of_very_many_mistakes_the_first_are_message_of(refused: Refused) -> None:
+    lines = message_of(refused, "".join(f"[t{number}]\n" for number in range(50_000))).splitlines()
     assert lines[0] == "more than 20 mistakes, of which the first are"
     assert len(lines) == 21
 
@@ -187,8 +189,8 @@ def test_of_very_many_mistakes_the_first_are_told(refused: Refused) -> None:
     ],
 )
 def test_a_value_out_of_range(refused: Refused, option: str, value: str, message: str) -> None:
-    found = refused("train", option, value, status=2)
-    assert found.startswith(f"Invalid value for {option}: {message}")
+    text = refused("train", option, value, status=2)
+    assert text.startswith(f"Invalid value for {option}: {message}")
 
 
 @pytest.mark.parametrize(

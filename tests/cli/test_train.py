@@ -499,6 +499,16 @@ def test_help_documents_every_option() -> None:
     assert len(options) == len(KEYS) + 7
 
 
+def test_help_groups_the_options_by_their_tables() -> None:
+    lines = run("--help").stdout.splitlines()
+    headings = [line for line in lines if line.endswith(":") and not line.startswith(" ")]
+    assert headings == ["Data set:", "Network:", "Loss:", "Optimizer:", "Training:", "Options:"]
+    start = lines.index("Loss:")
+    assert [line.split()[0] for line in lines[start + 1 : start + 5] if line[2] == "-"] == [
+        *("--loss", "--label-smoothing")
+    ]
+
+
 @pytest.mark.parametrize("key", KEYS, ids=NAMES)
 def test_every_key_has_an_option_that_is_in_the_help(key: Key) -> None:
     text = "".join(run("--help", COLUMNS="200").stdout.split())  # lines may end after a hyphen
