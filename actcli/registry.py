@@ -68,20 +68,14 @@ def declared_names(module: str, table: str) -> tuple[str, ...]:
     longer than everything else. A test compares the result with the registries.
 
     Args:
-        module: the module of the registry. Of a package, the modules are read that its `__init__`
-            imports from it (`from package import one, two`), in order.
+        module: the module, or the package, that holds the registry and registers its entries.
         table: the name of the registry in that module.
     """
     spec = importlib.util.find_spec(module)
     if spec is None or spec.origin is None:
         raise ModuleNotFoundError(module)
-    path = Path(spec.origin)
-    source = path.read_text(encoding="utf-8")
-    if spec.submodule_search_locations:
-        lines = re.findall(rf"^from {re.escape(module)} import (.+)$", source, re.MULTILINE)
-        parts = [path.with_name(f"{part}.py") for line in lines for part in line.split(", ")]
-        source = "\n".join(part.read_text(encoding="utf-8") for part in parts)
-    return tuple(re.findall(rf'^@{table}\.register\("([^"]+)"\)', source, re.MULTILINE))
+    source = Path(spec.origin).read_text(encoding="utf-8")
+    return tuple(re.findall(rf'^@?{table}\.register\("([^"]+)"\)', source, re.MULTILINE))
 
 
 def nearest(name: str, names: Iterable[str]) -> str | None:

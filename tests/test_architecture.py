@@ -55,8 +55,6 @@ ROOMS_OF_A_COMMAND = {"explore", "render", "cli", "runs"}
 ALSO_NAMED = {
     "activations": {"nn"},
     **{name: {"diagnostics"} for name in ("findings", "gradients", "outputs", "units")},
-    "history": {"rules"},
-    "registry": {"rules", "actcli"},
 }
 NN_MAY_IMPORT = ("numpy", "actcli.nn", "actcli.errors", "actcli.registry")
 AT_IMPORT_NEVER = {

@@ -16,16 +16,6 @@ from actcli.registry import Registry, declared_names, nearest, unknown_name
 ROOT = Path(actcli.__file__).parent
 
 
-def home(path, table):
-    """The module that has a table made in a file: its package, where this hands the table on."""
-    module = ".".join(["actcli", *path.relative_to(ROOT).with_suffix("").parts])
-    package = ast.parse((path.parent / "__init__.py").read_text(encoding="utf-8"))
-    handed_on = (node for node in package.body if isinstance(node, ast.ImportFrom))
-    if any(node.module == module and table in {a.name for a in node.names} for node in handed_on):
-        return module.rpartition(".")[0]
-    return module
-
-
 def tables():
     """Every (module, name) at whose top a registry is made."""
     found = []
@@ -34,8 +24,8 @@ def tables():
             value = getattr(node, "value", None)
             if isinstance(value, ast.Call) and ast.unparse(value.func) == "Registry":
                 target = node.target if isinstance(node, ast.AnnAssign) else node.targets[0]
-                table = ast.unparse(target)
-                found.append((home(path, table), table))
+                module = ".".join(["actcli", *path.relative_to(ROOT).with_suffix("").parts])
+                found.append((module.removesuffix(".__init__"), ast.unparse(target)))
     return found
 
 

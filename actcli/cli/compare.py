@@ -107,20 +107,19 @@ def examined(folder: Path, quiet: bool) -> tuple[str | None, float | None]:
     """
     from actcli.cli.diagnose import examine
     from actcli.cli.targets import Overrides, find_target
-    from actcli.diagnostics.verdict import judge, verdict
 
     try:
         with downloads(quiet) as progress:
             target = find_target(
                 str(folder.absolute()), folder.parent, Overrides(), False, progress
             )
-        evidence = examine(target, "train", None)
+        diagnosis = examine(target)
     except ActcliError as error:
         click.echo(f"{folder} has no verdict: {error}", err=True)
         return None, None
-    units = sum(layer.units for layer in evidence.units)
-    dead = sum(layer.dead for layer in evidence.units) / units if units else None
-    return verdict(judge(evidence)), dead
+    units = sum(layer.units for layer in diagnosis.units)
+    dead = sum(layer.dead for layer in diagnosis.units) / units if units else None
+    return diagnosis.verdict, dead
 
 
 def write_json(found: "Comparison") -> None:

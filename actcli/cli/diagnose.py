@@ -1,4 +1,4 @@
-"""`actcli diagnose`: what goes wrong inside a network, how that is known, and what to change."""
+"""`actcli diagnose`: find the faults inside a network, their causes and their remedies."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,20 +8,17 @@ import click
 from actcli.cli import ExitStatus
 from actcli.cli.downloads import downloads
 from actcli.cli.options import KindType, runs_dir_option
+from actcli.cli.output import emit, json_option
 from actcli.cli.parameter_types import NamesType, TargetType, override_options, rule_names
 from actcli.config.values import Integer
-from actcli.errors import UsageError
-from actcli.machine import worker_count
+from actcli.diagnostics import PARTS, SEVERITIES, SPLITS
 
 if TYPE_CHECKING:
-    from actcli.cli.targets import Target
-    from actcli.datasets.batches import Split
-    from actcli.diagnostics.evidence import Evidence
-    from actcli.diagnostics.findings import Finding
+    from rich.console import RenderableType
 
-PARTS = ("gradients", "units", "softmax", "verdict")
-SEVERITIES = ("note", "warning", "error")
-SPLITS = ("train", "validation", "test")
+    from actcli.cli.targets import Target
+    from actcli.diagnostics.findings import Finding
+    from actcli.diagnostics.report import Diagnosis
 
 
 @click.command(
@@ -39,44 +36,44 @@ Examples:
 @runs_dir_option
 @override_options
 @click.option(
-    "--at-init", is_flag=True, help="The network before any training; of a run or a CONFIG."
+    "--at-init", is_flag=True, help="Examine the untrained network of a run or configuration."
 )
 @click.option(
     "--split",
     type=NamesType("split", SPLITS),
     metavar="|".join(SPLITS),
     default="train",
-    help="The rows to examine it on.  [train]",
+    help="Split to examine.  [train]",
 )
 @click.option(
     "--rows",
     type=KindType(Integer(1)),
     metavar="N",
-    help="Only N of them, drawn at random, always the same ones: units that are active on others "
-    "then look dead.  [all]",
+    help="Size of a fixed random sample of the split. Units that are active only on other rows "
+    "then look dead.  [all rows]",
 )
 @click.option(
     "--only",
     type=NamesType("part", PARTS, several=True),
     metavar="PART,…",
-    help=f"Show only these parts: {', '.join(PARTS)}.",
+    help=f"Parts to show: {', '.join(PARTS)}.  [all]",
 )
-@click.option("--history", is_flag=True, help="Show how it went over the epochs, too.")
+@click.option("--history", is_flag=True, help="Show the course of the training, too.")
 @click.option(
     "--fail-on",
     type=NamesType("severity or rule", (*SEVERITIES, *rule_names())),
     metavar="SEVERITY|RULE",
-    help="Exit with 3 on a finding of this severity (note, warning, error) or a higher one, or of "
-    "this rule.",
+    help="Exit with status 3 on a finding of this severity (note, warning, error) or higher, or "
+    "of this rule.",
 )
 @click.option(
     "--explain",
     type=NamesType("rule", rule_names()),
     metavar="RULE",
-    help="Tell what a rule means and where its threshold comes from; examine nothing.",
+    help="Explain a rule and the source of its threshold; examine nothing.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Write the result as one JSON object.")
-@click.option("-q", "--quiet", is_flag=True, help="Tell nothing of downloads.")
+@json_option
+@click.option("-q", "--quiet", is_flag=True, help="Show no progress of downloads.")
 @click.pass_context
 def diagnose(
     ctx: click.Context,
@@ -94,47 +91,55 @@ def diagnose(
     quiet: bool,
     overrides: dict[str, Any],
 ) -> None:
-    """Tell what is wrong inside a network, and why.
+    """Find the faults inside a network, with their causes and remedies.
 
-    TARGET is a run, by its name or folder, or else a .safetensors or .npz file with the weights of
-    a multilayer perceptron. Without it, the newest run is examined. Every row of the split counts.
+    TARGET is the name or folder of a run, or a .safetensors or .npz file with the weights of a
+    multilayer perceptron. The default is the newest run. Every row of the split is examined.
     """
     if explain:
         explain_rule(explain, as_json)
         return
     from actcli.cli.targets import Overrides, find_target
-    from actcli.diagnostics.verdict import judge
 
     with downloads(quiet) as progress:
-        found = find_target(target, runs_dir, Overrides(**overrides), at_init, progress)
-    evidence = examine(found, split, rows)
-    findings = judge(evidence)
+        examined = find_target(target, runs_dir, Overrides(**overrides), at_init, progress)
+    diagnosis = examine(examined, split, rows)
     parts = (*(only or PARTS), *(["history"] if history else []))
-    (write_json if as_json else write_tables)(evidence, findings, parts)
-    if fail_on and any(counts(finding, fail_on) for finding in findings):
+    emit(diagnosis.to_dict(parts), lambda _: diagnosis_view(diagnosis, parts), as_json)
+    if fail_on and any(counts(finding, fail_on) for finding in diagnosis.findings):
         ctx.exit(ExitStatus.FINDING)
 
 
-def examine(target: "Target", split: str, rows: int | None) -> "Evidence":
-    """Measure the target on a split, or on some of its rows.
+def examine(target: "Target", split: str = "train", rows: int | None = None) -> "Diagnosis":
+    """Return the diagnosis of a target on a split, or on a sample of its rows.
 
     Raises:
         UsageError: the split is empty.
     """
-    from actcli.diagnostics.evidence import Provenance, gather
+    from actcli.diagnostics.report import diagnose
+    from actcli.machine import worker_count
 
-    examined: Split = getattr(target.dataset, split)
-    if not len(examined):
-        kept = " or ".join(name for name in SPLITS if len(getattr(target.dataset, name)))
-        raise UsageError(f"--split: {target.dataset.name} has no {split} rows", f"Allowed: {kept}")
-    names = Provenance(target.name, target.dataset.name, split, target.model.loss_name)
-    chosen = examined if rows is None else examined.sample(rows)
-    initial, training, workers = target.initial, target.training, worker_count()
-    return gather(target.model, chosen, names, initial, training, workers=workers)
+    return diagnose(
+        target.model,
+        target.dataset,
+        split=split,
+        rows=rows,
+        name=target.name,
+        initial=target.initial,
+        training=target.training,
+        workers=worker_count(),
+    )
+
+
+def diagnosis_view(diagnosis: "Diagnosis", parts: tuple[str, ...]) -> "RenderableType":
+    """Return the tables of a diagnosis."""
+    from actcli.render.diagnose import DiagnoseView
+
+    return DiagnoseView(diagnosis, parts)
 
 
 def counts(finding: "Finding", fail_on: str) -> bool:
-    """Whether a finding is what `--fail-on` asks for."""
+    """Return whether `--fail-on` applies to a finding."""
     if fail_on in SEVERITIES:
         return SEVERITIES.index(str(finding.severity)) >= SEVERITIES.index(fail_on)
     return finding.rule == fail_on
@@ -143,36 +148,12 @@ def counts(finding: "Finding", fail_on: str) -> bool:
 def explain_rule(name: str, as_json: bool) -> None:
     """Write the texts of a rule to stdout."""
     from actcli.diagnostics.rules import RULES
-    from actcli.render.findings import RuleView, texts
 
-    if as_json:
-        from actcli.jsonlines import dumps
+    rule = RULES[name]
 
-        click.echo(dumps({"rule": name, **texts(RULES[name])}))
-        return
-    from actcli.term.console import stdout_console
+    def rule_view(_: object) -> "RenderableType":
+        from actcli.render.findings import RuleView
 
-    stdout_console().print(RuleView(name, RULES[name]))
+        return RuleView(name, rule)
 
-
-def write_tables(
-    evidence: "Evidence", findings: tuple["Finding", ...], parts: tuple[str, ...]
-) -> None:
-    """For people."""
-    from actcli.diagnostics import HEALTHY
-    from actcli.diagnostics.verdict import healthy_because, verdict
-    from actcli.render.diagnose import DiagnoseView
-    from actcli.term.console import stdout_console
-
-    because = healthy_because(evidence) if verdict(findings) == HEALTHY else ""
-    stdout_console().print(DiagnoseView(evidence, findings, because, parts))
-
-
-def write_json(
-    evidence: "Evidence", findings: tuple["Finding", ...], parts: tuple[str, ...]
-) -> None:
-    """For programs."""
-    from actcli.cli.diagnosis_json import fields
-    from actcli.jsonlines import dumps
-
-    click.echo(dumps(fields(evidence, findings, parts)))
+    emit({"rule": name, **rule.texts()}, rule_view, as_json)

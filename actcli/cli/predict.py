@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from actcli.cli.diagnose import SPLITS
 from actcli.cli.downloads import downloads
 from actcli.cli.options import KindType, runs_dir_option
 from actcli.cli.parameter_types import NamesType, TargetType, override_options
 from actcli.config.values import Integer
+from actcli.diagnostics import SPLITS
 from actcli.errors import UsageError
 from actcli.registry import unknown_name
 

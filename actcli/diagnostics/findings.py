@@ -57,6 +57,17 @@ class Rule(ABC):
     def __init__(self, name: str) -> None:
         self.name = name
 
+    @classmethod
+    def texts(cls) -> dict[str, str]:
+        """Return the texts of the rule, each with its heading."""
+        return {
+            "meaning": cls.meaning,
+            "harm": cls.harm,
+            "threshold": cls.threshold,
+            "limits": cls.limits,
+            "source": cls.source,
+        }
+
     @abstractmethod
     def check(self, evidence: Evidence) -> Finding | None:
         """The finding, if the fault is there."""

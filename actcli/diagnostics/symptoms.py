@@ -21,7 +21,15 @@ LITTLE = 0.4
 # Of MNIST, 91 % right: about what a network without a hidden layer reaches.
 WELL = 0.9
 
-# Where several rules draw the same line.
+# Rules that follow where nothing is learnt, whatever the reason.
+NO_LEARNING = (
+    "not-learning",
+    "collapsed-output",
+    "learning-rate-too-low",
+    "underfitting-too-short",
+)
+
+# Thresholds that several rules share.
 
 # Times the usual rate of the optimizer. Healthy set-ups have 1; at 30 times its rate Adam still
 # learnt 5,000 rows to 95 % with GELUs, so that the rate alone tells nothing.

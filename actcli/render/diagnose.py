@@ -1,4 +1,4 @@
-"""The result of `actcli diagnose`: what was examined, the tables, and the verdict at the end."""
+"""The result of `actcli diagnose`: the examined model, the tables, and the verdict at the end."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderResult
 from rich.text import Text
 
-from actcli.diagnostics.evidence import Evidence
-from actcli.diagnostics.findings import Finding
+from actcli.diagnostics import PARTS
+from actcli.diagnostics.report import Diagnosis
 from actcli.render.findings import VerdictView
 from actcli.render.gradients import GradientView
 from actcli.render.history import HistoryView
@@ -19,40 +19,36 @@ from actcli.term.table import paragraph
 
 @dataclass(frozen=True)
 class DiagnoseView:
-    """Some parts of a diagnosis, a blank line between two.
+    """Parts of a diagnosis, separated by blank lines.
 
     Args:
-        evidence: all that was measured.
-        findings: what was judged of it.
-        because: why the network is healthy, if it is, else empty.
+        diagnosis: to show.
         parts: of "gradients", "units", "softmax", "history", "verdict".
     """
 
-    evidence: Evidence
-    findings: tuple[Finding, ...]
-    because: str
-    parts: Collection[str]
+    diagnosis: Diagnosis
+    parts: Collection[str] = PARTS
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        evidence = self.evidence
-        head = paragraph(self._examined(), options.max_width, options.ascii_only)
+        diagnosis, evidence = self.diagnosis, self.diagnosis.evidence
+        head = paragraph(self._heading(), options.max_width, options.ascii_only)
         head.stylize("bold", 0, len(evidence.model))
         yield head
-        units = tuple(layer.units for layer in evidence.units)
+        units = tuple(layer.units for layer in diagnosis.units)
         views: dict[str, ConsoleRenderable] = {
-            "gradients": GradientView(evidence.gradients),
-            "units": UnitsView(evidence.units),
-            "softmax": OutputsView(evidence.outputs, evidence.output),
-            "history": HistoryView(evidence.training, units),
-            "verdict": VerdictView(self.findings, self.because),
+            "gradients": GradientView(diagnosis.gradients),
+            "units": UnitsView(diagnosis.units),
+            "softmax": OutputsView(diagnosis.outputs, evidence.output),
+            "history": HistoryView(diagnosis.training, units),
+            "verdict": VerdictView(diagnosis.findings, diagnosis.healthy_because),
         }
         for name, view in views.items():
             if name in self.parts:
                 yield Text()
                 yield view
 
-    def _examined(self) -> str:
-        evidence = self.evidence
+    def _heading(self) -> str:
+        evidence = self.diagnosis.evidence
         return (
             f"{evidence.model} on {grouped(evidence.rows)} rows of {evidence.dataset}, "
             f"{evidence.split}: {evidence.loss} {significant(evidence.loss_value, 4)}, "

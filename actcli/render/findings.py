@@ -94,16 +94,5 @@ class RuleView:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         ascii_only, width = options.ascii_only, options.max_width
         yield Text(plain(self.name, ascii_only), style="bold")
-        for name, text in texts(self.rule).items():
+        for name, text in self.rule.texts().items():
             yield _part(name, text, width, ascii_only)
-
-
-def texts(rule: type[Rule]) -> dict[str, str]:
-    """The texts of a rule, by what they tell."""
-    return {
-        "meaning": rule.meaning,
-        "harm": rule.harm,
-        "threshold": rule.threshold,
-        "limits": rule.limits,
-        "source": rule.source,
-    }

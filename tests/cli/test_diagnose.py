@@ -14,7 +14,6 @@ from rich.cells import cell_len
 
 from actcli.cli import main
 from actcli.diagnostics.rules import RULES
-from actcli.render.findings import texts
 
 Blobs = Callable[..., Path]
 PARTS = {"gradients": "Gradient flow", "units": "Units", "softmax": "Softmax", "verdict": "Verdict"}
@@ -272,10 +271,10 @@ def test_explain_prints_all_that_a_rule_says(rule: str) -> None:
     assert (done.exit_code, done.stderr) == (0, "")
     assert done.stdout.splitlines()[0] == rule
     words = " ".join(done.stdout.split())
-    for text in texts(RULES[rule]).values():
+    for text in RULES[rule].texts().values():
         assert " ".join(text.split()) in words
     as_json = strict(call("diagnose", "--explain", rule, "--json").stdout)
-    assert as_json == {"rule": rule, **texts(RULES[rule])}
+    assert as_json == {"rule": rule, **RULES[rule].texts()}
 
 
 def test_help_lists_the_exit_codes_and_the_names(runs: str) -> None:

@@ -15,10 +15,10 @@ from epochs import make_epoch
 
 from actcli.config.sources import from_tables
 from actcli.diagnostics.evidence import Evidence, Training
-from actcli.diagnostics.findings import EVERYTHING
+from actcli.diagnostics.findings import EVERYTHING, Finding, Severity
 from actcli.diagnostics.gradients import LayerGradient
 from actcli.diagnostics.outputs import ClassOutputs, Outputs
-from actcli.diagnostics.rules import RULES, Finding, Severity
+from actcli.diagnostics.rules import RULES
 from actcli.diagnostics.symptoms import skill
 from actcli.diagnostics.units import LayerUnits
 from actcli.training.events import EpochDone

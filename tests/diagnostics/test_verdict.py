@@ -14,8 +14,8 @@ import pytest
 
 from actcli.diagnostics import HEALTHY
 from actcli.diagnostics.evidence import Evidence
-from actcli.diagnostics.findings import Finding
-from actcli.diagnostics.rules import RULES, Severity
+from actcli.diagnostics.findings import Finding, Severity
+from actcli.diagnostics.rules import RULES
 from actcli.diagnostics.verdict import healthy_because, judge, tell, verdict
 
 NOTE, WARNING, ERROR = Severity.NOTE, Severity.WARNING, Severity.ERROR

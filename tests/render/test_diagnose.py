@@ -16,6 +16,7 @@ from actcli.diagnostics.evidence import Evidence, Training
 from actcli.diagnostics.findings import Finding, Rule, Severity
 from actcli.diagnostics.gradients import LayerGradient
 from actcli.diagnostics.outputs import Bin, ClassOutputs, Outputs
+from actcli.diagnostics.report import Diagnosis
 from actcli.diagnostics.units import LayerUnits
 from actcli.render.diagnose import DiagnoseView
 from actcli.render.findings import RuleView, VerdictView, named
@@ -198,7 +199,7 @@ ILL = replace(
 def test_it_fits_the_width_and_no_line_ends_in_spaces(
     evidence: Evidence, width: int, encoding: str
 ) -> None:
-    view = DiagnoseView(evidence, FINDINGS, "", (*PARTS, "history"))
+    view = DiagnoseView(Diagnosis(evidence, FINDINGS), (*PARTS, "history"))
     for line in shown(view, width, encoding).splitlines():
         assert cell_len(line) <= width, line
         assert line == line.rstrip()
@@ -206,23 +207,23 @@ def test_it_fits_the_width_and_no_line_ends_in_spaces(
 
 
 def test_five_layers_and_ten_classes_are_one_screen_of_100_columns() -> None:
-    healthy = shown(DiagnoseView(EVIDENCE, (), "all is well", PARTS))
+    healthy = shown(DiagnoseView(Diagnosis(EVIDENCE, ())))
     assert len(healthy.splitlines()) <= 43
-    ill = shown(DiagnoseView(EVIDENCE, FINDINGS[:1], "", PARTS))
+    ill = shown(DiagnoseView(Diagnosis(EVIDENCE, FINDINGS[:1])))
     assert len(ill.splitlines()) <= 51  # with a remedy of five lines
 
 
 def test_no_number_is_wrapped_or_cut() -> None:
     """At any width what is shown of a row is one line that begins with the layer."""
     for width in (60, 80, 100, 10_000):
-        text = shown(DiagnoseView(EVIDENCE, (), "all is well", ("gradients",)), width)
+        text = shown(DiagnoseView(Diagnosis(EVIDENCE, ()), ("gradients",)), width)
         rows = [line for line in text.splitlines() if re.match(r"(\d|output) ", line)]
         assert [row.split()[0] for row in rows] == ["1", "2", "3", "4", "5", "output"]
         assert all("%" in row for row in rows)
 
 
 def test_only_the_parts_that_are_asked_for() -> None:
-    text = shown(DiagnoseView(EVIDENCE, FINDINGS, "", ("units",)))
+    text = shown(DiagnoseView(Diagnosis(EVIDENCE, FINDINGS), ("units",)))
     assert text.startswith("relu on 55,000 rows of mnist, train: cross-entropy 0.07410, ")
     assert "\nUnits" in text
     for other in ("Gradient", "Softmax", "Verdict", "History"):
@@ -230,7 +231,7 @@ def test_only_the_parts_that_are_asked_for() -> None:
 
 
 def test_a_pipe_gets_no_escape_codes_and_a_terminal_does() -> None:
-    view = DiagnoseView(EVIDENCE, FINDINGS, "", PARTS)
+    view = DiagnoseView(Diagnosis(EVIDENCE, FINDINGS))
     assert "\x1b" not in shown(view)
     assert "\x1b" in shown(view, terminal=True)
 

@@ -1,26 +1,51 @@
 """The rules: from evidence to findings, each with its cause, its remedy and its source.
 
-No number alone tells an ill network from a healthy one: a rule combines what it looks for with
-whether the network learns, and must not fire on a network that is healthy. Thresholds that were
-measured were measured on the set-ups of `benchmarks/setups.py`.
-
-The order is that of causes: what stands further up may account for what stands below it, and goes
-first among findings that are equally bad. Hence the order of the modules below, which is that of
-their names too: to import one is to enter its rules.
+No single number separates an ill network from a healthy one. A rule combines a symptom with whether
+the network learns, and must not fire on a healthy network. Measured thresholds come from the
+set-ups of `benchmarks/setups.py`.
 """
 
-from actcli.diagnostics.findings import Finding, Rule, Severity
-from actcli.diagnostics.rules import conditions, error_flow, flatness, history, outcome
-from actcli.diagnostics.rules.registry import RULES
+from actcli.diagnostics.findings import Rule
+from actcli.diagnostics.rules.conditions import (
+    LearningRateTooHigh,
+    NonFinite,
+    SymmetricUnits,
+    UnscaledInput,
+)
+from actcli.diagnostics.rules.course import LearningRateTooLow, Overfitting, UnderfittingTooShort
+from actcli.diagnostics.rules.error_flow import (
+    BornDead,
+    ClassImbalance,
+    ExplodingGradient,
+    VanishingGradient,
+)
+from actcli.diagnostics.rules.flatness import (
+    DeadUnits,
+    LossOutputMismatch,
+    PoorInitialLoss,
+    Saturation,
+)
+from actcli.diagnostics.rules.outcome import CollapsedOutput, NotLearning, Overconfident
+from actcli.registry import Registry
 
-__all__ = [
-    "RULES",
-    "Finding",
-    "Rule",
-    "Severity",
-    "conditions",
-    "error_flow",
-    "flatness",
-    "history",
-    "outcome",
-]
+# Causes before effects: a rule explains only findings of rules below it. Of findings that are
+# equally severe, the one whose rule stands further up is reported first.
+RULES: Registry[type[Rule]] = Registry("rule")
+RULES.register("non-finite-parameters")(NonFinite)
+RULES.register("symmetric-units")(SymmetricUnits)
+RULES.register("unscaled-input")(UnscaledInput)
+RULES.register("learning-rate-too-high")(LearningRateTooHigh)
+RULES.register("exploding-gradient")(ExplodingGradient)
+RULES.register("born-dead")(BornDead)
+RULES.register("class-imbalance")(ClassImbalance)
+RULES.register("vanishing-gradient")(VanishingGradient)
+RULES.register("loss-output-mismatch")(LossOutputMismatch)
+RULES.register("saturation")(Saturation)
+RULES.register("poor-initial-loss")(PoorInitialLoss)
+RULES.register("dead-units")(DeadUnits)
+RULES.register("learning-rate-too-low")(LearningRateTooLow)
+RULES.register("overfitting")(Overfitting)
+RULES.register("underfitting-too-short")(UnderfittingTooShort)
+RULES.register("collapsed-output")(CollapsedOutput)
+RULES.register("not-learning")(NotLearning)
+RULES.register("overconfident")(Overconfident)

@@ -4,11 +4,11 @@ import math
 
 from actcli.diagnostics.evidence import Evidence
 from actcli.diagnostics.findings import EVERYTHING, Finding, Rule, Severity
-from actcli.diagnostics.rules.registry import IDLE, RULES
 from actcli.diagnostics.rules.wording import result, saturation, usual_rate
 from actcli.diagnostics.symptoms import (
     DEAD,
     FAST,
+    NO_LEARNING,
     POOR_START,
     SATURATED,
     chance_loss,
@@ -23,7 +23,6 @@ from actcli.diagnostics.symptoms import (
 )
 
 
-@RULES.register("non-finite-parameters")
 class NonFinite(Rule):
     """NaN or inf among the parameters, or in the loss that they give."""
 
@@ -57,7 +56,6 @@ class NonFinite(Rule):
 COPIES = 0.5
 
 
-@RULES.register("symmetric-units")
 class SymmetricUnits(Rule):
     """Units that are copies of each other."""
 
@@ -77,7 +75,7 @@ class SymmetricUnits(Rule):
     source = "Goodfellow, Bengio, Courville, Deep Learning (2016), section 8.4"
     explains = (
         *("born-dead", "vanishing-gradient", "dead-units", "loss-output-mismatch"),
-        *("saturation", "overconfident", *IDLE),
+        *("saturation", "overconfident", *NO_LEARNING),
     )
 
     def check(self, evidence: Evidence) -> Finding | None:
@@ -107,7 +105,6 @@ class SymmetricUnits(Rule):
 LARGE, SMALL = 5.0, 0.02
 
 
-@RULES.register("unscaled-input")
 class UnscaledInput(Rule):
     """Inputs far from the size that initial weights are made for."""
 
@@ -128,7 +125,7 @@ class UnscaledInput(Rule):
     explains = (
         *("learning-rate-too-high", "born-dead", "exploding-gradient", "dead-units"),
         *("vanishing-gradient", "loss-output-mismatch", "saturation", "poor-initial-loss"),
-        *("overconfident", *IDLE),
+        *("overconfident", *NO_LEARNING),
     )
 
     def check(self, evidence: Evidence) -> Finding | None:
@@ -155,7 +152,6 @@ class UnscaledInput(Rule):
 STEADY = 0.95
 
 
-@RULES.register("learning-rate-too-high")
 class LearningRateTooHigh(Rule):
     """Steps that overshoot."""
 
@@ -173,7 +169,7 @@ class LearningRateTooHigh(Rule):
     source = "Bengio, Practical Recommendations for Gradient-Based Training (2012), section 3.1.1"
     explains = (
         *("exploding-gradient", "vanishing-gradient", "loss-output-mismatch", "saturation"),
-        *("dead-units", "overconfident", *IDLE),
+        *("dead-units", "overconfident", *NO_LEARNING),
     )
 
     def check(self, evidence: Evidence) -> Finding | None:

@@ -4,10 +4,10 @@ import math
 
 from actcli.diagnostics.evidence import Evidence
 from actcli.diagnostics.findings import Finding, Rule, Severity
-from actcli.diagnostics.rules.registry import IDLE, RULES
 from actcli.diagnostics.rules.wording import result, some
 from actcli.diagnostics.symptoms import (
     IMBALANCED,
+    NO_LEARNING,
     born,
     grade,
     learns_well,
@@ -33,7 +33,6 @@ def _per_layer(evidence: Evidence) -> str:
 VANISHED, EXPLODED = 0.05, 10.0
 
 
-@RULES.register("exploding-gradient")
 class ExplodingGradient(Rule):
     """An error that grows from layer to layer on its way back."""
 
@@ -48,7 +47,7 @@ class ExplodingGradient(Rule):
     source = "Glorot, Bengio, Understanding the Difficulty of Training (2010), section 4.2"
     explains = (
         *("loss-output-mismatch", "saturation", "poor-initial-loss", "dead-units"),
-        *("overconfident", *IDLE),
+        *("overconfident", *NO_LEARNING),
     )
 
     def check(self, evidence: Evidence) -> Finding | None:
@@ -72,7 +71,6 @@ class ExplodingGradient(Rule):
 BORN_DEAD = 0.3
 
 
-@RULES.register("born-dead")
 class BornDead(Rule):
     """ReLUs that no row ever activates, from before the first step."""
 
@@ -88,7 +86,7 @@ class BornDead(Rule):
         "100 units that is nil. Healthy set-ups have 0 in every layer, faulty ones 67 % and more."
     )
     source = "Lu, Shin, Su, Karniadakis, Dying ReLU and Initialization (2019), section 3"
-    explains = ("vanishing-gradient", "dead-units", *IDLE)
+    explains = ("vanishing-gradient", "dead-units", *NO_LEARNING)
 
     def check(self, evidence: Evidence) -> Finding | None:
         layers = [layer for layer in evidence.units if born(layer)]
@@ -116,7 +114,6 @@ class BornDead(Rule):
 HIDDEN = 0.1
 
 
-@RULES.register("class-imbalance")
 class ClassImbalance(Rule):
     """One class that drowns the others."""
 
@@ -129,7 +126,7 @@ class ClassImbalance(Rule):
         "largest class has 11 %."
     )
     source = "He, Garcia, Learning from Imbalanced Data (IEEE TKDE 2009), sections 2 and 4"
-    explains = ("overfitting", "overconfident", *IDLE)
+    explains = ("overfitting", "overconfident", *NO_LEARNING)
 
     def check(self, evidence: Evidence) -> Finding | None:
         if majority(evidence) < IMBALANCED:
@@ -163,7 +160,6 @@ SEVERED = 0.9
 STEEP = 0.28
 
 
-@RULES.register("vanishing-gradient")
 class VanishingGradient(Rule):
     """An error that shrinks from layer to layer on its way back."""
 
@@ -182,7 +178,7 @@ class VanishingGradient(Rule):
         "at: they can stay level while δ vanishes."
     )
     source = "Hochreiter (1991); Glorot, Bengio, AISTATS 2010, section 4.2; Nielsen (2015), ch. 5"
-    explains = ("loss-output-mismatch", "saturation", "overconfident", *IDLE)
+    explains = ("loss-output-mismatch", "saturation", "overconfident", *NO_LEARNING)
 
     def check(self, evidence: Evidence) -> Finding | None:
         factor = reaches_first(evidence)

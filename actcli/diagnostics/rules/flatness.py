@@ -4,12 +4,12 @@ import math
 
 from actcli.diagnostics.evidence import Evidence
 from actcli.diagnostics.findings import Finding, Rule, Severity
-from actcli.diagnostics.rules.registry import IDLE, RULES
 from actcli.diagnostics.rules.wording import result, saturation, some, usual_rate
 from actcli.diagnostics.symptoms import (
     DEAD,
     DEAD_IN_LAYER,
     FAST,
+    NO_LEARNING,
     POOR_START,
     SATURATED,
     chance_loss,
@@ -25,7 +25,6 @@ from actcli.diagnostics.symptoms import (
 )
 
 
-@RULES.register("loss-output-mismatch")
 class LossOutputMismatch(Rule):
     """A squared error behind a link that flattens out."""
 
@@ -43,7 +42,7 @@ class LossOutputMismatch(Rule):
         "slope is at most 0.25; in configs/quadratic-cost.toml 15 % of the error passes it."
     )
     source = "Nielsen, Neural Networks and Deep Learning (2015), chapter 3, the cross-entropy cost"
-    explains = ("poor-initial-loss", "saturation", "overconfident", *IDLE)
+    explains = ("poor-initial-loss", "saturation", "overconfident", *NO_LEARNING)
 
     def check(self, evidence: Evidence) -> Finding | None:
         squared = evidence.loss in {"sse", "mse"}
@@ -71,7 +70,6 @@ class LossOutputMismatch(Rule):
         )
 
 
-@RULES.register("saturation")
 class Saturation(Rule):
     """Units that work where their activation is flat."""
 
@@ -87,7 +85,7 @@ class Saturation(Rule):
         "tanh and sigmoid layers with N(0, 1) weights 87 to 89 %."
     )
     source = "Glorot, Bengio, Understanding the Difficulty of Training (2010), section 3"
-    explains = ("poor-initial-loss", "dead-units", "overconfident", *IDLE)
+    explains = ("poor-initial-loss", "dead-units", "overconfident", *NO_LEARNING)
 
     def check(self, evidence: Evidence) -> Finding | None:
         layers = [
@@ -107,7 +105,6 @@ class Saturation(Rule):
         )
 
 
-@RULES.register("poor-initial-loss")
 class PoorInitialLoss(Rule):
     """A start that is sure and wrong."""
 
@@ -123,7 +120,7 @@ class PoorInitialLoss(Rule):
         "at 0.98 to 1.2 times it, ReLU networks with N(0, 1) weights at 25 times and more."
     )
     source = "Karpathy, CS231n (Stanford), Neural Networks part 3, sanity checks"
-    explains = ("dead-units", "overconfident", *IDLE)
+    explains = ("dead-units", "overconfident", *NO_LEARNING)
 
     def check(self, evidence: Evidence) -> Finding | None:
         ratio, chance = start_ratio(evidence), chance_loss(evidence)
@@ -141,7 +138,6 @@ class PoorInitialLoss(Rule):
         )
 
 
-@RULES.register("dead-units")
 class DeadUnits(Rule):
     """Units that no row of the split activates any more."""
 
@@ -158,7 +154,7 @@ class DeadUnits(Rule):
         "faulty ones have 31 to 44 %, configs/dying-relu.toml 38 % with 95 % accuracy."
     )
     source = "Lu, Shin, Su, Karniadakis, Dying ReLU and Initialization (2019), section 1"
-    explains = IDLE
+    explains = NO_LEARNING
 
     def check(self, evidence: Evidence) -> Finding | None:
         layers = [layer for layer in evidence.units if died(layer)]

@@ -2,7 +2,6 @@
 
 from actcli.diagnostics.evidence import Evidence
 from actcli.diagnostics.findings import Finding, Rule, Severity
-from actcli.diagnostics.rules.registry import RULES
 from actcli.diagnostics.rules.wording import result
 from actcli.diagnostics.symptoms import (
     IMBALANCED,
@@ -19,7 +18,6 @@ from actcli.diagnostics.symptoms import (
 ONE_ANSWER, TOO_MANY = 0.9, 0.3
 
 
-@RULES.register("collapsed-output")
 class CollapsedOutput(Rule):
     """The same answer for everything."""
 
@@ -54,7 +52,6 @@ class CollapsedOutput(Rule):
         )
 
 
-@RULES.register("not-learning")
 class NotLearning(Rule):
     """No better than a constant answer."""
 
@@ -95,7 +92,6 @@ class NotLearning(Rule):
 SURE, SURE_NOTED = 0.1, 0.05
 
 
-@RULES.register("overconfident")
 class Overconfident(Rule):
     """Surer than it is right."""
 

@@ -2,7 +2,6 @@
 
 from actcli.diagnostics.evidence import Evidence
 from actcli.diagnostics.findings import Finding, Rule, Severity
-from actcli.diagnostics.rules.registry import RULES
 from actcli.diagnostics.rules.wording import result, some, usual_rate
 from actcli.diagnostics.symptoms import (
     grade,
@@ -21,7 +20,6 @@ SLOW = 0.05
 REMAINS = 0.5
 
 
-@RULES.register("learning-rate-too-low")
 class LearningRateTooLow(Rule):
     """Steps so short that nothing happens."""
 
@@ -61,7 +59,6 @@ GAP, GAP_NOTED = 0.1, 0.03
 RISEN = 1.2
 
 
-@RULES.register("overfitting")
 class Overfitting(Rule):
     """The training rows are known by heart."""
 
@@ -109,7 +106,6 @@ FALLING = 0.1
 FAR = 0.8
 
 
-@RULES.register("underfitting-too-short")
 class UnderfittingTooShort(Rule):
     """A training that ended while it was still getting better."""
 

@@ -1,0 +1,170 @@
+"""The diagnosis: the one result of `actcli diagnose`, for tables, JSON and Python alike.
+
+`diagnose` measures a model on a split and judges the evidence by all rules.
+"""
+
+from collections.abc import Collection
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from actcli.datasets.batches import Split
+from actcli.datasets.dataset import Dataset
+from actcli.diagnostics import HEALTHY, PARTS, SPLITS
+from actcli.diagnostics.evidence import Evidence, Provenance, Training, gather
+from actcli.diagnostics.findings import Finding
+from actcli.diagnostics.gradients import LayerGradient
+from actcli.diagnostics.outputs import Outputs
+from actcli.diagnostics.units import LayerUnits
+from actcli.diagnostics.verdict import healthy_because, judge, verdict
+from actcli.errors import UsageError
+from actcli.model import Model
+from actcli.training.events import EpochDone
+
+# Fields of each part that follow from other fields, and so are not in the JSON.
+DERIVED = {"gradients": {"compounded"}, "units": {"distribution"}, "softmax": {"predicted"}}
+
+
+@dataclass(frozen=True, eq=False)
+class Diagnosis:
+    """The result of examining one model on one split.
+
+    Args:
+        evidence: all measured numbers.
+        findings: the faults, the worst first; findings with the same cause are merged into one.
+    """
+
+    evidence: Evidence
+    findings: tuple[Finding, ...]
+
+    @property
+    def verdict(self) -> str:
+        """The rule of the worst finding, or "healthy" if no finding is worse than a note."""
+        return verdict(self.findings)
+
+    @property
+    def healthy_because(self) -> str:
+        """The reason for the verdict "healthy" in one sentence; empty for any other verdict."""
+        return healthy_because(self.evidence) if self.verdict == HEALTHY else ""
+
+    @property
+    def gradients(self) -> tuple[LayerGradient, ...]:
+        """The gradient flow through each layer, the output layer last."""
+        return self.evidence.gradients
+
+    @property
+    def units(self) -> tuple[LayerUnits, ...]:
+        """The state of the units of each hidden layer."""
+        return self.evidence.units
+
+    @property
+    def outputs(self) -> Outputs | None:
+        """Confidence and calibration; None for an identity output."""
+        return self.evidence.outputs
+
+    @property
+    def training(self) -> Training | None:
+        """How the network was trained; None if that is unknown."""
+        return self.evidence.training
+
+    @property
+    def history(self) -> tuple[EpochDone, ...]:
+        """The trained epochs; empty if they are unknown."""
+        return self.training.history if self.training else ()
+
+    def to_dict(self, parts: Collection[str] = PARTS) -> dict[str, Any]:
+        """Return the JSON object of `actcli diagnose --json`.
+
+        Args:
+            parts: of "gradients", "units", "softmax", "history", "verdict".
+        """
+        evidence = self.evidence
+        fields: dict[str, Any] = {
+            "model": evidence.model,
+            "dataset": evidence.dataset,
+            "split": evidence.split,
+            "rows": evidence.rows,
+        }
+        if "gradients" in parts:
+            fields["gradients"] = [_part(asdict(row), "gradients") for row in self.gradients]
+        if "units" in parts:
+            fields["units"] = [_part(asdict(row), "units") for row in self.units]
+        if "softmax" in parts:
+            fields["softmax"] = self.outputs and _softmax(self.outputs)
+        if "history" in parts:
+            fields["history"] = [_epoch(epoch) for epoch in self.history] if self.training else None
+        if "verdict" in parts:
+            fields["findings"] = [
+                {**asdict(finding), "severity": str(finding.severity)} for finding in self.findings
+            ]
+            fields["verdict"] = self.verdict
+        return fields
+
+
+def diagnose(  # noqa: PLR0913 - the optional ones are keywords with defaults
+    model: Model,
+    dataset: Dataset,
+    *,
+    split: str = "train",
+    rows: int | None = None,
+    name: str = "model",
+    initial: Model | None = None,
+    training: Training | None = None,
+    workers: int = 1,
+) -> Diagnosis:
+    """Return the diagnosis of a model on a split of a data set.
+
+    Args:
+        model: examined as it is; no parameter changes.
+        dataset: holds the split.
+        split: "train", "validation" or "test".
+        rows: size of a fixed random sample of the split; None for all rows. Units that are active
+            only on other rows then look dead.
+        name: of the model, for the report.
+        initial: the model before its training, if known.
+        training: how the model was trained, if known.
+        workers: processes that may share the rows. Their number changes sums by rounding.
+
+    Raises:
+        UsageError: the split is empty.
+    """
+    examined: Split = getattr(dataset, split)
+    if not len(examined):
+        filled = " or ".join(each for each in SPLITS if len(getattr(dataset, each)))
+        raise UsageError(f"--split: {dataset.name} has no {split} rows", f"Allowed: {filled}")
+    if rows is not None:
+        examined = examined.sample(rows)
+    names = Provenance(name, dataset.name, split, model.loss_name)
+    evidence = gather(model, examined, names, initial, training, workers=workers)
+    return Diagnosis(evidence, judge(evidence))
+
+
+def _part(values: dict[str, Any], part: str) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if name not in DERIVED[part]}
+
+
+def _softmax(outputs: Outputs) -> dict[str, Any]:
+    """Return the outputs with a histogram before the reliability, whose bins it shares."""
+    values = _part(asdict(outputs), "softmax")
+    classes, reliability = values.pop("classes"), values.pop("reliability")
+    bins = outputs.reliability
+    histogram = {
+        "edges": [bins[0].low, *(each.high for each in bins)],
+        "counts": [each.count for each in bins],
+    }
+    return {**values, "histogram": histogram, "reliability": reliability, "classes": classes}
+
+
+def _epoch(epoch: EpochDone) -> dict[str, Any]:
+    """Return the flat record of an epoch; lists are empty where nothing was measured."""
+    validation, health = epoch.validation, epoch.health
+    return {
+        "epoch": epoch.epoch,
+        "train_loss": epoch.train.loss,
+        "train_accuracy": epoch.train.accuracy,
+        "validation_loss": validation.loss if validation else None,
+        "validation_accuracy": validation.accuracy if validation else None,
+        "delta_norm": health.delta_norm if health else (),
+        "weight_grad_norm": health.weight_grad_norm if health else (),
+        "silent": health.silent if health else (),
+        "update_ratio": epoch.update_ratio,
+    }
