@@ -1,3 +1,54 @@
-"""actcli: train multilayer perceptrons in plain NumPy, and see what goes wrong inside."""
+"""actcli: train multilayer perceptrons in plain NumPy, and see what goes wrong inside.
+
+    import actcli
+
+    data = actcli.load_data("mnist")
+    training = actcli.fit(data, epochs=2).run()
+    print(actcli.diagnose(training.model, data).verdict)
+
+Names are imported when they are first used (PEP 562): `import actcli` alone loads neither NumPy nor
+rich. `docs/api.md` describes each of them.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from actcli.api import diagnose, evaluate, fit, load_data, losses, runs, softmax, train
+    from actcli.config.schema import Config
+    from actcli.errors import ActcliError
+    from actcli.model import Model
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "ActcliError",
+    "Config",
+    "Model",
+    "diagnose",
+    "evaluate",
+    "fit",
+    "load_data",
+    "losses",
+    "runs",
+    "softmax",
+    "train",
+]
+
+_ELSEWHERE = {
+    "ActcliError": "actcli.errors",
+    "Config": "actcli.config.schema",
+    "Model": "actcli.model",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'actcli' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_ELSEWHERE.get(name, "actcli.api")), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -37,6 +37,7 @@ RANKS = {
             ["sweep"],
             ["term"],
             ["render"],
+            ["api"],
             ["cli"],
             ["__main__"],
         ]
@@ -45,7 +46,7 @@ RANKS = {
 }
 ONLY_IN = {
     "click": {"cli"},
-    "rich": {"term", "render", "cli"},
+    "rich": {"term", "render", "api", "cli"},
     "PIL": {"datasets"},
     "distributed": {"sweep.cluster"},
 }

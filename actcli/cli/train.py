@@ -1,4 +1,4 @@
-"""`actcli train`: a network from its configuration, with a live view of how it learns."""
+"""`actcli train`: train a network from its configuration, with a live view in a terminal."""
 
 import re
 from contextlib import closing
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from actcli.cli.begin import go_on, settings_of_run, start
+from actcli.cli.downloads import downloads
 from actcli.cli.interrupts import STATUS, Interrupts
 from actcli.cli.messages import print_note
 from actcli.cli.options import (
@@ -18,13 +18,16 @@ from actcli.cli.options import (
     settings,
 )
 from actcli.cli.parameter_types import RunType
-from actcli.cli.watch import conclude, tell_interrupted, watch
+from actcli.cli.resume import describe_finished, print_changes, settings_of_run
+from actcli.cli.watch import print_interrupted, watch, write_result
 from actcli.config.sources import Setting, assemble
 from actcli.errors import UsageError
 from actcli.runs.catalog import find_run
+from actcli.runs.folder import CONFIG
 
 if TYPE_CHECKING:
     from actcli.config.resolved import ResolvedConfig
+    from actcli.runs.train import Run
 
 
 @click.command(
@@ -41,14 +44,16 @@ Examples:
 """,
 )
 @click.argument("config", required=False, type=ConfigType())
-@click.option("--name", metavar="NAME", help="Of the run's folder.  [as CONFIG, or the activation]")
+@click.option(
+    "--name", metavar="NAME", help="Name of the run.  [that of CONFIG, or the activation]"
+)
 @runs_dir_option
 @click.option(
     "--resume",
     metavar="RUN",
     type=RunType(),
-    help="Go on with a run, by its name or folder, from its last checkpoint, to the same result as "
-    "if it had not been interrupted. --epochs may be raised.",
+    help="Run to resume from its last checkpoint, by its name or folder. The result is the same as "
+    "without the interruption. --epochs may be raised.",
 )
 @click.option("--dry-run", is_flag=True, help="Show each value and its origin; train nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Write the result as one JSON object.")
@@ -66,74 +71,102 @@ def train(
     quiet: bool,
     **_keys: object,
 ) -> None:
-    """Train a multilayer perceptron as a run.
+    """Train a multilayer perceptron, and record the run in a folder.
 
-    Each run has a folder. CONFIG is a TOML file or the name of an example configuration; options
-    override it. Without CONFIG, two hidden layers of ReLUs learn MNIST to 98 % in some seconds.
-    Ctrl-C saves all of it, to go on later with --resume.
+    CONFIG is a TOML file or the name of an example configuration; options override it. Without
+    CONFIG, a network with two hidden layers of ReLUs learns MNIST to 98 % in a few seconds. Ctrl-C
+    saves the run, to be resumed with --resume.
     """
     if resume is not None and not (config is name is None):
         what = "CONFIG" if name is None else "--name"
         raise UsageError(f"--resume takes no {what}", "The run has a configuration and a name")
     folder = None if resume is None else find_run(resume, runs_dir)
-    asked = settings_of_run(ctx, folder) if folder else settings(ctx, config)
-    chosen = assemble(asked).resolve()
+    given = settings_of_run(ctx, folder) if folder else settings(ctx, config)
+    resolved = assemble(given).resolve()
     if dry_run:
-        show_settings(chosen, asked, as_json)
+        show_settings(resolved, given, as_json)
         return
     if folder:
-        run = go_on(folder, chosen, quiet, as_json)
+        run = resumed_run(folder, resolved, quiet, as_json)
     else:
         if not quiet:
-            tell_unused(chosen, asked)
-        run = start(chosen, runs_dir, default_name(config, chosen) if name is None else name, quiet)
+            print_unused(resolved, given)
+        run = new_run(resolved, runs_dir, default_name(config, resolved, name), quiet)
     if run:
         with closing(run), Interrupts() as interrupts:
             watch(run, quiet, interrupts)
             if interrupts.received:
-                tell_interrupted(run, interrupts.received)
+                print_interrupted(run, interrupts.received)
                 ctx.exit(STATUS[interrupts.received])
-            conclude(run, as_json)
+            write_result(run, as_json)
 
 
 # After CONFIG, so that --help lists what a network is made of before how a run is kept.
 train.params[1:1] = configuration_options()
 
 
-def default_name(config: str | None, chosen: "ResolvedConfig") -> str:
-    """Of a run: that of its configuration, as far as a run may have it, else of its activation."""
-    return name_of(config) or chosen.model.activation[0]
+def new_run(config: "ResolvedConfig", runs: Path, name: str, quiet: bool) -> "Run":
+    """Return a new run, ready to train."""
+    from actcli.runs.train import start_run
+
+    with downloads(quiet) as progress:
+        return start_run(config, runs, name, progress)
+
+
+def resumed_run(folder: Path, config: "ResolvedConfig", quiet: bool, as_json: bool) -> "Run | None":
+    """Return a run at its last checkpoint; if it is complete, write its result and return None."""
+    from actcli.config.schema import Config
+    from actcli.runs.record import RunResult
+    from actcli.runs.train import resume_run
+
+    epochs_before = Config.load(folder / CONFIG).training.epochs
+    with downloads(quiet) as progress:
+        run = resume_run(folder, config, progress)
+    if isinstance(run, RunResult):
+        from actcli.jsonlines import dumps
+
+        result = {**run.to_dict(), "run": str(folder)}
+        click.echo(dumps(result) if as_json else describe_finished(folder, config))
+        return None
+    if not quiet:
+        print_changes(run, epochs_before)
+    return run
+
+
+def default_name(config: str | None, resolved: "ResolvedConfig", name: str | None) -> str:
+    """Return the name of a new run: the given one, or that of its configuration or activation."""
+    return (name_of(config) or resolved.model.activation[0]) if name is None else name
 
 
 def name_of(config: str | None) -> str:
-    """What a folder may be called after a configuration; nothing if no letter of it may be used."""
+    """Return the name for a folder of a configuration; "" if none of its letters may be used."""
     path = Path(config or "")
     # The configuration of a run is called config.toml; its folder has the name.
     stem = path.absolute().parent.name if path.name == "config.toml" else path.stem
     return re.sub(r"[^\w.+-]+", "-", stem).strip("-.")
 
 
-def tell_unused(chosen: "ResolvedConfig", asked: list[Setting]) -> None:
-    """Name what was asked for and has no effect beside the rest."""
+def print_unused(config: "ResolvedConfig", given: list[Setting]) -> None:
+    """Print which of the given settings have no effect, and why."""
     from actcli.config.clashes import unused_keys
 
-    reasons = unused_keys(chosen)
-    for setting in asked:
+    reasons = unused_keys(config)
+    for setting in given:
         if reason := reasons.get(str(setting.key)):
             print_note(f"{setting.origin}: {setting.key} has no effect: {reason}")
 
 
-def show_settings(chosen: "ResolvedConfig", asked: list[Setting], as_json: bool) -> None:
-    """What would be trained, and where each value comes from."""
+def show_settings(config: "ResolvedConfig", given: list[Setting], as_json: bool) -> None:
+    """Write each value of the configuration and its origin to stdout."""
     from actcli.config.clashes import unused_keys
     from actcli.config.schema import values
 
-    origins = {str(setting.key): setting.origin for setting in asked}
+    origins = {str(setting.key): setting.origin for setting in given}
     if as_json:
         from actcli.jsonlines import dumps
 
         tables: dict[str, dict[str, object]] = {}
-        for key, value in values(chosen):
+        for key, value in values(config):
             origin = origins.get(str(key), "default")
             tables.setdefault(key.table, {})[key.name] = {"value": value, "origin": origin}
         click.echo(dumps(tables))
@@ -141,4 +174,4 @@ def show_settings(chosen: "ResolvedConfig", asked: list[Setting], as_json: bool)
         from actcli.render.train import settings_table
         from actcli.term.console import stdout_console
 
-        stdout_console().print(settings_table(chosen, origins, unused_keys(chosen)))
+        stdout_console().print(settings_table(config, origins, unused_keys(config)))

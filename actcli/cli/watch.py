@@ -1,4 +1,4 @@
-"""A training in sight: what is shown while it goes on, when it is stopped, and at its end."""
+"""The output of a training: while it runs, when it is interrupted, and at its end."""
 
 import shlex
 import signal
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def until_stopped(run: "Run", interrupts: Interrupts) -> "Iterator[Event]":
-    """Train, unless a signal asks to stop: then finish the step and save."""
+    """Yield the events of a training; after a signal, finish the step, save and stop."""
     for event in run.train():
         yield event
         if interrupts.received:
@@ -29,13 +29,13 @@ def until_stopped(run: "Run", interrupts: Interrupts) -> "Iterator[Event]":
 
 
 def as_argument(folder: Path) -> str:
-    """A run's folder as a command takes it: one without a slash would be the name of a run."""
+    """Return a run's folder as an argument: without a slash it would be the name of a run."""
     path = str(folder)
     return shlex.quote(path if "/" in path else f"./{path}")
 
 
-def tell_interrupted(run: "Run", received: signal.Signals) -> None:
-    """Say where the training stands and how it goes on."""
+def print_interrupted(run: "Run", received: signal.Signals) -> None:
+    """Print where the training stands and how to resume it."""
     epochs = run.learner.config.training.epochs
     print_note(
         f"{WORD[received]} {run.position.describe(epochs)}; the run is saved. "
@@ -44,7 +44,7 @@ def tell_interrupted(run: "Run", received: signal.Signals) -> None:
 
 
 def watch(run: "Run", quiet: bool, interrupts: Interrupts) -> None:
-    """Train: live in a terminal, a line for each epoch elsewhere, nothing if it is to be quiet."""
+    """Train: with a live view in a terminal, elsewhere with a line for each epoch."""
     from actcli.term.console import stderr_console
 
     console = stderr_console()
@@ -56,17 +56,17 @@ def watch(run: "Run", quiet: bool, interrupts: Interrupts) -> None:
     elif watched and run.learner.config.training.epochs:
         watch_live(run, events, console)
     else:
-        tell_epochs(run, events, console)
+        print_epochs(run, events, console)
 
 
-def tell_epochs(run: "Run", events: "Iterable[Event]", console: "Console") -> None:
-    """A sentence for each epoch, as a file or a pipe keeps them."""
+def print_epochs(run: "Run", events: "Iterable[Event]", console: "Console") -> None:
+    """Print a sentence for each epoch, for a file or a pipe."""
     from actcli.render.train import EpochTable
     from actcli.term.console import UNLIMITED
     from actcli.training.events import EpochDone
 
     epochs, validated = run.learner.config.training.epochs, len(run.learner.dataset.validation) > 0
-    # $COLUMNS is no reason to keep less in a file.
+    # $COLUMNS limits a terminal, not a file.
     width = console.width if console.is_dumb_terminal else UNLIMITED
     table = EpochTable(epochs, validated, width, console.options.ascii_only)
     for event in events:
@@ -75,7 +75,7 @@ def tell_epochs(run: "Run", events: "Iterable[Event]", console: "Console") -> No
 
 
 def watch_live(run: "Run", events: "Iterable[Event]", console: "Console") -> None:
-    """A view that moves while the training goes on, and stands still at its end."""
+    """Draw a live view until the training ends."""
     from actcli.cli.live import LiveView
 
     with LiveView(console, run) as view:
@@ -84,7 +84,7 @@ def watch_live(run: "Run", events: "Iterable[Event]", console: "Console") -> Non
     console.print()
 
 
-def conclude(run: "Run", as_json: bool) -> None:
+def write_result(run: "Run", as_json: bool) -> None:
     """Evaluate and diagnose the model, and write the result to stdout."""
     result = run.finish()
     if as_json:

@@ -86,7 +86,7 @@ class RawDataset:
     test: Examples
 
 
-def _silent(_name: str, _count: int, _total: int | None) -> None:
+def silent_progress(_name: str, _count: int, _total: int | None) -> None:
     """Report nothing."""
 
 
@@ -96,7 +96,7 @@ def load_dataset(
     validation: int | None = None,
     classes: Sequence[str] = (),
     normalize: str = "standard",
-    progress: Progress = _silent,
+    progress: Progress = silent_progress,
 ) -> Dataset:
     """Load a data set.
 
@@ -154,7 +154,7 @@ def make_splits(
     )
 
 
-def read_dataset(source: str, progress: Progress = _silent) -> RawDataset:
+def read_dataset(source: str, progress: Progress = silent_progress) -> RawDataset:
     """Read the files of a data set: see `load`.
 
     Raises:

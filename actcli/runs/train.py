@@ -8,6 +8,7 @@ once a second, at a signal, and at the end. Resuming drops the metrics that are 
 checkpoint and writes them again.
 """
 
+import contextlib
 import json
 import math
 import time
@@ -18,12 +19,15 @@ from typing import Any
 import numpy as np
 
 from actcli.config.resolved import ResolvedConfig
+from actcli.datasets.catalogue import DATASETS
+from actcli.datasets.dataset import silent_progress
+from actcli.datasets.download import Progress
 from actcli.diagnostics.evidence import Provenance, Training, gather
 from actcli.diagnostics.health import measure_health, sample_rows
 from actcli.diagnostics.sums import Activity
 from actcli.diagnostics.verdict import judge, verdict
-from actcli.errors import DataError, DivergedError
-from actcli.runs.checkpoint import Checkpoint, checkpoint_file
+from actcli.errors import ActcliError, DataError, DivergedError
+from actcli.runs.checkpoint import Checkpoint, checkpoint_file, read_checkpoint
 from actcli.runs.environment import environment, read_environment
 from actcli.runs.folder import (
     CHECKPOINT,
@@ -45,6 +49,7 @@ from actcli.runs.record import (
     read_epoch,
     read_epochs,
 )
+from actcli.training.build import prepare_dataset
 from actcli.training.evaluation import evaluate
 from actcli.training.events import EpochDone, Event
 from actcli.training.learner import Learner
@@ -193,6 +198,63 @@ class Run:
             self.storage.write(RESULT, result.to_json())
             hint = f"{error.hint}. {self.folder / MODEL} is the network {when}"
             raise DivergedError(error.message, hint) from None
+
+
+def start_run(
+    config: ResolvedConfig, runs: Path, name: str, progress: Progress = silent_progress
+) -> Run:
+    """Load the data of a configuration, and return a new run of it, ready to train.
+
+    Args:
+        config: of the run.
+        runs: the folder of all runs.
+        name: of the run; if that is taken, `name-2`, `name-3`, ….
+        progress: called with the progress of downloads.
+
+    Raises:
+        ActcliError: the data cannot be read, the network does not fit into the memory, or the
+            folder cannot be made.
+    """
+    config, dataset = prepare_dataset(config, progress)
+    return create(Learner(config, dataset), runs, name)
+
+
+def resume_run(
+    path: Path, config: ResolvedConfig, progress: Progress = silent_progress
+) -> Run | RunResult:
+    """Return the run in a folder at its last checkpoint, or its result if it is complete.
+
+    Args:
+        path: of the folder.
+        config: of the folder, with the same or a larger number of epochs.
+        progress: called with the progress of downloads.
+
+    Raises:
+        ActcliError: another training writes to the folder; the data or the configuration have
+            changed; a file is missing or damaged; the run has diverged.
+    """
+    with contextlib.ExitStack() as stack:
+        folder = Folder(path)
+        stack.callback(folder.close)
+        checkpoint = read_checkpoint(path / CHECKPOINT)
+        result = RunResult.read(path / RESULT)
+        if result and result.status == DIVERGED:
+            raise ActcliError(
+                f"{path} diverged: {result.message}",
+                "Resuming it would diverge again. Start a new run with other settings",
+            )
+        if result and checkpoint.position.is_last(config.training):
+            return result
+        name = config.data.name
+        if name not in DATASETS and not Path(name).exists():
+            raise ActcliError(
+                f"there is no {name!a}, which {path} was trained on",
+                f"If it was moved, write its new path to {path / CONFIG}",
+            )
+        config, dataset = prepare_dataset(config, progress)
+        run = resume(Learner(config, dataset), folder, checkpoint)
+        stack.pop_all()
+    return run
 
 
 def create(learner: Learner, runs: Path, name: str) -> Run:

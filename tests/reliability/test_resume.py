@@ -16,13 +16,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from actcli import __version__
-from actcli.cli import begin, main
+from actcli.cli import main
 from actcli.config.sources import assemble, parse_assignment, read_toml
 from actcli.errors import ActcliError, DataError
 from actcli.nn.optimizers import OPTIMIZERS
 from actcli.nn.schedules import SCHEDULES
 from actcli.runs.checkpoint import read_checkpoint
-from actcli.runs.train import Run
+from actcli.runs.train import Run, resume_run, start_run
 
 Blobs = Callable[..., Path]
 Same = Callable[[Path, Path], None]
@@ -64,7 +64,7 @@ def start(data: Path, name: str, *assignments: str) -> Run:
     usual = ("model.hidden=6", "model.dropout=0.25", "training.batch_size=50", "training.epochs=4")
     texts = (f"data.name={data}", *usual, *assignments)
     config = assemble([parse_assignment(text) for text in texts]).resolve()
-    return begin.start(config, Path("runs"), name, quiet=True)
+    return start_run(config, Path("runs"), name)
 
 
 def train(run: Run, events: int | None = None) -> bool:
@@ -81,8 +81,8 @@ def train(run: Run, events: int | None = None) -> bool:
 def go_on(folder: Path, events: int | None = None) -> bool:
     """Train what is left, or so much of it."""
     config = assemble(read_toml(folder / "config.toml")).resolve()
-    run = begin.go_on(folder, config, quiet=True, as_json=False)
-    assert run is not None
+    run = resume_run(folder, config)
+    assert isinstance(run, Run)
     return train(run, events)
 
 
@@ -217,7 +217,7 @@ def test_another_machine_is_told(blobs: Blobs) -> None:
     first, second, third, *_ = done.stderr.splitlines()
     assert first == f"numpy is {np.__version__}, was 1.0: the last bits may differ"
     assert re.fullmatch(r"blas is .*, was magic: the last bits may differ", second)
-    assert third.startswith(f"{folder} goes on ")
+    assert third.startswith(f"Resuming {folder} ")
 
 
 # A run that is finished -----------------------------------------------------------------------
@@ -458,11 +458,11 @@ def test_what_has_changed_is_refused_and_nothing_is_touched(
     [
         (["--epochs", "3"], "--epochs 3: runs/stopped is a run of 4 epochs. They can only be ra"),
         (["--set", "training.epochs=0"], "--set 0: runs/stopped is a run of 4 epochs. They can"),
-        (["--lr", "0.5"], "--lr: a run that goes on keeps its configuration. Only --epochs may"),
-        (["--lr", "auto"], "--lr: a run that goes on keeps its configuration. Only --epochs may"),
-        (["--dataset", "mnist"], "--dataset: a run that goes on keeps its configuration. Only -"),
-        (["--epochs", "9", "--seed", "1"], "--seed: a run that goes on keeps its configuration."),
-        (["--set", "model.hidden=7"], "--set: a run that goes on keeps its configuration. Only "),
+        (["--lr", "0.5"], "--lr: a resumed run keeps its configuration. Only --epochs may"),
+        (["--lr", "auto"], "--lr: a resumed run keeps its configuration. Only --epochs may"),
+        (["--dataset", "mnist"], "--dataset: a resumed run keeps its configuration. Only -"),
+        (["--epochs", "9", "--seed", "1"], "--seed: a resumed run keeps its configuration."),
+        (["--set", "model.hidden=7"], "--set: a resumed run keeps its configuration. Only "),
         (["relu"], "--resume takes no CONFIG. The run has a configuration and a name"),
         (["--name", "other"], "--resume takes no --name. The run has a configuration and a name"),
     ],
@@ -559,7 +559,7 @@ def test_data_that_moved_is_accepted(blobs: Blobs) -> None:
     assert (told.exit_code, told.stderr) == (
         1,
         f"Error: there is no '{data}', which runs/stopped was trained on. "
-        "If it was moved, say where it is in runs/stopped/config.toml\n",
+        "If it was moved, write its new path to runs/stopped/config.toml\n",
     )
     edit("config.toml", re.escape(str(data)), str(moved))(folder)
     assert resume("stopped").exit_code == 0

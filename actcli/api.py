@@ -1,0 +1,290 @@
+"""The public API: what `import actcli` offers to a notebook or a script.
+
+The commands are built on the same functions. Nothing here prints, handles signals, or starts
+processes, unless the configuration asks for workers. `actcli/__init__.py` exports these names.
+"""
+
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Self
+
+from numpy.typing import ArrayLike
+from threadpoolctl import ThreadpoolController
+
+from actcli.config.resolved import ResolvedConfig
+from actcli.config.schema import Config
+from actcli.datasets.batches import Split
+from actcli.datasets.dataset import Dataset, load_dataset
+from actcli.diagnostics.evidence import Training
+from actcli.diagnostics.report import Diagnosis
+from actcli.diagnostics.report import diagnose as examine
+from actcli.explore.loss import LossComparison, compare_losses
+from actcli.explore.softmax import LogitAnalysis, analyse_logits
+from actcli.model import Model
+from actcli.runs.catalog import Summary, run_folders, summarize
+from actcli.runs.record import RunResult
+from actcli.runs.train import start_run
+from actcli.training import evaluation, loop
+from actcli.training.events import EpochDone, Score
+from actcli.training.learner import Learner
+
+WIDTH = 100  # columns of a diagnosis in a notebook
+
+
+def load_data(
+    source: str = "mnist",
+    *,
+    validation: int | None = None,
+    classes: Sequence[str] = (),
+    normalize: str = "unit",
+) -> Dataset:
+    """Return a data set with its splits `train`, `validation` and `test`.
+
+    Args:
+        source: a name (`mnist`, `fashion-mnist`, `kmnist`), a folder of IDX files, or an `.npz`.
+        validation: number of training rows to hold out; None for 5,000, or for a sixth of a data
+            set with fewer than 10,000 rows.
+        classes: names or labels of the classes to keep; none keeps all.
+        normalize: `unit`, `standard` or `none`.
+
+    Raises:
+        UsageError: the source, a class or the normalization does not exist.
+        DataError: a file does not hold what it should, or cannot be downloaded.
+    """
+    return load_dataset(source, validation=validation, classes=classes, normalize=normalize)
+
+
+class fit:  # noqa: N801 - it is used like a function, as `enumerate` is
+    """Train a model on a data set. Each step of the iteration trains one epoch.
+
+    Iterate to watch the epochs (`for epoch in actcli.fit(data): …`), or call `run()` to train to
+    the end. The training uses this process and one BLAS thread, also in a notebook that has NumPy
+    loaded already; with `workers=2` it starts a second process. Nothing is written to the disk.
+
+    Args:
+        data: the data set; it replaces the table [data] of the configuration.
+        config: the configuration; None for the default one.
+        changes: other values of keys, by the names of their options: `lr=0.01, epochs=3`.
+
+    Attributes:
+        model: the model that learns; it can be used and saved between two epochs.
+        history: the epochs so far.
+
+    Raises:
+        UsageError: a key does not exist, a value is not allowed, or keys exclude each other.
+        DivergedError: raised by the iteration if the loss is not finite any more.
+    """
+
+    def __init__(self, data: Dataset, config: Config | None = None, **changes: Any) -> None:
+        self.config = _resolved(config, changes)
+        self.history: list[EpochDone] = []
+        self._data = data
+        self._learner = Learner(self.config, data)
+        self._events = loop.fit(self._learner)
+        self._blas = ThreadpoolController()
+
+    @property
+    def model(self) -> Model:
+        """The model that learns."""
+        return self._learner.model
+
+    @property
+    def training(self) -> Training:
+        """How the model was trained so far, for `diagnose`."""
+        return Training.of(self.config, tuple(self.history), len(self.history))
+
+    def initial_model(self) -> Model:
+        """Return the model as it was before the first step."""
+        return self._learner.initial_model()
+
+    def __iter__(self) -> Iterator[EpochDone]:
+        return self
+
+    def __next__(self) -> EpochDone:
+        with self._blas.limit(limits=1, user_api="blas"):
+            for event in self._events:
+                if isinstance(event, EpochDone):
+                    self.history.append(event)
+                    return event
+        raise StopIteration
+
+    def run(self) -> Self:
+        """Train to the end, and return this object."""
+        for _ in self:
+            pass
+        return self
+
+
+def evaluate(model: Model, data: Dataset | Split, split: str = "test") -> Score:
+    """Return the mean loss and the accuracy of a model.
+
+    Args:
+        model: of `fit` or `Model.load`.
+        data: a data set, or one of its splits.
+        split: which split of a data set.
+    """
+    rows: Split = data if isinstance(data, Split) else getattr(data, split)
+    return evaluation.evaluate(model, rows)
+
+
+class NotebookDiagnosis(Diagnosis):
+    """A diagnosis that a notebook, and rich's `print`, show as the tables of `actcli diagnose`."""
+
+    def __rich__(self) -> Any:
+        from actcli.render.diagnose import DiagnoseView
+
+        return DiagnoseView(self)
+
+    def _repr_html_(self) -> str:
+        from rich.console import Console
+
+        console = Console(record=True, width=WIDTH, file=io.StringIO())
+        console.print(self)
+        return console.export_html(inline_styles=True, code_format=NOTEBOOK_HTML)
+
+    def __repr__(self) -> str:
+        evidence = self.evidence
+        return f"<Diagnosis of {evidence.model} on {evidence.dataset}: {self.verdict}>"
+
+
+# As rich does for notebooks, with fonts in which the characters of bars have the same width.
+NOTEBOOK_HTML = (
+    '<pre style="white-space:pre;overflow-x:auto;line-height:normal;'
+    "font-family:Menlo,'DejaVu Sans Mono',consolas,'Courier New',monospace\">{code}</pre>"
+)
+
+
+def diagnose(
+    model: Model | fit,
+    data: Dataset,
+    *,
+    split: str = "train",
+    rows: int | None = None,
+    name: str = "model",
+) -> NotebookDiagnosis:
+    """Return what goes wrong inside a model, the numbers that show it, and what to change.
+
+    Args:
+        model: a model, or a `fit`, whose history and initial model are then known to the rules.
+        data: the data set.
+        split: `train`, `validation` or `test`.
+        rows: size of a fixed random sample of the split; None for all rows.
+        name: of the model, for the report.
+
+    Returns:
+        `.verdict`, `.findings`, `.gradients`, `.units`, `.outputs`, `.history`, and `.to_dict()`,
+        which is the object of `actcli diagnose --json`.
+
+    Raises:
+        UsageError: the split is empty.
+    """
+    if isinstance(model, fit):
+        diagnosis = examine(
+            model.model,
+            data,
+            split=split,
+            rows=rows,
+            name=name,
+            initial=model.initial_model(),
+            training=model.training,
+        )
+    else:
+        diagnosis = examine(model, data, split=split, rows=rows, name=name)
+    return NotebookDiagnosis(diagnosis.evidence, diagnosis.findings)
+
+
+def train(
+    config: Config | None = None,
+    *,
+    runs: str | Path = "runs",
+    name: str = "run",
+    **changes: Any,
+) -> RunResult:
+    """Train a model as `actcli train` does, record the run in a folder, and return its result.
+
+    With the same number of workers, the files of the run are those that the command writes.
+
+    Args:
+        config: the configuration; None for the default one.
+        runs: the folder of all runs.
+        name: of the run; if that is taken, `name-2`, `name-3`, ….
+        changes: other values of keys, by the names of their options: `lr=0.01, epochs=3`.
+
+    Returns:
+        The result, whose `run` is the name of the folder in `runs`.
+
+    Raises:
+        UsageError: a key does not exist, a value is not allowed, or keys exclude each other.
+        ActcliError: the data cannot be read, or the run cannot be written.
+        DivergedError: the loss is not finite any more; the last good model is in the folder.
+    """
+    run = start_run(_resolved(config, changes), Path(runs), name)
+    try:
+        with ThreadpoolController().limit(limits=1, user_api="blas"):
+            for _ in run.train():
+                pass
+            return run.finish()
+    finally:
+        run.close()
+
+
+def runs(folder: str | Path = "runs") -> list[Summary]:
+    """Return the runs in a folder at a glance, the newest first, as `actcli runs` lists them."""
+    summaries = map(summarize, run_folders(Path(folder)))
+    return sorted(summaries, key=lambda summary: (-summary.changed, summary.name))
+
+
+def softmax(
+    logits: ArrayLike,
+    *,
+    temperature: float = 1.0,
+    labels: Sequence[str] | None = None,
+    target: int | None = None,
+) -> LogitAnalysis:
+    """Return the softmax of a vector of logits and what follows from it, beside sigmoids.
+
+    Args:
+        logits: shape (K,); -inf masks a class.
+        temperature: divides the logits.
+        labels: the names of the classes.
+        target: the index of the true class.
+
+    Raises:
+        UsageError: the vector, the temperature, the labels or the target is not allowed.
+    """
+    return analyse_logits(logits, temperature, labels, target)
+
+
+def losses(
+    target: ArrayLike | int,
+    prediction: ArrayLike,
+    *,
+    logits: bool = False,
+    renormalize: bool = False,
+    labels: Sequence[str] | None = None,
+) -> LossComparison:
+    """Return every loss of one prediction and its target.
+
+    Args:
+        target: the index of the true class, or a probability for each class.
+        prediction: a probability for each class, or logits.
+        logits: whether the prediction holds logits.
+        renormalize: whether to divide target and prediction by their sums.
+        labels: the names of the classes.
+
+    Raises:
+        UsageError: a vector is not a distribution, or the two do not fit each other.
+    """
+    return compare_losses(target, prediction, scores=logits, renormalize=renormalize, labels=labels)
+
+
+def _resolved(config: Config | None, changes: dict[str, Any]) -> ResolvedConfig:
+    """Return a configuration with changes, in one process unless it names a number of workers."""
+    config = config or Config()
+    if changes:
+        config = config.with_values(changes)
+    if config.training.workers == "auto":
+        config = replace(config, training=replace(config.training, workers=1))
+    return config.resolve()
