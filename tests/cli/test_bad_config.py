@@ -151,9 +151,7 @@ def test_mistakes_of_all_kinds_at_once(refused: Refused) -> None:
 @pytest.mark.parametrize(
     "wrong", ["hidden = [0]", "hiden = [8, 8, 8]", "hidden = 8", "hidden = ['8', '8', '8']"]
 )
-def test_consequences_of_another_mistake_are_not_reported(
-    refused: Refused, wrong: str
-) -> None:
+def test_consequences_of_another_mistake_are_not_reported(refused: Refused, wrong: str) -> None:
     """Three activations may well be right: how many layers there are is not known."""
     content = f"[model]\nactivation = ['relu', 'tanh', 'elu']\n{wrong}\n"
     assert "activation names" not in message_of(refused, content)
