@@ -151,9 +151,7 @@ def test_mistakes_of_all_kinds_at_once(refused: Refused) -> None:
 @pytest.mark.parametrize(
     "wrong", ["hidden = [0]", "hiden = [8, 8, 8]", "hidden = 8", "hidden = ['8', '8', '8']"]
 )
-def test_what_may_follow_from_another_mistake_is_not_message_of(
-    refused: Refused, wrong: str
-) -> None:
+def test_consequences_of_another_mistake_are_not_reported(refused: Refused, wrong: str) -> None:
     """Three activations may well be right: how many layers there are is not known."""
     content = f"[model]\nactivation = ['relu', 'tanh', 'elu']\n{wrong}\n"
     assert "activation names" not in message_of(refused, content)
@@ -165,7 +163,7 @@ def test_a_clash_names_the_origins_of_its_keys(refused: Refused) -> None:
     assert text.startswith("  c.toml, --label-smoothing: label_smoothing has no meaning for loss")
 
 
-def test_of_very_many_mistakes_the_first_are_message_of(refused: Refused) -> None:
+def test_of_very_many_mistakes_the_first_are_reported(refused: Refused) -> None:
     lines = message_of(refused, "".join(f"[t{number}]\n" for number in range(50_000))).splitlines()
     assert lines[0] == "more than 20 mistakes, of which the first are"
     assert len(lines) == 21
