@@ -20,7 +20,7 @@ import numpy as np
 
 from actcli.config.resolved import ResolvedConfig
 from actcli.datasets.catalogue import DATASETS
-from actcli.datasets.dataset import silent_progress
+from actcli.datasets.dataset import ignore_progress
 from actcli.datasets.download import Progress
 from actcli.diagnostics.evidence import Provenance, Training, gather
 from actcli.diagnostics.health import measure_health, sample_rows
@@ -201,7 +201,7 @@ class Run:
 
 
 def start_run(
-    config: ResolvedConfig, runs: Path, name: str, progress: Progress = silent_progress
+    config: ResolvedConfig, runs: Path, name: str, progress: Progress = ignore_progress
 ) -> Run:
     """Load the data of a configuration, and return a new run of it, ready to train.
 
@@ -220,7 +220,7 @@ def start_run(
 
 
 def resume_run(
-    path: Path, config: ResolvedConfig, progress: Progress = silent_progress
+    path: Path, config: ResolvedConfig, progress: Progress = ignore_progress
 ) -> Run | RunResult:
     """Return the run in a folder at its last checkpoint, or its result if it is complete.
 
