@@ -13,23 +13,24 @@ WIDTH = 100
 INTRODUCTION = """\
 # The rules of `actcli diagnose`
 
-What a verdict can be, and what it rests on. `actcli diagnose --explain RULE` prints the same. This
-page is made by `docs/make_rules.py`.
+The faults that `actcli diagnose` reports, with their thresholds. `actcli diagnose --explain RULE`
+prints the text of one rule. `docs/make_rules.py` writes this page.
 
-A finding is an **error** if the network does not work or cannot be trusted at all, a **warning** if
-something is clearly wrong and costs accuracy or capacity, a **note** if it is worth knowing. A
-network without an error and a warning is healthy. How bad most faults are follows from the *skill*
-of the network, the part of the way that it has gone from the accuracy of a constant answer to
-100 %: an error below 10 %, a warning below 90 %, above that a note or nothing. "Has learnt well"
-means a skill of 90 % or more.
+A finding is an **error** if the network does not work or cannot be trusted at all. It is a
+**warning** if a fault costs accuracy or capacity, and a **note** if it is worth knowing. A network
+without errors and warnings is healthy. The severity of most faults follows from the *skill* of the
+network: the part of the way from the accuracy of a constant prediction to 100 %. A skill below 10 %
+makes an error, below 90 % a warning, above that a note or nothing. "Has learnt well" means a skill
+of 90 % or more.
 
-The order is that of causes: a rule may account for findings of rules below it, which then become
-part of its evidence. "Healthy set-ups" are those of `benchmarks/verdicts.py`; what it found is in
-[verdicts.md](verdicts.md)."""
+Causes stand before their effects: a rule may explain findings of rules below it, which then become
+part of its evidence. δ is the derivative of a row's loss with respect to the pre-activations of a
+layer. "Healthy set-ups" and "faulty" ones are the trainings of `benchmarks/verdicts.py`; the
+results are in [verdicts.md](verdicts.md)."""
 
 
 def page() -> str:
-    """The whole page."""
+    """Return the page in Markdown."""
     parts = [INTRODUCTION]
     for name, rule in RULES.items():
         parts.append(f"## {name}")

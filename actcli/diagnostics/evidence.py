@@ -1,7 +1,7 @@
-"""Evidence: all the numbers that a verdict rests on, of one network on one split.
+"""Evidence: all numbers behind a verdict, for one model on one split.
 
-What only a run knows, how it was trained and how its epochs went, is None for weights that came
-from elsewhere; a rule that needs it then stays silent.
+The training and the initial loss are None for weights of unknown origin; rules that need them then
+stay silent.
 """
 
 from dataclasses import dataclass
@@ -74,20 +74,31 @@ class Training:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What was measured.
+    """The measurements of a model on a split.
 
     Args:
-        model, dataset, split: what was examined, by name. rows: how many rows of the split.
-        classes: K. loss, output: by name. loss_value: mean loss over the rows, as it was trained
-        (with its label smoothing). input_mean, input_size: mean and root mean square of the inputs
-        after normalisation. normalization: by name. gradients, units, outputs: the three tables; no
-        outputs for an identity output. accuracy: share of the rows that are answered right.
-        predicted: how often each class is answered. class_rows: rows of each class. non_finite:
-        layers, from 1, with a parameter that is inf or NaN. duplicates: for each layer, the share
-        of units whose incoming weights and bias equal those of
-            another unit of the layer.
-        initial_loss: mean loss of the initial network over the rows, if it is known.
-        training: None for weights from elsewhere.
+        model: name of the model.
+        dataset: name of the data set.
+        split: name of the split.
+        rows: N, number of examined rows.
+        classes: K, number of classes.
+        loss: name of the loss.
+        output: name of the output activation.
+        loss_value: mean training loss over the rows, label smoothing included.
+        input_mean: mean of the normalized inputs.
+        input_size: root mean square of the normalized inputs.
+        normalization: name of the input normalization.
+        gradients: gradient flow of each layer, the output layer last.
+        units: state of the units of each hidden layer.
+        outputs: confidence and calibration; None for an identity output.
+        accuracy: share of the rows whose predicted class is right.
+        predicted: for each class, the number of rows for which it is predicted.
+        class_rows: for each class, the number of its rows.
+        non_finite: layers, from 1, with a parameter that is infinite or NaN.
+        duplicates: for each layer, the share of units with the incoming weights and bias of another
+            unit of the layer.
+        initial_loss: mean loss of the initial network over the rows; None if unknown.
+        training: None if unknown.
     """
 
     model: str
@@ -115,7 +126,7 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Provenance:
-    """What the examined things are called."""
+    """The names of model, data set, split and loss."""
 
     model: str
     dataset: str
@@ -132,37 +143,37 @@ def gather(
     *,
     workers: int = 1,
 ) -> Evidence:
-    """Probe a network on all rows of a split, and put together what that shows.
+    """Return the evidence of a model on all rows of a split.
 
     Args:
-        model: with its network as it is now.
-        split: what to examine it on.
+        model: examined as it is; no parameter changes.
+        split: rows to examine it on.
         names: for the report.
-        initial: the model as it was before training, if known.
-        training: how it was trained, if known.
-        workers: processes that share the rows.
+        initial: the model before its training, if known.
+        training: how the model was trained, if known.
+        workers: processes that may share the rows.
     """
     network = model.network
-    seen = probe(model, split, workers)
+    sums = probe(model, split, workers)
     start = None if initial is None else forward_pass(initial, split, workers)
     ratios = training.history[-1].update_ratio if training and training.history else None
-    confusion = seen.outputs.confusion
+    confusion = sums.outputs.confusion
     return Evidence(
         model=names.model,
         dataset=names.dataset,
         split=names.split,
-        rows=seen.rows,
+        rows=sums.rows,
         classes=len(model.classes),
         loss=names.loss,
         output=model.loss.output,
-        loss_value=float(seen.outputs.loss) / seen.rows,
-        input_mean=seen.inputs.mean,
-        input_size=seen.inputs.root_mean_square,
+        loss_value=float(sums.outputs.loss) / sums.rows,
+        input_mean=sums.inputs.mean,
+        input_size=sums.inputs.root_mean_square,
         normalization=model.normalization.method,
-        gradients=gradient_flow(network, seen, ratios or None),
-        units=unit_states(network, seen, start.active if start else None),
-        outputs=seen.outputs.outputs(model.classes),
-        accuracy=seen.outputs.accuracy,
+        gradients=gradient_flow(network, sums, ratios or None),
+        units=unit_states(network, sums, start.active if start else None),
+        outputs=sums.outputs.outputs(model.classes),
+        accuracy=sums.outputs.accuracy,
         predicted=tuple(confusion.sum(axis=0).tolist()),
         class_rows=tuple(confusion.sum(axis=1).tolist()),
         non_finite=_non_finite(network),

@@ -1,7 +1,7 @@
-"""What a rule is, and what it finds.
+"""Rules and their findings.
 
-A rule is one entry of RULES: what the fault is, how it shows, what to do, and which other faults it
-accounts for. Findings that share a cause are told as one, see `verdict`.
+A rule describes one fault: its symptoms, its remedy, and the other faults that it explains.
+Findings with the same cause are merged into one: see `verdict`.
 """
 
 from abc import ABC, abstractmethod
@@ -15,11 +15,11 @@ EVERYTHING = "*"  # in `explains`: every other rule
 
 
 class Severity(IntEnum):
-    """How bad it is."""
+    """How bad a finding is."""
 
     NOTE = 1  # worth knowing
-    WARNING = 2  # something is clearly wrong, and costs accuracy or capacity
-    ERROR = 3  # it does not work, or cannot be trusted at all
+    WARNING = 2  # a fault that costs accuracy or capacity
+    ERROR = 3  # the network does not work, or cannot be trusted at all
 
     def __str__(self) -> str:
         return self.name.lower()
@@ -27,32 +27,30 @@ class Severity(IntEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """What one rule found."""
+    """A fault that a rule reports."""
 
     rule: str
     severity: Severity
-    layers: tuple[int, ...]  # from 1; empty where it is the network's as a whole
+    layers: tuple[int, ...]  # from 1; empty if the fault concerns the whole network
     evidence: tuple[str, ...]  # sentences with numbers
     cause: str  # one sentence
-    remedy: str  # a change of the configuration, as TOML that can be pasted
+    remedy: str  # a change of the configuration, as TOML to paste
     source: str
 
 
 class Rule(ABC):
-    """One fault: what it is, how it shows, and what to do.
-
-    The texts are what `--explain` prints and `docs/rules.md` holds.
+    """One kind of fault, with the texts of `--explain` and `docs/rules.md`.
 
     Args:
-        name: under which it stands in RULES.
+        name: of the rule in RULES.
     """
 
     meaning: ClassVar[str]
     harm: ClassVar[str]  # why it is bad
-    limits: ClassVar[str]  # where the rule errs or stays silent
-    threshold: ClassVar[str]  # with the source or the measurement that it came from
+    limits: ClassVar[str]  # when the rule errs or stays silent
+    threshold: ClassVar[str]  # with the source or the measurement behind it
     source: ClassVar[str]
-    explains: ClassVar[tuple[str, ...]] = ()  # rules, further down in RULES, that it accounts for
+    explains: ClassVar[tuple[str, ...]] = ()  # rules further down in RULES
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -70,9 +68,9 @@ class Rule(ABC):
 
     @abstractmethod
     def check(self, evidence: Evidence) -> Finding | None:
-        """The finding, if the fault is there."""
+        """Return the finding; None if the evidence does not show the fault."""
 
-    def found(
+    def finding(
         self,
         severity: Severity,
         evidence: tuple[str, ...],
@@ -80,5 +78,5 @@ class Rule(ABC):
         remedy: str,
         layers: tuple[int, ...] = (),
     ) -> Finding:
-        """A finding of this rule."""
+        """Return a finding of this rule."""
         return Finding(self.name, severity, layers, evidence, cause, remedy, self.source)

@@ -1,8 +1,8 @@
-"""Gradient flow: how much of the error reaches each layer on its way back.
+"""Gradient flow: how much of the error reaches each layer in the backward pass.
 
-δ = ∂ℓ/∂z is the error that a layer is told of. Its length, layer by layer, shows where the error
+δ = ∂ℓ/∂z is the error that reaches a layer. Its norm, layer by layer, shows where the error
 shrinks (Hochreiter 1991; Glorot, Bengio, AISTATS 2010, section 4) or grows. The gradient of a
-layer's weights alone does not: it is δ times what the layer receives, and can stay level while δ
+layer's weights does not show it: it is δ times the inputs of the layer, and can stay level while δ
 vanishes.
 """
 
@@ -17,35 +17,35 @@ from actcli.nn.network import MLP
 
 @dataclass(frozen=True)
 class LayerGradient:
-    """One layer; the output is the last. Norms are Euclidean."""
+    """The gradient flow through one layer; the output layer is the last. Norms are Euclidean."""
 
     layer: int  # from 1
     units: int
     delta_norm: float  # mean over the rows of ‖δᵢ‖
-    backprop_factor: float | None  # over that of the next layer; None for the output
-    compounded: float  # over that of the output
+    backprop_factor: float | None  # delta_norm over that of the next layer; None for the output
+    compounded: float  # delta_norm over that of the output
     derivative_mean: float | None  # mean |f'(z)|; None for the output
     derivative_bound: float | None  # sup |f'|
-    weight_grad_norm: float  # of the mean loss over the rows
+    weight_grad_norm: float  # gradient of the mean loss over the rows
     bias_grad_norm: float
     weight_norm: float
-    update_ratio: float | None  # RMS of the last update over RMS of the weights, if known
+    update_ratio: float | None  # RMS of the last update over RMS of the weights; None if unknown
 
 
 def gradient_flow(
-    network: MLP, seen: Probe, update_ratios: Sequence[float] | None = None
+    network: MLP, sums: Probe, update_ratios: Sequence[float] | None = None
 ) -> tuple[LayerGradient, ...]:
-    """A row for each layer.
+    """Return the gradient flow through each layer.
 
     Args:
-        network: the one that was probed.
-        seen: the sums of the probe.
-        update_ratios: of each layer, from its training.
+        network: the probed network.
+        sums: the result of the probe.
+        update_ratios: for each layer, from the training.
     """
-    norms = [float(layer.delta_norm) / seen.rows for layer in seen.layers]
-    gradients = network.views(seen.gradient / seen.rows)
+    norms = [float(layer.delta_norm) / sums.rows for layer in sums.layers]
+    gradients = network.views(sums.gradient / sums.rows)
     rows = []
-    for index, (layer, gradient) in enumerate(zip(seen.layers, gradients, strict=True)):
+    for index, (layer, gradient) in enumerate(zip(sums.layers, gradients, strict=True)):
         last = index == len(norms) - 1
         units = len(layer.active)
         rows.append(
@@ -55,7 +55,7 @@ def gradient_flow(
                 delta_norm=norms[index],
                 backprop_factor=None if last else ratio(norms[index], norms[index + 1]),
                 compounded=ratio(norms[index], norms[-1]),
-                derivative_mean=None if last else float(layer.slope) / (seen.rows * units),
+                derivative_mean=None if last else float(layer.slope) / (sums.rows * units),
                 derivative_bound=layer.bound,
                 weight_grad_norm=float(np.linalg.norm(gradient.weights)),
                 bias_grad_norm=float(np.linalg.norm(gradient.biases)),
@@ -67,5 +67,5 @@ def gradient_flow(
 
 
 def ratio(part: float, whole: float) -> float:
-    """One over the other; NaN where there is no other."""
+    """Return part / whole; NaN if the whole is 0."""
     return part / whole if whole else float("nan")

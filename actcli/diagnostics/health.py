@@ -1,7 +1,7 @@
-"""Health during training: the probe after each epoch, on a few fixed training rows.
+"""Health during training: a probe after each epoch, on a few fixed training rows.
 
-It shows when a network fell ill, not how ill it is: a unit that none of these rows activates may be
-active on others, so the number of silent units is at least that of the dead ones.
+It shows when a fault began, not its extent: a unit that none of these rows activates may be active
+on others. The number of silent units is therefore at least the number of dead units.
 """
 
 from collections.abc import Sequence
@@ -21,29 +21,29 @@ ROWS_PER_PROBE_ROW = 100  # the probe of one row in a hundred takes about 1.5 % 
 
 @dataclass(frozen=True)
 class LayerHealth:
-    """One layer after an epoch; the output layer is the last."""
+    """The health of one layer after an epoch; the output layer is the last."""
 
     layer: int  # from 1
     delta_norm: float
-    factor: float | None  # the δ norm over that of the next layer; None for the output
-    compounded: float  # over that of the output
+    factor: float | None  # delta_norm over that of the next layer; None for the output
+    compounded: float  # delta_norm over that of the output
     units: int
-    silent: int | None  # None for the output
+    silent: int | None  # units that none of the rows activates; None for the output
 
     @property
     def silent_share(self) -> float | None:
-        """The share of its units that are silent."""
+        """The share of the units that are silent; None for the output."""
         return None if self.silent is None else self.silent / self.units
 
 
 def sample_rows(split: Split) -> Split:
-    """Return at most 500 rows at equal distances, and at most one row in a hundred."""
+    """Return one row in a hundred, at most 500, at equal distances."""
     count = max(1, min(MAX_ROWS, len(split) // ROWS_PER_PROBE_ROW))
     return split.subset(np.linspace(0, len(split) - 1, count).astype(np.intp))
 
 
 def measure_health(model: Model, rows: Split) -> Health:
-    """Probe a model on a few rows: see `sample_rows`."""
+    """Return the health of a model on a few rows: see `sample_rows`."""
     sums = probe(model, rows)
     flow = gradient_flow(model.network, sums)
     return Health(
@@ -54,11 +54,11 @@ def measure_health(model: Model, rows: Split) -> Health:
 
 
 def layer_health(health: Health | None, units: Sequence[int]) -> tuple[LayerHealth, ...]:
-    """Return the health of each layer after an epoch; nothing if it was not measured.
+    """Return the health of each layer after an epoch; an empty tuple if it was not measured.
 
     Args:
-        health: as the epoch recorded it.
-        units: of each layer.
+        health: the record of the epoch.
+        units: number of units of each layer.
     """
     if health is None:
         return ()

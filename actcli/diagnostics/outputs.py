@@ -1,11 +1,11 @@
-"""What the outputs say: how sure the network is, whether it is right to be, and for which classes.
+"""Outputs: confidence, accuracy and calibration, overall and for each class.
 
 Confidence is the largest probability. A network is calibrated if, of the predictions with
 confidence c, the share c is right. The expected calibration error is the mean gap between the two
 over fifteen bins of equal width, weighted by their counts, the maximum calibration error the
 largest gap (Naeini, Cooper, Hauskrecht, AAAI 2015; Guo et al., On Calibration of Modern Neural
-Networks, ICML 2017, equations 3 and 5). A temperature, by which the scores are divided, may mend
-it: the best is the one that minimises the negative log likelihood (Guo et al., section 4.2).
+Networks, ICML 2017, equations 3 and 5). Dividing the logits by a temperature can improve the
+calibration: the best one minimises the negative log likelihood (Guo et al., section 4.2).
 """
 
 from dataclasses import dataclass
@@ -23,34 +23,34 @@ BINS = 15
 
 @dataclass(frozen=True)
 class Bin:
-    """The predictions whose confidence lies between two edges."""
+    """The predictions with a confidence between two edges."""
 
     low: float
     high: float
     count: int
-    confidence: float | None  # mean; None where there are none
-    accuracy: float | None  # share that is right
+    confidence: float | None  # mean; None for an empty bin
+    accuracy: float | None  # share of right predictions
 
 
 @dataclass(frozen=True)
 class ClassOutputs:
-    """The rows of one true class."""
+    """The outputs for the rows of one true class."""
 
     label: str
     rows: int
-    probability_of_true: float | None  # means over these rows; None where there are none
+    probability_of_true: float | None  # means over these rows; None without any row
     confidence: float | None
     entropy: float | None  # nats
     accuracy: float | None
-    confused_with: str | None  # the wrong class that is answered most often
+    confused_with: str | None  # the wrong class that is predicted most often
 
 
 @dataclass(frozen=True)
 class Outputs:
-    """What the outputs say on a split.
+    """Confidence and calibration on a split.
 
-    For a sigmoid output with a unit for each class, an output is the probability of a yes: the
-    confidence is the largest of them, entropy and likelihood are sums over the units.
+    With a sigmoid output and one unit per class, each output is an independent probability. The
+    confidence is the largest output; entropy and likelihood are sums over the units.
     """
 
     accuracy: float
@@ -62,15 +62,16 @@ class Outputs:
     temperature: float | None
     reliability: tuple[Bin, ...]
     classes: tuple[ClassOutputs, ...]
-    predicted: tuple[int, ...]  # how often each class is answered
+    predicted: tuple[int, ...]  # for each class, the rows for which it is predicted
 
 
 class OutputSums(Sums):
-    """What the outputs of all rows add up to.
+    """Sums over the outputs of all rows.
 
     Args:
-        loss: whose link makes the scores outputs.
+        loss: owns the link from logits to outputs.
         classes: K.
+        allocate: makes arrays of zeros.
     """
 
     def __init__(self, loss: Loss, classes: int, allocate: Allocate = np.zeros) -> None:
@@ -79,46 +80,50 @@ class OutputSums(Sums):
         self.probabilistic = loss.output != "identity"
         self.separate = loss.output == "sigmoid" and self.units > 1
         self.edges = np.linspace(0, 1, BINS + 1)
-        self.confusion = self.counts(classes, classes)  # true class, answered class
+        self.confusion = self.counts(classes, classes)  # (true class, predicted class)
         self.by_class = self.sums(4, classes)  # Σ p(true), confidence, entropy, -log likelihood
         self.by_bin = self.sums(3, BINS)  # count, Σ confidence, right
         self.loss = self.sums()
         self.temperature = TemperatureSums(allocate)
         self.arrays += self.temperature.arrays
 
-    def add(self, scores: Array, losses: Array, labels: Labels) -> None:
-        """Take in scores (n, units), their losses (n,) and their true classes (n,)."""
+    def add(self, logits: Array, losses: Array, labels: Labels) -> None:
+        """Add logits (N, units), their losses (N,) and their true classes (N,)."""
         self.loss += float(losses.sum(dtype=np.float64))
-        if self.units == 1:  # one unit is a softmax over its score and 0
-            scores = np.hstack([np.zeros_like(scores), scores])
-        answers = scores.argmax(axis=1)
-        np.add.at(self.confusion, (labels, answers), 1)
+        if self.units == 1:  # one sigmoid unit is a softmax over its logit and 0
+            logits = np.hstack([np.zeros_like(logits), logits])
+        predicted = logits.argmax(axis=1)
+        np.add.at(self.confusion, (labels, predicted), 1)
         if not self.probabilistic:
             return
         rows = np.arange(len(labels))
-        yes = np.zeros(scores.shape, np.intp)
-        yes[rows, labels] = 1
+        targets = np.zeros(logits.shape, np.intp)
+        targets[rows, labels] = 1
         if self.separate:
-            pairs = np.stack([np.zeros_like(scores), scores], axis=2).reshape(-1, 2)
-            p, entropy, nll = _distribution(pairs, yes.reshape(-1))
-            p = p[:, 1].reshape(scores.shape)
-            entropy = entropy.reshape(scores.shape).sum(axis=1)
-            nll = nll.reshape(scores.shape).sum(axis=1)
-            self.temperature.add(pairs, yes.reshape(-1))
+            pairs = np.stack([np.zeros_like(logits), logits], axis=2).reshape(-1, 2)
+            p, entropy, nll = _distribution(pairs, targets.reshape(-1))
+            p = p[:, 1].reshape(logits.shape)
+            entropy = entropy.reshape(logits.shape).sum(axis=1)
+            nll = nll.reshape(logits.shape).sum(axis=1)
+            self.temperature.add(pairs, targets.reshape(-1))
         else:
-            p, entropy, nll = _distribution(scores, labels)
-            self.temperature.add(scores, labels)
-        confidence = p[rows, answers]
+            p, entropy, nll = _distribution(logits, labels)
+            self.temperature.add(logits, labels)
+        confidence = p[rows, predicted]
         sums = (p[rows, labels], confidence, entropy, nll)
         for index, part in enumerate(sums):
             self.by_class[index] += np.bincount(labels, part, len(self.confusion))
-        # The last bin takes its upper edge too: rounded, many a confidence is exactly 1.
+        # The last bin includes its upper edge: many float32 confidences are exactly 1.
         bins = np.searchsorted(self.edges, confidence, side="right").clip(1, BINS) - 1
-        for index, part in enumerate((np.ones(len(rows)), confidence, answers == labels)):
+        for index, part in enumerate((np.ones(len(rows)), confidence, predicted == labels)):
             self.by_bin[index] += np.bincount(bins, part, BINS)
 
     def outputs(self, names: tuple[str, ...]) -> Outputs | None:
-        """What they say; None for an identity output, whose scores are no probabilities."""
+        """Return the outputs; None for an identity output, which is not a probability.
+
+        Args:
+            names: of the K classes.
+        """
         if not self.probabilistic:
             return None
         rows = self.confusion.sum()
@@ -151,7 +156,7 @@ class OutputSums(Sums):
 
     @property
     def accuracy(self) -> float:
-        """Share of the rows that are answered right."""
+        """The share of the rows whose predicted class is right."""
         return float(np.trace(self.confusion) / self.confusion.sum())
 
     def _of_class(self, k: int, names: tuple[str, ...]) -> ClassOutputs:
@@ -172,8 +177,8 @@ class OutputSums(Sums):
         )
 
 
-def _distribution(scores: Array, labels: Labels) -> tuple[Array, Array, Array]:
-    """Softmax (n, K), its entropy (n,) and -log p of the true class (n,), in nats and float64."""
-    log_p = log_softmax(scores.astype(np.float64))
+def _distribution(logits: Array, labels: Labels) -> tuple[Array, Array, Array]:
+    """Return softmax (N, K), entropy (N,) and -log p of the true class (N,), in float64 nats."""
+    log_p = log_softmax(logits.astype(np.float64))
     p = np.exp(log_p)
     return p, np.asarray(-np.vecdot(p, log_p)), -log_p[np.arange(len(labels)), labels]

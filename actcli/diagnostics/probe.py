@@ -1,8 +1,8 @@
-"""The probe: one exact pass over every row of a split, from which all that is told is computed.
+"""The probe: one exact pass over every row of a split, which yields all measurements.
 
-Each batch goes forward and back as in training, but nothing is updated; what the layers hold then
-is added up in float64, in the order of the rows. So the result does not depend on the size of a
-batch, except for rounding, and the memory does not depend on the number of rows.
+Each mini-batch makes a forward and a backward pass as in training, without an update. The traces
+are summed in float64, in the order of the rows. The result depends on the size of the mini-batches
+only by rounding, and the memory does not depend on the number of rows.
 """
 
 from collections.abc import Iterator
@@ -19,20 +19,22 @@ from actcli.model import ForwardBatch, Model
 from actcli.nn.arrays import Allocate, Array, ignore_overflow
 from actcli.training.parallel.workers import run_on_workers, shared_zeros
 
-ROWS = 500  # of a batch: large enough for the matrix products, small enough for the cache
-MIN_WORK_PER_WORKER = 500_000_000  # rows times parameters that make a process worth starting
+ROWS = 500  # of a mini-batch: enough for fast matrix products, few enough for the cache
+MIN_WORK_PER_WORKER = (
+    500_000_000  # rows times parameters; below, starting a process costs more time than it saves
+)
 
 
 @dataclass(frozen=True, eq=False)
 class Probe:
-    """The sums of a pass.
+    """The sums over a forward and a backward pass.
 
     Args:
-        rows: N, how many rows were seen.
-        layers: from the first hidden layer to the scores.
-        gradient: Σ ∂ℓᵢ/∂parameters, of the length of the parameters.
-        outputs: of the predictions.
-        inputs: of what the first layer received.
+        rows: N, number of examined rows.
+        layers: from the first hidden layer to the output layer.
+        gradient: Σ ∂ℓᵢ/∂parameters, of the shape of the parameter vector.
+        outputs: sums over the predictions.
+        inputs: sums over the normalized inputs.
     """
 
     rows: int
@@ -44,11 +46,11 @@ class Probe:
 
 @dataclass(frozen=True, eq=False)
 class ForwardSums:
-    """What a forward pass alone shows.
+    """The result of a forward pass.
 
     Args:
         loss: mean over the rows.
-        active: rows on which each hidden unit is active, layer by layer.
+        active: for each hidden layer, the rows (units,) on which each unit is active.
     """
 
     loss: float
@@ -56,7 +58,7 @@ class ForwardSums:
 
 
 class ProbeSums(Sums):
-    """What a pass forward and back adds up to."""
+    """Sums over a forward and a backward pass."""
 
     def __init__(self, model: Model, allocate: Allocate) -> None:
         super().__init__(allocate)
@@ -72,11 +74,11 @@ class ProbeSums(Sums):
         for part in (*self.layers, self.outputs, self.inputs):
             self.arrays += part.arrays
 
-    def look(self, model: Model, split: Split) -> None:
-        """Take in the rows of a split."""
+    def add_split(self, model: Model, split: Split) -> None:
+        """Add the rows of a split."""
         network = model.network
-        part = np.empty_like(network.parameters)
-        part_views = network.views(part)
+        gradient = np.empty_like(network.parameters)
+        gradient_views = network.views(gradient)
         widest = max(network.sizes[1:])
         scratch = np.empty(min(ROWS, len(split)) * widest, network.parameters.dtype)
         with ignore_overflow():
@@ -84,14 +86,14 @@ class ProbeSums(Sums):
                 inputs, trace = batch.inputs, batch.trace
                 self.inputs.add(inputs)
                 self.outputs.add(trace.logits, losses, batch.labels)
-                network.backward(inputs, trace, part_views)
-                self.gradient += part
+                network.backward(inputs, trace, gradient_views)
+                self.gradient += gradient
                 for index, layer in enumerate(self.layers):
                     layer.add(trace, index, scratch)
 
 
 class ForwardAccumulator(Sums):
-    """What a forward pass alone adds up to."""
+    """Sums over a forward pass."""
 
     def __init__(self, model: Model, allocate: Allocate) -> None:
         super().__init__(allocate)
@@ -99,53 +101,56 @@ class ForwardAccumulator(Sums):
         self.activity = Activity(model.network, allocate)
         self.arrays += self.activity.arrays
 
-    def look(self, model: Model, split: Split) -> None:
-        """Take in the rows of a split."""
+    def add_split(self, model: Model, split: Split) -> None:
+        """Add the rows of a split."""
         with ignore_overflow():
             for batch, losses in _losses(model, split):
                 self.loss += float(losses.sum(dtype=np.float64))
                 self.activity.add(batch.trace)
 
 
-Seen = TypeVar("Seen", ProbeSums, ForwardAccumulator)
+PassSums = TypeVar("PassSums", ProbeSums, ForwardAccumulator)
 
 
 def forward_pass(model: Model, split: Split, workers: int = 1) -> ForwardSums:
-    """Look at a network on all rows of a split, forward alone: a third of the work of a probe."""
-    seen = _add_up(ForwardAccumulator, model, split, workers)
-    return ForwardSums(float(seen.loss) / len(split), seen.activity.active)
+    """Return loss and activity of a model on all rows of a split, at a third of a probe's cost."""
+    sums = _add_up(ForwardAccumulator, model, split, workers)
+    return ForwardSums(float(sums.loss) / len(split), sums.activity.active)
 
 
 def probe(model: Model, split: Split, workers: int = 1) -> Probe:
-    """Examine a network on all rows of a split.
-
-    The network is left as it is. What overflows shows in the result as inf or NaN.
+    """Return the sums over all rows of a split. No parameter of the model changes.
 
     Args:
-        workers: processes that may share the rows; the sums depend on their number by rounding.
+        model: to examine.
+        split: not empty.
+        workers: processes that may share the rows. Their number changes the sums by rounding.
+
+    Returns:
+        Sums that are infinite or NaN where numbers overflowed.
 
     Raises:
-        ActcliError: a process that shares the rows has died.
+        ActcliError: a worker has died.
     """
-    seen = _add_up(ProbeSums, model, split, workers)
-    return Probe(len(split), seen.layers, seen.gradient, seen.outputs, seen.inputs)
+    sums = _add_up(ProbeSums, model, split, workers)
+    return Probe(len(split), sums.layers, sums.gradient, sums.outputs, sums.inputs)
 
 
-def _add_up(kind: type[Seen], model: Model, split: Split, workers: int) -> Seen:
-    """Add up all rows of a split: each process some, and then all of them."""
+def _add_up(kind: type[PassSums], model: Model, split: Split, workers: int) -> PassSums:
+    """Sum over all rows of a split: each worker sums some of them, then the sums are merged."""
     work = len(split) * model.network.parameters.size
     size = max(1, min(workers, work // MIN_WORK_PER_WORKER, len(split) // ROWS))
     bounds = [len(split) * number // size for number in range(size + 1)]
     parts = [split.subset(slice(*ends)) for ends in pairwise(bounds)]
-    seen = [kind(model, shared_zeros if size > 1 else np.zeros) for _ in parts]
-    run_on_workers(lambda number: seen[number].look(model, parts[number]), size)
-    for other in seen[1:]:
-        seen[0].include(other)
-    return seen[0]
+    sums = [kind(model, shared_zeros if size > 1 else np.zeros) for _ in parts]
+    run_on_workers(lambda number: sums[number].add_split(model, parts[number]), size)
+    for other in sums[1:]:
+        sums[0].merge(other)
+    return sums[0]
 
 
 def _losses(model: Model, split: Split) -> Iterator[tuple[ForwardBatch, Array]]:
-    """Yield each mini-batch after its forward pass with its losses (N,); the logits' δ is set."""
+    """Yield each mini-batch with its losses (N,) after its forward pass; δ of the logits is set."""
     dtype = model.network.parameters.dtype
     target_rows = model.loss.targets(len(model.classes)).astype(dtype)
     for batch in model.forward_batches(split, ROWS):

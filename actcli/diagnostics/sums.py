@@ -1,7 +1,7 @@
-"""What a pass over rows adds up to: arrays in float64 or whole numbers, one batch after another.
+"""Sums over rows, mini-batch by mini-batch, in float64 or whole numbers.
 
-Parts of the rows can be added up apart, by several processes where an `allocate` gives them memory
-that they share; the sums of one part then include those of another.
+Several workers can each sum a part of the rows, in shared memory that `allocate` makes. Their sums
+are merged afterwards.
 """
 
 from typing import Any
@@ -14,14 +14,14 @@ from actcli.model import Model
 from actcli.nn.arrays import Allocate, Array, ignore_overflow
 from actcli.nn.network import MLP, Trace
 
-SATURATED = 0.05  # of sup|f'|: a slope below this share lets next to nothing through
+SATURATED = 0.05  # times sup|f'|: a derivative below that passes almost no error
 
 Vector = NDArray[np.float64]
 Counts = NDArray[np.int64]
 
 
 class Sums:
-    """Arrays that are added to.
+    """A group of sums that workers can merge.
 
     Args:
         allocate: makes arrays of zeros.
@@ -32,17 +32,17 @@ class Sums:
         self.arrays: list[NDArray[Any]] = []
 
     def sums(self, *shape: int) -> Vector:
-        """One more array, of sums."""
+        """Return a new array of sums."""
         return self._zeros(shape, np.float64)
 
     def counts(self, *shape: int) -> Counts:
-        """One more array, of counts."""
+        """Return a new array of counts."""
         return self._zeros(shape, np.int64)
 
-    def include(self, other: "Sums") -> None:
-        """Add what others have seen, who look for the same."""
-        for mine, theirs in zip(self.arrays, other.arrays, strict=True):
-            mine[...] += theirs
+    def merge(self, other: "Sums") -> None:
+        """Add the sums of another worker, which are of the same kind."""
+        for total, part in zip(self.arrays, other.arrays, strict=True):
+            total[...] += part
 
     def _zeros(self, shape: tuple[int, ...], kind: type[np.generic]) -> NDArray[Any]:
         self.arrays.append(self._allocate(shape, np.dtype(kind)))
@@ -50,36 +50,37 @@ class Sums:
 
 
 class InputSums(Sums):
-    """What the inputs, after normalisation, add up to."""
+    """Sums over the normalized inputs."""
 
     def __init__(self, allocate: Allocate = np.zeros) -> None:
         super().__init__(allocate)
         self.count, self.total, self.squares = self.counts(), self.sums(), self.sums()
 
     def add(self, inputs: Array) -> None:
-        """Take in inputs (n, D)."""
+        """Add inputs (N, D)."""
         flat = inputs.reshape(-1)
         self.count += flat.size
-        self.total += float(flat.sum())  # in pairs, and so right to rounding
+        self.total += float(flat.sum())  # pairwise summation: exact to rounding
         self.squares += float(flat @ flat)
 
     @property
     def mean(self) -> float:
-        """Of all pixels."""
+        """The mean of all inputs."""
         return float(self.total / self.count)
 
     @property
     def root_mean_square(self) -> float:
-        """Of all pixels: how large an input is."""
+        """The root mean square of all inputs."""
         return float(np.sqrt(self.squares / self.count))
 
 
 class LayerSums(Sums):
-    """What one layer's share of the pass adds up to.
+    """Sums over the trace of one layer.
 
     Args:
-        units: how many the layer has.
-        bound: sup|f'| of its activation; None for the layer of the scores, which has none.
+        units: number of units.
+        bound: sup|f'| of the activation; None for the output layer.
+        allocate: makes arrays of zeros.
     """
 
     def __init__(self, units: int, bound: float | None, allocate: Allocate = np.zeros) -> None:
@@ -91,12 +92,12 @@ class LayerSums(Sums):
         self.active = self.counts(units)  # rows with f'(z) ≠ 0, by unit
 
     def add(self, trace: Trace, index: int, scratch: Array) -> None:
-        """Add the layer of that index, after a forward and a backward pass.
+        """Add a mini-batch after its forward and backward pass.
 
         Args:
             trace: of the mini-batch.
             index: of the layer, from 0.
-            scratch: at least as large as a buffer of the layer.
+            scratch: buffer of at least the size of the layer's z.
         """
         at = trace.layers[index]
         self.delta_norm += float(np.sqrt(np.vecdot(at.delta, at.delta)).sum(dtype=np.float64))
@@ -111,7 +112,7 @@ class LayerSums(Sums):
 
 
 class Activity(Sums):
-    """On how many rows each hidden unit is active: all that it takes is a forward pass."""
+    """For each hidden unit, the number of rows on which it is active, from forward passes."""
 
     def __init__(self, network: MLP, allocate: Allocate = np.zeros) -> None:
         super().__init__(allocate)
@@ -121,7 +122,7 @@ class Activity(Sums):
 
     @property
     def is_complete(self) -> bool:
-        """Whether each unit was active: no further row can tell of one that is dead."""
+        """Whether each unit was active on a row, so that none can be dead."""
         return all(units.all() for units in self.active)
 
     @property

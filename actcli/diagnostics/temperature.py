@@ -1,10 +1,10 @@
-"""The temperature that calibrates a network best, from one pass over its scores.
+"""The temperature that calibrates a network best, from one pass over its logits.
 
 The negative log likelihood of softmax(β z) is convex in β = 1/T, and its derivative is the sum over
 rows of E[z] - z_true, where E is over softmax(β z) (Guo et al., On Calibration of Modern Neural
-Networks, ICML 2017, section 4.2). The derivative and its own first two derivatives, the variance
-and the third central moment of z, are summed at a few temperatures; between the two where the sign
-changes, the polynomial that agrees with all of them has the root that is wanted.
+Networks, ICML 2017, section 4.2). The derivative and its first two derivatives, the variance and
+the third central moment of z, are summed at a few temperatures. Between the two temperatures where
+the sign changes, the root of the interpolating polynomial is the best 1/T.
 """
 
 import numpy as np
@@ -14,21 +14,21 @@ from numpy.typing import NDArray
 from actcli.diagnostics.sums import Sums
 from actcli.nn.arrays import Allocate, Array, Labels
 
-LARGEST = 16.0  # the temperature is looked for from 1/16 to 16
-POINTS = 33  # a factor of 1.19 apart: the root is then right to 1e-5
+MAX_TEMPERATURE = 16.0  # the search covers 1/16 to 16
+POINTS = 33  # a factor of 1.19 apart, which gives the root to 1e-5
 
 
 class TemperatureSums(Sums):
-    """Derivatives of the likelihood with respect to β, at temperatures between which to find it."""
+    """Sums of derivatives of the likelihood with respect to β, at a grid of temperatures."""
 
     def __init__(self, allocate: Allocate = np.zeros) -> None:
         super().__init__(allocate)
-        self.betas = np.geomspace(1 / LARGEST, LARGEST, POINTS)
+        self.betas = np.geomspace(1 / MAX_TEMPERATURE, MAX_TEMPERATURE, POINTS)
         self.moments = self.sums(3, POINTS)
 
-    def add(self, scores: Array, labels: Labels) -> None:
-        """Take in scores (n, K) and their true classes (n,)."""
-        z = np.ascontiguousarray((scores - scores.max(axis=1, keepdims=True)).T)
+    def add(self, logits: Array, labels: Labels) -> None:
+        """Add logits (N, K) and their true classes (N,)."""
+        z = np.ascontiguousarray((logits - logits.max(axis=1, keepdims=True)).T)
         true = z[labels, np.arange(len(labels))]
         powers = np.multiply.outer(self.betas.astype(z.dtype), z)  # (points, K, n)
         np.maximum(powers, -80, out=powers)  # below, e^x is denormal, on which arithmetic is slow
@@ -37,14 +37,14 @@ class TemperatureSums(Sums):
         first, second, third = (
             np.multiply(powers, z, out=powers).sum(axis=1) / partition for _ in range(3)
         )
-        # z is 0 at the largest score and negative elsewhere: these differences lose few digits.
+        # z is 0 at the largest logit and negative elsewhere: these differences lose few digits.
         variance = second - first * first
         skew = third - first * (3 * variance + first * first)
         for order, moment in enumerate((first - true, variance, skew)):
             self.moments[order] += moment.sum(axis=1, dtype=np.float64)
 
     def best(self) -> float | None:
-        """The temperature; None where no finite one is best, or none from 1/16 to 16."""
+        """Return the best temperature; None if it does not lie between 1/16 and 16."""
         slope = self.moments[0]
         if not np.isfinite(self.moments).all() or slope[0] >= 0 or slope[-1] <= 0:
             return None
@@ -54,14 +54,14 @@ class TemperatureSums(Sums):
 
 
 def _root(ends: NDArray[np.float64], moments: NDArray[np.float64]) -> float:
-    """Where the quintic is 0 that has these values and first two derivatives at both ends."""
+    """Return the root of the quintic with these values and first two derivatives at both ends."""
     width = ends[1] - ends[0]
     scaled = moments * width ** np.arange(3)[:, np.newaxis]
     value, first, second = (float(row[0]) for row in scaled)
-    known = Polynomial([value, first, second / 2])  # agrees at the left end
-    left = [scaled[order, 1] - known.deriv(order)(1.0) for order in range(3)]
-    cubic = np.linalg.solve([[1, 1, 1], [3, 4, 5], [6, 12, 20]], left)
-    roots = (known + Polynomial([0, 0, 0, *cubic])).roots()
+    parabola = Polynomial([value, first, second / 2])  # agrees at the left end
+    missing = [scaled[order, 1] - parabola.deriv(order)(1.0) for order in range(3)]
+    cubic = np.linalg.solve([[1, 1, 1], [3, 4, 5], [6, 12, 20]], missing)
+    roots = (parabola + Polynomial([0, 0, 0, *cubic])).roots()
     real = roots[np.abs(roots.imag) < 1e-9].real
     inside = real[(real >= 0) & (real <= 1)]
     return float(ends[0] + width * (inside[0] if len(inside) else 0.5))

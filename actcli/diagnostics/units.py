@@ -1,9 +1,9 @@
-"""Units: which are dead, which never rest, and on how many rows each is active.
+"""States of the hidden units: dead, nearly dead, always on, and and how often active.
 
-A unit is active on a row where its derivative is not 0 there: only then does the row teach it. It
-is dead if no row of the split does: nothing that is in the data can bring it back (Lu, Shin, Su,
+A unit is active on a row if its derivative there is not 0: only then does the row change its
+weights. It is dead if no row of the split activates it, so that no row can revive it (Lu, Shin, Su,
 Karniadakis, Dying ReLU and Initialization, 2019, section 1). Sparse is not dead: a healthy layer of
-ReLUs is silent on most rows.
+ReLUs is inactive on most rows.
 """
 
 import math
@@ -17,41 +17,42 @@ from actcli.diagnostics.sums import Counts
 from actcli.nn.activations import Activation
 from actcli.nn.network import MLP
 
-NEARLY = 0.001  # share of the rows on which a nearly dead unit is active, at most
-STRIP = 10  # bins of the distribution over the units
+NEARLY_DEAD_SHARE = 0.001  # a nearly dead unit is active on a smaller share of the rows
+DISTRIBUTION_BINS = 10
 
 
 @dataclass(frozen=True)
 class LayerUnits:
-    """One hidden layer."""
+    """The states of the units of one hidden layer."""
 
     layer: int  # from 1
     activation: str
     units: int
     dead: int  # active on no row
-    born_dead: int | None  # dead in the initial network already; None if that is not known
+    born_dead: int | None  # dead in the initial network; None if that is unknown
     nearly_dead: int  # active on fewer than 0.1 % of the rows, but on some
-    always_on: int  # active on every row, for an activation that can be silent
+    always_on: int  # active on every row; 0 for an activation that is always active
     active_fraction: float  # mean share of the rows on which a unit is active
     saturated_fraction: float | None  # (row, unit) pairs with |f'| below 5 % of its bound
     distribution: tuple[int, ...]  # units by their share of active rows, in tenths
 
 
 def unit_states(
-    network: MLP, seen: Probe, initial: Sequence[Counts] | None = None
+    network: MLP, sums: Probe, initial: Sequence[Counts] | None = None
 ) -> tuple[LayerUnits, ...]:
-    """A row for each hidden layer.
+    """Return the states of the units of each hidden layer.
 
     Args:
-        network: the one that was probed.
-        seen: the sums of the probe.
-        initial: rows on which each unit of the initial network is active, layer by layer.
+        network: the probed network.
+        sums: the result of the probe.
+        initial: for each layer, the rows (units,) on which each unit of the initial network is
+            active.
     """
     rows = []
     for index, (f, name) in enumerate(
         zip(network.activations, network.activation_names, strict=True)
     ):
-        layer = seen.layers[index]
+        layer = sums.layers[index]
         units, active = len(layer.active), layer.active
         rows.append(
             LayerUnits(
@@ -60,18 +61,22 @@ def unit_states(
                 units=units,
                 dead=int(np.count_nonzero(active == 0)),
                 born_dead=None if initial is None else int(np.count_nonzero(initial[index] == 0)),
-                nearly_dead=int(np.count_nonzero((active > 0) & (active < NEARLY * seen.rows))),
-                always_on=int(np.count_nonzero(active == seen.rows)) if f.can_die else 0,
-                active_fraction=float(active.sum() / (units * seen.rows)),
-                saturated_fraction=(
-                    float(layer.saturated) / (units * seen.rows) if _saturates(f) else None
+                nearly_dead=int(
+                    np.count_nonzero((active > 0) & (active < NEARLY_DEAD_SHARE * sums.rows))
                 ),
-                distribution=tuple(np.histogram(active / seen.rows, STRIP, (0, 1))[0].tolist()),
+                always_on=int(np.count_nonzero(active == sums.rows)) if f.can_die else 0,
+                active_fraction=float(active.sum() / (units * sums.rows)),
+                saturated_fraction=(
+                    float(layer.saturated) / (units * sums.rows) if _saturates(f) else None
+                ),
+                distribution=tuple(
+                    np.histogram(active / sums.rows, DISTRIBUTION_BINS, (0, 1))[0].tolist()
+                ),
             )
         )
     return tuple(rows)
 
 
 def _saturates(f: Activation) -> bool:
-    """Whether f' fades away on a side where f levels off, without being exactly 0 there."""
+    """Return whether f' approaches 0 where f levels off, without being exactly 0 there."""
     return not f.can_die and any(math.isfinite(end) for end in f.range)

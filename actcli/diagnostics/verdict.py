@@ -1,9 +1,8 @@
-"""The verdict: all rules together, told as few stories.
+"""The verdict: all findings, merged by cause.
 
-A fault rarely comes alone: too high a learning rate kills units, blows up the error and leaves one
-answer for everything. Each rule declares which others it accounts for; a finding that another one
-accounts for becomes part of its evidence. What remains is what the user should look at, worst
-first.
+A fault rarely comes alone: too high a learning rate kills units, makes the error explode and leaves
+one prediction for every row. Each rule declares the rules that it explains. A finding that another
+finding explains becomes part of its evidence. The causes remain, the worst first.
 """
 
 from collections.abc import Sequence
@@ -17,54 +16,53 @@ from actcli.diagnostics.symptoms import learns_well, percent, reaches_first, sha
 
 
 def judge(evidence: Evidence) -> tuple[Finding, ...]:
-    """What is wrong: one finding for each cause, worst first."""
+    """Return the faults that the evidence shows: one finding for each cause, the worst first."""
     checked = (rule(name).check(evidence) for name, rule in RULES.items())
-    return tell([finding for finding in checked if finding])
+    return merge([finding for finding in checked if finding])
 
 
-def tell(findings: Sequence[Finding]) -> tuple[Finding, ...]:
-    """Fold findings that others account for into these, and put the worst first.
+def merge(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """Merge each finding into the finding that explains it, and sort by severity, the worst first.
 
     Args:
-        findings: in the order of RULES. As a rule explains only what stands below it, each finding
-            is folded into one that is a cause of all that it takes in.
+        findings: in the order of RULES. A rule explains only rules below it: causes come first.
     """
-    stories: list[Finding] = []
+    causes: list[Finding] = []
     for finding in findings:
-        index = next((i for i, root in enumerate(stories) if _explains(root, finding)), None)
+        index = next((i for i, cause in enumerate(causes) if _explains(cause, finding)), None)
         if index is None:
-            stories.append(finding)
+            causes.append(finding)
             continue
-        root = stories[index]
-        stories[index] = replace(root, evidence=(*root.evidence, _effect(root, finding)))
-    return tuple(sorted(stories, key=lambda finding: -finding.severity))
+        cause = causes[index]
+        causes[index] = replace(cause, evidence=(*cause.evidence, _effect(cause, finding)))
+    return tuple(sorted(causes, key=lambda finding: -finding.severity))
 
 
-def _effect(root: Finding, other: Finding) -> str:
-    """The other finding as a sentence of the story: the first that it does not yet have."""
-    new = next((each for each in other.evidence if each not in root.evidence), None)
-    return f"Hence {other.rule}: {new}" if new else f"Hence {other.rule}."
+def _effect(cause: Finding, effect: Finding) -> str:
+    """Return the effect as a sentence of evidence: its first that the cause does not have yet."""
+    new = next((sentence for sentence in effect.evidence if sentence not in cause.evidence), None)
+    return f"Hence {effect.rule}: {new}" if new else f"Hence {effect.rule}."
 
 
-def _explains(root: Finding, other: Finding) -> bool:
-    """Whether the one accounts for the other: what is lesser explains nothing that is worse."""
-    explained = RULES[root.rule].explains
-    return root.severity >= other.severity and bool({EVERYTHING, other.rule} & set(explained))
+def _explains(cause: Finding, effect: Finding) -> bool:
+    """Return whether one finding explains another, which must not be more severe."""
+    explained = RULES[cause.rule].explains
+    return cause.severity >= effect.severity and bool({EVERYTHING, effect.rule} & set(explained))
 
 
 def verdict(findings: Sequence[Finding]) -> str:
-    """The rule of the first finding, or "healthy" where nothing is worse than a note."""
+    """Return the rule of the worst finding, or "healthy" if none is worse than a note."""
     worst = findings[0] if findings else None
     return HEALTHY if worst is None or worst.severity < Severity.WARNING else worst.rule
 
 
 def healthy_because(evidence: Evidence) -> str:
-    """Why there is nothing to warn of, in one line."""
-    parts = [f"{percent(evidence.accuracy)} of {evidence.rows:,} rows are right"]
+    """Return in one sentence why no finding is worse than a note."""
+    parts = [f"{percent(evidence.accuracy)} of {evidence.rows:,} rows are predicted right"]
     if evidence.initial_loss and evidence.initial_loss != evidence.loss_value:
         parts.append(f"the loss went from {evidence.initial_loss:.3g} to {evidence.loss_value:.3g}")
     if evidence.units:
         factor, dead = reaches_first(evidence), sum(layer.dead for layer in evidence.units)
-        parts.append(f"the first layer gets {factor:.3g} times the error of the output")
+        parts.append(f"the first layer gets {factor:.3g} times the error at the output")
         parts.append(f"{percent(share(dead, evidence))} of the hidden units are dead")
     return f"{'Healthy' if learns_well(evidence) else 'No fault found'}: {'; '.join(parts)}."

@@ -7,6 +7,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
 from actcli.diagnostics.findings import Finding, Rule, Severity
+from actcli.diagnostics.rules.wording import named_layers
 from actcli.term.table import paragraph, plain, titled
 
 # Yellow and cyan letters cannot be read on white.
@@ -54,7 +55,7 @@ def _told(finding: Finding, width: int, ascii_only: bool) -> list[Text]:
     head = Text.assemble((severity, STYLES[finding.severity]), " " * (LABEL - len(severity)))
     head.append(finding.rule, "bold")
     if finding.layers:
-        head.append(f"  {named(finding.layers)}")
+        head.append(f"  {named_layers(finding.layers)}")
     parts = {
         "evidence": "\n".join(finding.evidence),
         "cause": finding.cause,
@@ -62,15 +63,6 @@ def _told(finding: Finding, width: int, ascii_only: bool) -> list[Text]:
     }
     found = [_part(name, text, width, ascii_only) for name, text in parts.items() if text]
     return [head, *found, _part("source", finding.source, width, ascii_only, "dim")]
-
-
-def named(layers: Sequence[int]) -> str:
-    """Layers in words: "layer 2", "layers 1 to 4", "layers 1 and 3"."""
-    if len(layers) == 1:
-        return f"layer {layers[0]}"
-    if len(layers) > 2 and list(layers) == list(range(layers[0], layers[-1] + 1)):
-        return f"layers {layers[0]} to {layers[-1]}"
-    return f"layers {', '.join(map(str, layers[:-1]))} and {layers[-1]}"
 
 
 def _part(name: str, text: str, width: int, ascii_only: bool, style: str = "") -> Text:

@@ -16,7 +16,7 @@ from actcli.diagnostics import HEALTHY
 from actcli.diagnostics.evidence import Evidence
 from actcli.diagnostics.findings import Finding, Severity
 from actcli.diagnostics.rules import RULES
-from actcli.diagnostics.verdict import healthy_because, judge, tell, verdict
+from actcli.diagnostics.verdict import healthy_because, judge, merge, verdict
 
 NOTE, WARNING, ERROR = Severity.NOTE, Severity.WARNING, Severity.ERROR
 
@@ -46,7 +46,7 @@ def rules(findings: tuple[Finding, ...]) -> list[str]:
 
 
 def story(*names: str) -> tuple[Finding, ...]:
-    return tell([finding(name) for name in RULES if name in names])
+    return merge([finding(name) for name in RULES if name in names])
 
 
 def test_findings_that_share_a_cause_are_one() -> None:
@@ -79,7 +79,7 @@ def test_findings_of_different_causes_stay_apart() -> None:
 
 def test_what_is_lesser_explains_nothing_that_is_worse() -> None:
     findings = [finding("born-dead", NOTE), finding("dead-units", WARNING)]
-    assert rules(tell(findings)) == ["dead-units", "born-dead"]
+    assert rules(merge(findings)) == ["dead-units", "born-dead"]
 
 
 def test_the_worst_is_first_and_causes_go_before_effects() -> None:
@@ -89,7 +89,7 @@ def test_the_worst_is_first_and_causes_go_before_effects() -> None:
         finding("dead-units", ERROR),
         finding("overfitting", NOTE),
     ]
-    told = rules(tell(findings))
+    told = rules(merge(findings))
     assert told == ["dead-units", "class-imbalance", "saturation"]
 
 

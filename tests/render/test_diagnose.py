@@ -17,9 +17,10 @@ from actcli.diagnostics.findings import Finding, Rule, Severity
 from actcli.diagnostics.gradients import LayerGradient
 from actcli.diagnostics.outputs import Bin, ClassOutputs, Outputs
 from actcli.diagnostics.report import Diagnosis
+from actcli.diagnostics.rules.wording import named_layers
 from actcli.diagnostics.units import LayerUnits
 from actcli.render.diagnose import DiagnoseView
-from actcli.render.findings import RuleView, VerdictView, named
+from actcli.render.findings import RuleView, VerdictView
 from actcli.render.gradients import GradientView, measures, reach, share
 from actcli.render.history import HistoryView
 from actcli.render.outputs import OutputsView
@@ -460,7 +461,7 @@ def test_a_healthy_network_gets_one_line() -> None:
      ((1, 3, 4), "layers 1, 3 and 4")],
 )  # fmt: skip
 def test_layers_in_words(layers: tuple[int, ...], words: str) -> None:
-    assert named(layers) == words
+    assert named_layers(layers) == words
 
 
 def test_a_rule_explains_itself() -> None:

@@ -1,10 +1,10 @@
-"""What the training had to work with: parameters, inputs, and the length of its steps."""
+"""Faults in the conditions of a training: parameters, inputs, and the size of its steps."""
 
 import math
 
 from actcli.diagnostics.evidence import Evidence
 from actcli.diagnostics.findings import EVERYTHING, Finding, Rule, Severity
-from actcli.diagnostics.rules.wording import result, saturation, usual_rate
+from actcli.diagnostics.rules.wording import counted, named_layers, result, saturation, usual_rate
 from actcli.diagnostics.symptoms import (
     DEAD,
     FAST,
@@ -24,10 +24,10 @@ from actcli.diagnostics.symptoms import (
 
 
 class NonFinite(Rule):
-    """NaN or inf among the parameters, or in the loss that they give."""
+    """A parameter or the mean loss is NaN or infinite."""
 
-    meaning = "A weight or bias is NaN or infinite, or the loss that the network gives is."
-    harm = "Whatever such a number touches is NaN: no output of the network means anything."
+    meaning = "A weight, a bias or the mean loss of the network is NaN or infinite."
+    harm = "NaN spreads to every number computed from it: the outputs are meaningless."
     limits = "None: one such number is a fault."
     threshold = "One number that is not finite (IEEE 754, section 6: NaN spreads)."
     source = "IEEE 754-2019, sections 6.1 and 6.2"
@@ -38,15 +38,16 @@ class NonFinite(Rule):
         layers = evidence.non_finite
         if not layers and math.isfinite(evidence.loss_value):
             return None
-        what = (
-            f"Of layer {', '.join(map(str, layers))} some parameters are NaN or infinite."
+        sentence = (
+            f"Some parameters of {named_layers(layers)} are NaN or infinite."
             if layers
-            else f"All parameters are finite, but the mean loss over {evidence.rows} rows is not."
+            else f"All parameters are finite, but the mean loss over {evidence.rows:,} rows is not."
         )
-        return self.found(
+        return self.finding(
             Severity.ERROR,
-            (what,),
-            "Numbers grew beyond float32, in the training or in what wrote the file.",
+            (sentence,),
+            "Numbers exceeded the range of float32, in the training or before the file was "
+            "written.",
             "[optimizer]\nclip_norm = 1.0",
             layers,
         )
@@ -57,20 +58,17 @@ COPIES = 0.5
 
 
 class SymmetricUnits(Rule):
-    """Units that are copies of each other."""
+    """Hidden units are exact copies of each other."""
 
     meaning = "Units of a hidden layer have the same incoming weights and bias as another unit."
     harm = (
-        "They compute the same. If their outgoing weights are alike too, they get the same "
-        "gradient and stay copies: many units work as one."
+        "Copies compute the same output. If their outgoing weights are equal too, they receive the "
+        "same gradient and stay copies: many units work as one."
     )
-    limits = (
-        "Copies must be exact. Equal units that rounding has driven apart are not seen, nor are "
-        "those that differ only in sign."
-    )
+    limits = "Copies must be exact. Units that differ by rounding, or only in sign, do not count."
     threshold = (
-        f"{percent(COPIES)} of the units of a hidden layer are copies. Weights that are drawn "
-        "at random give none: 0 in every healthy set-up; weights that all start at 0 give 100 %."
+        f"{percent(COPIES)} or more of the units of a hidden layer are copies. Random initial "
+        "weights give none: 0 in every healthy set-up. Weights that all start at 0 give 100 %."
     )
     source = "Goodfellow, Bengio, Courville, Deep Learning (2016), section 8.4"
     explains = (
@@ -86,15 +84,16 @@ class SymmetricUnits(Rule):
         )
         if not layers:
             return None
-        told = tuple(
+        sentences = tuple(
             f"In layer {layer}, {percent(evidence.duplicates[layer - 1])} of the "
-            f"{evidence.gradients[layer - 1].units} units are copies of another."
+            f"{evidence.gradients[layer - 1].units} units are copies of another unit."
             for layer in layers
         )
-        return self.found(
+        return self.finding(
             max(Severity.WARNING, grade(evidence)),
-            (*told, result(evidence)),
-            "The weights of a layer all started alike, and nothing tells its units apart.",
+            (*sentences, result(evidence)),
+            "All weights of a layer started with the same value, so that its units receive the "
+            "same updates.",
             '[model]\ninit = "auto"',
             layers,
         )
@@ -106,16 +105,16 @@ LARGE, SMALL = 5.0, 0.02
 
 
 class UnscaledInput(Rule):
-    """Inputs far from the size that initial weights are made for."""
+    """Inputs whose scale does not suit the initial weights."""
 
-    meaning = "The inputs are much larger, or much smaller, than about 1."
+    meaning = "The root mean square of the inputs is far above or far below 1."
     harm = (
-        "Initial weights suit inputs of about 1. Larger ones saturate the first layer and make its "
-        "steps too long; smaller ones starve it."
+        "Initial weights suit inputs of about 1. Larger inputs saturate the first layer and make "
+        "its updates too large. Smaller inputs make its activations and its updates tiny."
     )
     limits = (
-        "It looks at all pixels together: a single column of another scale is not seen. Where the "
-        "network learns well all the same, it is a note."
+        "All pixels are judged together: a single column with another scale goes unnoticed. The "
+        "finding is a note if the network has learnt well all the same."
     )
     threshold = (
         f"Root mean square of the inputs above {LARGE:g} or below {SMALL:g}. MNIST has 0.335 in "
@@ -134,37 +133,42 @@ class UnscaledInput(Rule):
             return None
         chance = chance_loss(evidence)
         poor = chance is not None and evidence.loss_value > chance
-        return self.found(
+        return self.finding(
             max(Severity.WARNING, grade(evidence)) if poor else grade(evidence),
             (
                 f"The inputs have a root mean square of {size:.3g} and a mean of "
                 f"{evidence.input_mean:.3g} (normalisation: {evidence.normalization}).",
                 result(evidence),
             ),
-            f"Pixels reach the first layer {'too large' if size > LARGE else 'too small'} for its "
-            "initial weights.",
+            f"The inputs are too {'large' if size > LARGE else 'small'} for the initial weights "
+            "of the first layer.",
             '[data]\nnormalize = "standard"',
             (1,),
         )
 
 
-# The mean loss of an epoch that ends above this many times that of the epoch before is not falling.
+# A loss that stays above this share of the loss of the epoch before is not falling.
 STEADY = 0.95
 
 
 class LearningRateTooHigh(Rule):
-    """Steps that overshoot."""
+    """Updates so large that they overshoot."""
 
-    meaning = "Steps are so long that the loss jumps about, or the network is thrown out of reach."
+    meaning = (
+        "Updates are so large that the loss jumps, or that the parameters end where training "
+        "cannot recover."
+    )
     harm = "The loss diverges, units die or saturate, or the network ends on one answer."
     limits = (
-        "It needs to know the training. A rate that is too high only for the last percent is not "
-        "seen. Where a bad start explains as much, that is told instead."
+        "Needs the training's configuration and history. A rate that costs only the last percent "
+        "of accuracy goes unnoticed. If the initial loss was poor as well, poor-initial-loss is "
+        "reported instead."
     )
     threshold = (
-        f"The loss stopped being finite; or the network has not learnt well, the rate is {FAST:g} "
-        "times the usual one of the optimizer or more, and the loss does not fall, was above the "
-        "initial one, or the hidden units are dead or saturated. Healthy set-ups use 1 times."
+        "The loss stopped being finite. Or all of these: the network has not learnt well; the "
+        f"rate is {FAST:g} times the optimizer's default or more; and the loss did not fall, or "
+        "was above the initial loss, or hidden units died or are saturated. Healthy set-ups use "
+        "the default."
     )
     source = "Bengio, Practical Recommendations for Gradient-Based Training (2012), section 3.1.1"
     explains = (
@@ -182,31 +186,34 @@ class LearningRateTooHigh(Rule):
         if training.diverged:
             signs = ("The loss stopped being finite.", *signs)
         rate = (
-            f"The learning rate of {training.learning_rate:.3g} is {ratio:.3g} times the usual one "
+            f"The learning rate of {training.learning_rate:.3g} is {ratio:.3g} times the default "
             f"of {training.optimizer}, {training.usual_learning_rate:.3g}."
         )
-        return self.found(
+        return self.finding(
             Severity.ERROR if training.diverged else grade(evidence),
             (rate, *signs, result(evidence)),
-            "Each step overshoots the place where the loss is low, and lands where it is higher.",
+            "Each update overshoots the minimum and lands where the loss is higher.",
             usual_rate(evidence),
         )
 
     @staticmethod
     def signs(evidence: Evidence) -> tuple[str, ...]:
-        """What a step that is too long has left."""
+        """Return a sentence for each symptom of updates that are too large."""
         signs = []
         history = evidence.training.history if evidence.training else ()
         losses = [epoch.train.loss for epoch in history]
         if losses and evidence.initial_loss and max(losses) > evidence.initial_loss:
             signs.append(
-                f"The training loss of an epoch was {max(losses):.4g}, above the initial "
+                f"The training loss of an epoch rose to {max(losses):.4g}, above the initial "
                 f"{evidence.initial_loss:.4g}."
             )
         if len(losses) > 1 and losses[-1] > STEADY * losses[-2]:
-            signs.append(f"At the end it hardly fell: {losses[-2]:.4g}, then {losses[-1]:.4g}.")
+            signs.append(
+                f"The training loss hardly fell in the last epoch: from {losses[-2]:.4g} to "
+                f"{losses[-1]:.4g}."
+            )
         if share(lost := sum(map(died, evidence.units)), evidence) >= DEAD:
-            signs.append(f"The training killed {lost} hidden units.")
+            signs.append(f"{counted(lost, 'hidden unit')} died during the training.")
         layers = saturated(evidence)
         if layers and (layers[0].saturated_fraction or 0) >= SATURATED:
             signs.append(saturation(layers[0]))

@@ -1,8 +1,8 @@
-"""The course of the training: what it came to in its time, and on which rows."""
+"""Faults in the course of a training: too slow, too short, or good on the training rows only."""
 
 from actcli.diagnostics.evidence import Evidence
 from actcli.diagnostics.findings import Finding, Rule, Severity
-from actcli.diagnostics.rules.wording import result, some, usual_rate
+from actcli.diagnostics.rules.wording import counted, result, usual_rate
 from actcli.diagnostics.symptoms import (
     grade,
     kept,
@@ -14,22 +14,23 @@ from actcli.diagnostics.symptoms import (
     untrained,
 )
 
-# Of the usual rate of the optimizer.
+# Times the default rate of the optimizer.
 SLOW = 0.05
-# Of the initial loss that is still there at the end.
+# Share of the initial loss that is left at the end.
 REMAINS = 0.5
 
 
 class LearningRateTooLow(Rule):
-    """Steps so short that nothing happens."""
+    """Updates so small that the loss hardly moves."""
 
-    meaning = "The steps are so short that the loss has hardly moved by the end."
-    harm = "Time is spent on next to nothing."
-    limits = "It needs to know the training and the initial network."
+    meaning = "Updates are so small that the loss has hardly fallen by the end of the training."
+    harm = "The training takes its time and learns almost nothing."
+    limits = "Needs the training's configuration and the initial network."
     threshold = (
-        f"The rate is at most {percent(SLOW)} of the usual one of the optimizer, of the initial "
-        f"loss {percent(REMAINS)} or more is left at the end, and the network has not learnt well. "
-        "Healthy set-ups use the usual rate and keep 0.5 to 3.2 %; faulty ones keep 52 to 100 %."
+        f"The rate is at most {percent(SLOW)} of the optimizer's default, {percent(REMAINS)} or "
+        "more of the initial loss is left at the end, and the network has not learnt well. "
+        "Healthy set-ups use the default and keep 0.5 to 3.2 % of the loss; faulty ones keep 52 "
+        "to 100 %."
     )
     source = "Bengio, Practical Recommendations for Gradient-Based Training (2012), section 3.1.1"
     explains = ("not-learning", "collapsed-output", "underfitting-too-short", "overconfident")
@@ -40,35 +41,36 @@ class LearningRateTooLow(Rule):
             return None
         if evidence.loss_value < REMAINS * start or learns_well(evidence):
             return None
-        return self.found(
+        return self.finding(
             grade(evidence),
             (
-                f"The learning rate of {training.learning_rate:.3g} is {ratio:.3g} times the usual "
-                f"one of {training.optimizer}, {training.usual_learning_rate:.3g}.",
+                f"The learning rate of {training.learning_rate:.3g} is {ratio:.3g} times the "
+                f"default of {training.optimizer}, {training.usual_learning_rate:.3g}.",
                 f"The loss went from {start:.4g} to {evidence.loss_value:.4g}.",
                 result(evidence),
             ),
-            "Each step is too short to get anywhere in the time that there was.",
+            "Each update is too small to make progress in the given number of epochs.",
             usual_rate(evidence),
         )
 
 
-# Accuracy on the training rows less that on the validation rows.
+# Accuracy on the training rows less accuracy on the validation rows.
 GAP, GAP_NOTED = 0.1, 0.03
-# Of the validation loss at its lowest.
+# Times the lowest validation loss.
 RISEN = 1.2
 
 
 class Overfitting(Rule):
-    """The training rows are known by heart."""
+    """The network has memorised its training rows."""
 
-    meaning = "The network does much better on the rows that it was trained on than on others."
-    harm = "What it has learnt beyond the pattern is of no use for new rows."
-    limits = "It needs the history of the training, with validation rows."
+    meaning = "The network is much better on its training rows than on other rows."
+    harm = "It has memorised details of the training rows that do not hold for new rows."
+    limits = "Needs the history of a training with validation rows."
     threshold = (
-        f"Accuracy on training rows is {percent(GAP)} above that on validation rows (a note: "
-        f"{percent(GAP_NOTED)}, or a validation loss {RISEN:g} times its lowest). Healthy set-ups "
-        "of MNIST have gaps of 0.7 to 1.9 %, networks trained on 300 to 500 rows 13 to 15 %."
+        f"Accuracy on the training rows is at least {percent(GAP)} above that on the validation "
+        f"rows (a note: {percent(GAP_NOTED)}, or a validation loss of {RISEN:g} times its lowest). "
+        "Healthy set-ups on MNIST have gaps of 0.7 to 1.9 %, networks trained on 300 to 500 rows "
+        "13 to 15 %."
     )
     source = "Goodfellow, Bengio, Courville, Deep Learning (2016), sections 5.2 and 7.8"
     explains = ("overconfident",)
@@ -84,42 +86,41 @@ class Overfitting(Rule):
         risen = epoch.validation.loss / min(losses) if losses else 1.0
         if not (gap >= GAP_NOTED or (risen >= RISEN and gap > 0)):
             return None
-        return self.found(
+        return self.finding(
             Severity.WARNING if gap >= GAP else Severity.NOTE,
             (
                 f"Accuracy is {percent(trained)} on the training rows and "
                 f"{percent(epoch.validation.accuracy)} on the validation rows.",
-                f"The validation loss is {epoch.validation.loss:.4g}, at its lowest it was "
+                f"The validation loss is {epoch.validation.loss:.4g}; its lowest value was "
                 f"{min(losses):.4g}."
                 if losses
                 else "The validation loss is 0.",
             ),
-            "There are few rows for so many parameters and epochs.",
+            "There are too few training rows for this many parameters and epochs.",
             "[model]\ndropout = 0.3\n\n[optimizer]\nweight_decay = 0.0005\n\n"
             "[training]\npatience = 3",
         )
 
 
-# Of the training loss: how much it fell over the last epoch.
+# Share by which the training loss fell over the last epoch.
 FALLING = 0.1
-# Skill of a network that is far from done.
+# Skill from which the finding is a note.
 FAR = 0.8
 
 
 class UnderfittingTooShort(Rule):
-    """A training that ended while it was still getting better."""
+    """A training that ended while the network was still improving."""
 
     meaning = "The loss was still falling when the training ended, and the accuracy is low."
     harm = "More epochs would have given a better network."
     limits = (
-        "It needs the history of the training. A schedule that lowers the learning rate to 0 makes "
-        "any loss level off: a one-cycle run that was too short may not be seen."
+        "Needs the history of the training. A schedule that lowers the learning rate to 0 makes "
+        "any loss level off: a one-cycle run that was too short may go unnoticed."
     )
     threshold = (
-        f"The training loss fell by {percent(FALLING)} or more over the last epoch (or, if there "
-        "was one, from its mean to that of the trained network), and the network has not learnt "
-        f"well; a note where it has gone {percent(FAR)} of the way from a constant answer to 100 % "
-        "accuracy."
+        f"The training loss fell by {percent(FALLING)} or more over the last epoch, and the "
+        "network has not learnt well. If there was only one epoch, its mean loss is compared with "
+        f"the loss of the trained network. A note if the skill is {percent(FAR)} or more."
     )
     source = "Goodfellow, Bengio, Courville, Deep Learning (2016), sections 5.2 and 11.4.1"
     explains = ("not-learning", "overconfident")
@@ -129,13 +130,13 @@ class UnderfittingTooShort(Rule):
         if fall is None or training is None or fall < FALLING or learns_well(evidence):
             return None
         epochs = len(training.history)
-        return self.found(
+        return self.finding(
             Severity.NOTE if skill(evidence) >= FAR else Severity.WARNING,
             (
-                f"After {some(epochs, 'epoch')} the loss was still falling, by {percent(fall)} "
-                f"{'in the last' if epochs > 1 else 'from the mean of the epoch to its end'}.",
+                f"After {counted(epochs, 'epoch')} the loss was still falling: by {percent(fall)} "
+                f"{'in the last epoch' if epochs > 1 else 'from its mean to its end'}.",
                 result(evidence),
             ),
-            "The training stopped before the network had learnt what it can.",
+            "The training ended before the loss had levelled off.",
             f"[training]\nepochs = {max(5 * epochs, 10)}",
         )

@@ -1,10 +1,10 @@
-"""The error on its way back: whether it grows, is stopped, speaks for one class only, or fades."""
+"""Faults of the backward pass: the error grows, is blocked, serves one class only, or shrinks."""
 
 import math
 
 from actcli.diagnostics.evidence import Evidence
 from actcli.diagnostics.findings import Finding, Rule, Severity
-from actcli.diagnostics.rules.wording import result, some
+from actcli.diagnostics.rules.wording import be, counted, result
 from actcli.diagnostics.symptoms import (
     IMBALANCED,
     NO_LEARNING,
@@ -19,12 +19,12 @@ from actcli.diagnostics.symptoms import (
 
 
 def _per_layer(evidence: Evidence) -> str:
-    """The smallest and the largest factor of a layer."""
+    """Return the range of the factors by which layers multiply the error, as text."""
     factors = [layer.backprop_factor for layer in evidence.gradients[:-1]]
-    known = [factor for factor in factors if factor is not None and math.isfinite(factor)]
-    if not known:
+    finite = [factor for factor in factors if factor is not None and math.isfinite(factor)]
+    if not finite:
         return "0"
-    low, high = f"{min(known):.3g}", f"{max(known):.3g}"
+    low, high = f"{min(finite):.3g}", f"{max(finite):.3g}"
     return low if low == high else f"{low} to {high}"
 
 
@@ -34,15 +34,17 @@ VANISHED, EXPLODED = 0.05, 10.0
 
 
 class ExplodingGradient(Rule):
-    """An error that grows from layer to layer on its way back."""
+    """An error that grows from layer to layer in the backward pass."""
 
-    meaning = "The error grows from layer to layer on its way back, and the first gets a huge one."
-    harm = "Each step throws the first layers far away: the loss jumps, or stops being finite."
-    limits = "Judged together with whether the network learns: one that does is not ill."
+    meaning = (
+        "The error grows from layer to layer in the backward pass; the first layer gets a huge one."
+    )
+    harm = "Each update changes the first layers far too much: the loss jumps or becomes infinite."
+    limits = "Silent where the network has learnt well, however much the error grows."
     threshold = (
-        f"The δ norm of the first layer is {EXPLODED:g} times that of the output or more, there "
-        "are two hidden layers or more, and the network has not learnt well. Healthy set-ups have "
-        "1.8 to 3.1; N(0, 1) weights in layers of 100 ReLUs multiply it by √(100/2) = 7 per layer."
+        f"The δ norm of the first layer is at least {EXPLODED:g} times that of the output, there "
+        "are at least two hidden layers, and the network has not learnt well. Healthy set-ups have "
+        "1.8 to 3.1. N(0, 1) weights in layers of 100 ReLUs multiply δ by √(100/2) = 7 per layer."
     )
     source = "Glorot, Bengio, Understanding the Difficulty of Training (2010), section 4.2"
     explains = (
@@ -54,14 +56,14 @@ class ExplodingGradient(Rule):
         factor = reaches_first(evidence)
         if not factor >= EXPLODED or len(evidence.units) < 2 or learns_well(evidence):
             return None
-        return self.found(
+        return self.finding(
             grade(evidence),
             (
-                f"The first layer gets {factor:.3g} times the error of the output; δ is multiplied "
-                f"by {_per_layer(evidence)} per layer on its way back.",
+                f"The first layer gets {factor:.3g} times the error at the output: each layer "
+                f"multiplies δ by {_per_layer(evidence)} in the backward pass.",
                 result(evidence),
             ),
-            "The weights are so large that each layer multiplies the error by more than 1.",
+            "The weights are so large that most layers multiply the error by more than 1.",
             '[model]\ninit = "auto"\n\n[optimizer]\nclip_norm = 1.0',
             tuple(layer.layer for layer in evidence.gradients if layer.compounded >= EXPLODED),
         )
@@ -72,18 +74,22 @@ BORN_DEAD = 0.3
 
 
 class BornDead(Rule):
-    """ReLUs that no row ever activates, from before the first step."""
+    """Units that no row activates, from before the first update."""
 
-    meaning = "Units were dead in the initial network already, and still are."
-    harm = "No row teaches them. Where a whole layer is born dead, nothing before it can learn."
+    meaning = "Units were dead in the initial network, and still are."
+    harm = (
+        "Their weights and biases get no gradient. If a whole layer is born dead, no layer before "
+        "it can learn."
+    )
     limits = (
-        "It needs the initial network. Narrow and deep networks are born dead by bad luck: with "
-        "another seed the same set-up may live."
+        "Needs the initial network. Narrow, deep networks are born dead by chance: another seed "
+        "may avoid it."
     )
     threshold = (
-        f"{percent(BORN_DEAD)} of a hidden layer (a note: one unit). A ReLU network of width N and "
-        "depth H is dead for an input with probability 1 - (1 - 2^-N)^H at zero biases; for "
-        "100 units that is nil. Healthy set-ups have 0 in every layer, faulty ones 67 % and more."
+        f"{percent(BORN_DEAD)} or more of a hidden layer (a note: one unit). With zero biases, a "
+        "ReLU network of width N and depth H is dead for an input with probability 1 - (1 - "
+        "2^-N)^H; for 100 units that is about 0. Healthy set-ups have 0 in every layer, faulty "
+        "ones 67 % or more."
     )
     source = "Lu, Shin, Su, Karniadakis, Dying ReLU and Initialization (2019), section 3"
     explains = ("vanishing-gradient", "dead-units", *NO_LEARNING)
@@ -94,36 +100,37 @@ class BornDead(Rule):
             return None
         worst = max(layers, key=lambda layer: born(layer) / layer.units)
         bad = born(worst) / worst.units >= BORN_DEAD
-        told = tuple(
-            f"Layer {layer.layer}: {born(layer)} of {some(layer.units, 'unit')} born dead."
+        sentences = tuple(
+            f"Layer {layer.layer}: {born(layer)} of {counted(layer.units, 'unit')} "
+            f"{be(born(layer))} born dead."
             for layer in layers
         )
         narrow = min(layer.units for layer in evidence.units)
-        return self.found(
+        return self.finding(
             max(Severity.WARNING, grade(evidence)) if bad else Severity.NOTE,
-            (*told, result(evidence)),
-            f"With layers of {some(narrow, 'unit')} at the narrowest and "
-            f"{some(len(evidence.units), 'hidden layer')}, the initial weights leave some units "
-            "below zero for every row.",
+            (*sentences, result(evidence)),
+            f"In a network with {counted(len(evidence.units), 'hidden layer')}, at the narrowest "
+            f"of {counted(narrow, 'unit')}, the initial weights keep the pre-activations of some "
+            "units below zero for every row.",
             '[model]\nactivation = "leaky-relu"',
             tuple(layer.layer for layer in layers),
         )
 
 
-# How far below the accuracy the mean over the classes lies.
+# Accuracy less the mean accuracy of the classes.
 HIDDEN = 0.1
 
 
 class ClassImbalance(Rule):
-    """One class that drowns the others."""
+    """One class that outweighs the others."""
 
-    meaning = "One class has almost all rows, and the others are answered badly."
-    harm = "The loss hardly counts the small classes, and the accuracy hides that they are missed."
-    limits = "A note where the small classes are answered about as well as the large one."
+    meaning = "One class has almost all rows, and the others are predicted badly."
+    harm = "The small classes hardly count in the loss, and the accuracy hides their errors."
+    limits = "A note where the small classes are predicted about as well as the large one."
     threshold = (
-        f"The largest class has {percent(IMBALANCED)} of the rows or more; a warning if the mean "
-        f"accuracy over the classes is {percent(HIDDEN)} or more below that over the rows. MNIST's "
-        "largest class has 11 %."
+        f"The largest class has {percent(IMBALANCED)} of the rows or more. A warning if the mean "
+        f"accuracy of the classes is at least {percent(HIDDEN)} below the accuracy over all rows. "
+        "MNIST's largest class has 11 % of the rows."
     )
     source = "He, Garcia, Learning from Imbalanced Data (IEEE TKDE 2009), sections 2 and 4"
     explains = ("overfitting", "overconfident", *NO_LEARNING)
@@ -131,51 +138,58 @@ class ClassImbalance(Rule):
     def check(self, evidence: Evidence) -> Finding | None:
         if majority(evidence) < IMBALANCED:
             return None
-        told = [
-            f"The largest class has {percent(majority(evidence))} of {evidence.rows} rows.",
+        sentences = [
+            f"The largest class has {percent(majority(evidence))} of {evidence.rows:,} rows.",
             f"Accuracy is {percent(evidence.accuracy)}.",
         ]
         severity = Severity.NOTE if learns_well(evidence) else Severity.WARNING
         if evidence.outputs is not None:
-            known = [
+            accuracies = [
                 each.accuracy for each in evidence.outputs.classes if each.accuracy is not None
             ]
-            mean = sum(known) / len(known)
-            told.append(f"The mean accuracy over the classes is {percent(mean)}.")
-            hides = evidence.accuracy - mean >= HIDDEN
-            severity = Severity.WARNING if hides else Severity.NOTE
-        return self.found(
+            mean = sum(accuracies) / len(accuracies)
+            sentences.append(f"The mean accuracy of the classes is {percent(mean)}.")
+            is_hidden = evidence.accuracy - mean >= HIDDEN
+            severity = Severity.WARNING if is_hidden else Severity.NOTE
+        return self.finding(
             severity,
-            tuple(told),
-            "The rows of the small classes are too few to move the weights.",
-            "# [data]: take fewer rows of the largest class, or repeat those of the others.",
+            tuple(sentences),
+            "The small classes have too few rows to influence the weights.",
+            "# [data]: use fewer rows of the largest class, or repeat rows of the other classes.",
         )
 
 
-# At initialisation, where no learning can be seen yet: four sigmoid layers have 0.004.
+# Of an untrained network: four sigmoid layers have 0.004.
 VANISHED_AT_START = 0.01
-# Of the units of a layer that are dead: what stops the error there is no vanishing.
+# Dead share of a layer that blocks the error: it is stopped there, and has not vanished.
 SEVERED = 0.9
-# Mean |f'| from which a layer lets the error through: ReLUs have 0.3 to 0.6, sigmoids up to 0.25.
+# Mean |f'| above which the activation passes the error: ReLUs have 0.3 to 0.6, sigmoids at most
+# 0.25.
 STEEP = 0.28
 
 
 class VanishingGradient(Rule):
-    """An error that shrinks from layer to layer on its way back."""
+    """An error that shrinks from layer to layer in the backward pass."""
 
-    meaning = "The error shrinks from layer to layer on its way back; little reaches the first."
-    harm = "The first layers hardly move, and the last ones learn from what they pass on unlearnt."
+    meaning = (
+        "The error shrinks from layer to layer in the backward pass; little of it reaches the "
+        "first layer."
+    )
+    harm = (
+        "The first layers hardly learn, and the later layers must work with their nearly random "
+        "features."
+    )
     limits = (
-        "Judged together with whether the network learns. Of an initial network, it tells what "
-        "will be hard to learn, which long training may overcome. Where a layer is "
-        f"dead for {percent(SEVERED)} of its units, the error is stopped, and has not vanished."
+        "Silent where the network has learnt well. For an untrained network, the finding is a "
+        "forecast that long training may refute. Silent where "
+        f"{percent(SEVERED)} of a layer are dead: there the error is blocked, and has not vanished."
     )
     threshold = (
-        f"The δ norm of the first layer is at most {VANISHED:g} of that of the output, and the "
-        f"network has not learnt well (initial network: {VANISHED_AT_START:g}). Healthy set-ups "
-        "have 1.8 to 3.1, configs/sigmoid.toml 0.63; sigmoid nets that learn nothing 0.004 "
-        "with four hidden layers and 0.0002 with five. Norms of weight gradients are not looked "
-        "at: they can stay level while δ vanishes."
+        f"The δ norm of the first layer is at most {VANISHED:g} times that of the output "
+        f"(untrained network: {VANISHED_AT_START:g}), and the network has not learnt well. Healthy "
+        "set-ups have 1.8 to 3.1, configs/sigmoid.toml 0.63. Sigmoid networks that learn nothing "
+        "have 0.004 with four hidden layers and 0.0002 with five. The norms of weight gradients "
+        "do not count: they can stay level while δ vanishes."
     )
     source = "Hochreiter (1991); Glorot, Bengio, AISTATS 2010, section 4.2; Nielsen (2015), ch. 5"
     explains = ("loss-output-mismatch", "saturation", "overconfident", *NO_LEARNING)
@@ -193,11 +207,11 @@ class VanishingGradient(Rule):
             if layer.derivative_mean is not None
         ]
         cause, remedy = self.advice(evidence)
-        return self.found(
+        return self.finding(
             grade(evidence),
             (
-                f"Of the error at the output, {percent(factor)} reaches the first layer; δ is "
-                f"multiplied by {_per_layer(evidence)} per layer on its way back.",
+                f"Of the error at the output, {percent(factor)} reaches the first layer: each "
+                f"layer multiplies δ by {_per_layer(evidence)} in the backward pass.",
                 f"The mean derivative of the activation is {', '.join(slopes)}.",
                 result(evidence),
             ),
@@ -208,16 +222,17 @@ class VanishingGradient(Rule):
 
     @staticmethod
     def advice(evidence: Evidence) -> tuple[str, str]:
-        """Cause and remedy: the activation, or weights that are too small for it."""
+        """Return cause and remedy: the activation, or weights that are too small for it."""
         names = " and ".join(sorted({layer.activation for layer in evidence.units}))
         slopes = [layer.derivative_mean for layer in evidence.gradients[:-1]]
         if min(slope for slope in slopes if slope is not None) < STEEP:
             return (
-                f"Each hidden layer ({some(len(evidence.units), 'layer')} of {names}) passes back "
-                "only a fraction of the error.",
+                f"Each of the {counted(len(evidence.units), 'hidden layer')} ({names}) passes "
+                "back only a fraction of the error.",
                 '[model]\nactivation = "relu"\ninit = "auto"',
             )
         return (
-            f"The slopes of {names} let the error through, but the weights are too small to.",
+            f"The derivative of {names} is large enough to pass the error, but the weights are too "
+            "small.",
             '[model]\ninit = "auto"\n\n[optimizer]\nweight_decay = 0.0',
         )

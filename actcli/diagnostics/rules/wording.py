@@ -1,31 +1,50 @@
 """Sentences and remedies that several rules share."""
 
+from collections.abc import Sequence
+
 from actcli.diagnostics.evidence import Evidence
 from actcli.diagnostics.symptoms import majority, percent, rate_ratio
 from actcli.diagnostics.units import LayerUnits
 
 
 def result(evidence: Evidence) -> str:
-    """How often the network is right, beside how often a constant answer is."""
+    """Return the accuracy beside that of a constant prediction, as a sentence."""
     return (
-        f"Accuracy is {percent(evidence.accuracy)}, where always answering the largest class gives "
+        f"Accuracy is {percent(evidence.accuracy)}; always predicting the largest class gives "
         f"{percent(majority(evidence))}."
     )
 
 
 def saturation(layer: LayerUnits) -> str:
-    """How much of a layer is saturated."""
+    """Return the saturated share of a layer, as a sentence."""
     fraction = percent(layer.saturated_fraction or 0)
-    return f"Layer {layer.layer} is saturated for {fraction} of its units and rows."
+    return f"Layer {layer.layer} is saturated in {fraction} of its (row, unit) pairs."
 
 
-def some(count: int, noun: str) -> str:
-    """A count with its noun, in the plural where it takes one."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+def counted(count: int, noun: str) -> str:
+    """Return a count with its noun, in the plural unless the count is 1."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def be(count: int) -> str:
+    """Return the form of "to be" that goes with a count."""
+    return "is" if count == 1 else "are"
+
+
+def named_layers(layers: Sequence[int]) -> str:
+    """Return layers in words: "layer 2", "layers 1 to 4", "layers 1 and 3"."""
+    if len(layers) == 1:
+        return f"layer {layers[0]}"
+    if len(layers) > 2 and list(layers) == list(range(layers[0], layers[-1] + 1)):
+        return f"layers {layers[0]} to {layers[-1]}"
+    return f"layers {', '.join(map(str, layers[:-1]))} and {layers[-1]}"
 
 
 def usual_rate(evidence: Evidence) -> str:
-    """The remedy of a learning rate that is far from the usual one, or is too much all the same."""
+    """Return the remedy for a learning rate, as TOML: the optimizer's default, or a tenth.
+
+    The default is the remedy unless the rate is close to it already.
+    """
     training, ratio = evidence.training, rate_ratio(evidence)
     if training is None or ratio is None:
         return "[optimizer]\nlearning_rate = 0.001"
