@@ -1,8 +1,9 @@
 """A checkpoint: all that the rest of a training depends on, in one file.
 
-Parameters, the optimizer's slots and count of steps, the states of the random generators and the
-position. A training that goes on from it comes to the same bits as one that was never stopped. Of
-the data there is a fingerprint, of the configuration a copy: neither may have changed in between.
+It holds the parameters, the optimizer's slots and step count, the states of the random generators
+and the position. A training resumed from it ends with the same bits as one that was never
+interrupted. It also holds a fingerprint of the data and a copy of the configuration, which must not
+have changed.
 """
 
 import json
@@ -25,21 +26,22 @@ from actcli.nn.arrays import Array
 from actcli.training.learner import Learner
 from actcli.training.loop import EpochSums, Position
 
-MAY_CHANGE = {"training.epochs", "data.name"}  # more of the same; the same data, elsewhere
-# What states of generators that were tampered with raise.
+MAY_CHANGE = {"training.epochs", "data.name"}  # more epochs; the same data at another path
+# Errors raised by damaged states of random generators.
 DAMAGE = (TypeError, ValueError, KeyError, AttributeError, OverflowError)
 
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
-    """A training that stands still.
+    """A stopped training.
 
     Args:
         path: of the file, for messages.
-        tensors: "parameters", "kept" if another network is kept, and the slots of the optimizer.
-        record: the rest, as the file has it: see `checkpoint_file`.
-        position: where it stands.
-        kept_epoch: after which epoch the network was what is kept.
+        tensors: "parameters", the slots of the optimizer, and "kept" if those of another epoch are
+            kept.
+        record: the other fields of the file: see `checkpoint_file`.
+        position: where the training stands.
+        kept_epoch: the epoch whose parameters are kept.
     """
 
     path: Path
@@ -49,16 +51,16 @@ class Checkpoint:
     kept_epoch: int
 
     def check(self, learner: Learner) -> None:
-        """See that a learner is the one that the checkpoint was made of.
+        """Raise if version, configuration or data differ from the checkpoint's.
 
         Raises:
-            ActcliError: version, configuration or data are others.
+            ActcliError: one of them differs; the message says how.
         """
         version, config = self.record["actcli"], self.record["config"]
         if version != __version__:
             raise ActcliError(
                 f"{self.path} is of actcli {version!a}, but this is {__version__}",
-                "Only the same version goes on to the same result",
+                "Only the same version comes to the same result",
             )
         changed = [
             f"{name} = {json.dumps(value)}, was {json.dumps(config.get(name))}"
@@ -84,11 +86,11 @@ class Checkpoint:
             )
 
     def restore(self, learner: Learner) -> Array:
-        """Put the learner where it was, and give the parameters of the network that is kept.
+        """Set the state of the learner, and return the parameters that are kept.
 
         Raises:
-            DataError: the arrays are not those of this network and optimizer, or a generator's
-                state is none.
+            DataError: the arrays do not fit the network and optimizer, or the state of a random
+                generator is damaged.
         """
         parameters, slots = learner.network.parameters, learner.state.slots
         arrays = {"parameters": parameters, **slots}
@@ -106,7 +108,7 @@ class Checkpoint:
             if learner.dropout:
                 learner.dropout.rng.bit_generator.state = self.record["dropping"]
         except DAMAGE as error:
-            raise self._damaged(f"it has no state of a random generator: {error}") from None
+            raise self._damaged(f"the state of a random generator is not valid: {error}") from None
         return kept
 
     def _damaged(self, fault: str) -> DataError:
@@ -116,13 +118,13 @@ class Checkpoint:
 def checkpoint_file(
     learner: Learner, position: Position, kept: Array, kept_epoch: int
 ) -> list[Buffer]:
-    """The parts of the file of a checkpoint.
+    """Return the bytes of a checkpoint's file, in parts.
 
     Args:
-        learner: what learns.
-        position: where it stands.
-        kept: the parameters of the network that is kept.
-        kept_epoch: after which epoch they were these.
+        learner: the model that learns, its optimizer and its random generators.
+        position: where the training stands.
+        kept: the parameters that are kept.
+        kept_epoch: the epoch after which they had these values.
     """
     parameters = learner.network.parameters
     tensors = {"parameters": parameters, **learner.state.slots}
@@ -145,7 +147,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     """Read a checkpoint.
 
     Raises:
-        DataError: it cannot be read, or is none.
+        DataError: the file cannot be read, or is not a valid checkpoint.
     """
     tensors, record = read_safetensors(path)
     known = {"actcli": str, "fingerprint": str, "config": dict, "checksum": int}
@@ -155,9 +157,9 @@ def read_checkpoint(path: Path) -> Checkpoint:
         or not all(isinstance(record.get(name), kind) for name, kind in known.items())
         or not all(_is_count(record.get(name)) for name in counts)
     ):
-        raise DataError(f"{path} is no checkpoint")
+        raise DataError(f"{path} is not a checkpoint")
     if record.pop("checksum") != _checksum(tensors, record):
-        raise DataError(f"{path} is damaged: its checksum is another")
+        raise DataError(f"{path} is damaged: its checksum is wrong")
     record["config"] = _with_new_names(record["config"])
     try:
         position = _position(record["position"])
@@ -179,14 +181,14 @@ def _position(record: dict[str, Any]) -> Position:
     )
     tally = position.tally
     if not all(map(_is_count, (position.epoch, position.step, position.best_epoch, tally.right))):
-        raise ValueError("a count is no whole number")
+        raise ValueError("a count is not a whole number")
     if not all(isinstance(number, float) for number in (tally.loss, tally.rates, tally.seconds)):
-        raise ValueError("a sum is no number")
+        raise ValueError("a sum is not a number")
     return position
 
 
 def _checksum(tensors: Mapping[str, Array], record: dict[str, Any]) -> int:
-    """Of all that is in a checkpoint, since a damaged number would go into the result unseen."""
+    """Return a checksum of all contents: a damaged number would otherwise change the result."""
     checksum = zlib.crc32(jsonlines.dumps(record).encode())
     for name in sorted(tensors):
         checksum = zlib.crc32(np.ascontiguousarray(tensors[name], "<f4").data, checksum)
@@ -204,7 +206,7 @@ def _with_new_names(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _settings(config: ResolvedConfig) -> dict[str, Any]:
-    """Each key with its value, as JSON has it."""
+    """Return the value of each key, as JSON gives it back."""
     plain: dict[str, Any] = json.loads(
         json.dumps({str(key): value for key, value in values(config)})
     )

@@ -1,6 +1,6 @@
-"""What the numbers of a run depend on besides its configuration: the machine and the versions.
+"""The machine and the versions, on which the numbers of a run depend besides its configuration.
 
-NumPy is imported only to ask for its version, so that what a file tells can be read without it.
+NumPy is imported only to ask for its version, so that records can be read without it.
 """
 
 import json
@@ -12,14 +12,17 @@ from typing import Any
 
 from actcli import __version__
 from actcli.errors import DataError
+from actcli.files import open_regular
 from actcli.machine import BLAS_THREAD_VARIABLES, core_count
 
-# The last bits of a product depend on these; a training that goes on elsewhere may differ in them.
+# The last bits of a matrix product depend on these.
 AFFECTS_BITS = ("numpy", "blas", "machine")
+
+MAX_BYTES = 1 << 24
 
 
 def environment() -> dict[str, Any]:
-    """This machine, these versions."""
+    """Return the versions in use, the BLAS threads, and the platform."""
     import numpy as np
 
     blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
@@ -37,19 +40,19 @@ def environment() -> dict[str, Any]:
 
 
 def read_environment(path: Path) -> dict[str, Any]:
-    """Those of a run, at its start; under "resumed" those of each time that it went on.
+    """Return the environment in which a run was started; "resumed" lists those of its resumes.
 
     Raises:
         DataError: the file cannot be read or is damaged.
     """
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-        resumed = told.setdefault("resumed", [])
+        with open_regular(path, MAX_BYTES) as file:
+            environment: dict[str, Any] = json.loads(file.read())
+        resumed = environment.setdefault("resumed", [])
         if not isinstance(resumed, list):
             raise TypeError
-    except OSError as error:
+    except FileNotFoundError as error:
         raise DataError(f"cannot read {path}: {error.strerror}") from error
     except (ValueError, TypeError, AttributeError, RecursionError):
-        raise DataError(f"{path} does not tell the versions of a run") from None
-    found: dict[str, Any] = told
-    return found
+        raise DataError(f"{path} does not hold the versions of a run") from None
+    return environment

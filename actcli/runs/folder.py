@@ -1,8 +1,8 @@
-"""The folder of a run: what its files are called, how it comes to be, and who may write to it.
+"""The folder of a run: the names of its files, how it is made, and who may write to it.
 
-A new folder is filled under another name and then given its own, so that nobody ever sees one that
-lacks a file. While a training writes to a folder, it holds a lock there, which the system lets go
-when the process ends, however it ends.
+A new folder is filled under a temporary name and then renamed, so that no one ever sees a folder
+without all its files. A training holds a lock on its folder, which the system releases when the
+process ends, however it ends.
 """
 
 import contextlib
@@ -29,20 +29,20 @@ CHECKPOINT = "checkpoint.safetensors"
 RESULT = "result.json"
 LOCK = ".lock"
 
-ABANDONED_SECONDS = 24 * 3600  # seconds, after which nobody fills a folder any more
+ABANDONED_SECONDS = 24 * 3600  # after that, no process fills a temporary folder any more
 
-TAKEN = {errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR}
-NAME = re.compile(r"[\w+-][\w.+-]*")  # of a run: one folder, nothing else, and not hidden
+NAME_IS_TAKEN = {errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR}
+NAME = re.compile(r"[\w+-][\w.+-]*")  # of a run: one folder that is not hidden
 
 
 class Folder:
-    """A run's folder that this process alone writes to.
+    """A run's folder, locked so that only this process writes to it.
 
     Args:
-        path: of a folder that exists.
+        path: of an existing folder.
 
     Raises:
-        ActcliError: another training writes to it, or it cannot be written to.
+        ActcliError: another training writes to the folder, or it cannot be written to.
     """
 
     def __init__(self, path: Path) -> None:
@@ -50,24 +50,24 @@ class Folder:
         self._lock = _lock(path)
 
     def close(self) -> None:
-        """Unlock it."""
-        with contextlib.suppress(OSError):  # what is locked is the open file, not its name
+        """Unlock the folder."""
+        with contextlib.suppress(OSError):  # the lock is on the open file, not on its name
             (self.path / LOCK).unlink()
         os.close(self._lock)
 
     def write(self, name: str, *parts: files.Buffer) -> None:
-        """Put a file in place whole, from its parts, or not at all.
+        """Write a file from its parts, whole or not at all.
 
         Raises:
-            ActcliError: it cannot be written.
+            ActcliError: the file cannot be written.
         """
         files.write(self.path / name, *parts)
 
     def read(self, name: str) -> bytes:
-        """What a file holds.
+        """Return the content of a file.
 
         Raises:
-            DataError: it cannot be read.
+            DataError: the file cannot be read.
         """
         try:
             return (self.path / name).read_bytes()
@@ -75,26 +75,26 @@ class Folder:
             raise DataError(f"cannot read {self.path / name}: {error.strerror}") from error
 
     def append(self, name: str, line: bytes) -> None:
-        """Add a line to a file, whole or not at all.
+        """Append a line to a file, whole or not at all.
 
         Raises:
-            ActcliError: it cannot be written.
+            ActcliError: the file cannot be written.
         """
         files.append(self.path / name, line)
 
     def sync(self, name: str) -> None:
-        """Have the system write to the disk what it has not yet written of a file.
+        """Wait until a file is on the disk.
 
         Raises:
-            ActcliError: it cannot be written.
+            ActcliError: the file cannot be written.
         """
         files.sync(self.path / name)
 
     def remove(self, name: str) -> None:
-        """Remove a file, if it is there.
+        """Remove a file, if it exists.
 
         Raises:
-            ActcliError: it cannot be removed.
+            ActcliError: the file cannot be removed.
         """
         try:
             (self.path / name).unlink(missing_ok=True)
@@ -102,20 +102,20 @@ class Folder:
             raise ActcliError(f"cannot remove {error.filename}: {error.strerror}") from error
 
     def tidy(self) -> None:
-        """Remove what a process that was killed had not yet put in place.
+        """Remove the temporary files of a killed process.
 
         Raises:
-            ActcliError: it cannot be removed.
+            ActcliError: a file cannot be removed.
         """
         for path in self.path.glob(".*.tmp"):
             self.remove(path.name)
 
 
 class MemoryFolder:
-    """What would be a run's folder, kept in memory: for a run that another process writes down.
+    """The files of a run in memory, for a run that another process writes to its folder.
 
     Args:
-        path: what it is called.
+        path: the name of the run.
     """
 
     def __init__(self, path: Path) -> None:
@@ -127,22 +127,22 @@ class MemoryFolder:
         self.files[name] = b"".join(parts)
 
     def read(self, name: str) -> bytes:
-        """What a file holds."""
+        """Return the content of a file."""
         return self.files[name]
 
     def append(self, name: str, line: bytes) -> None:
-        """Add a line to a file."""
+        """Append a line to a file."""
         self.files[name] += line
 
     def sync(self, name: str) -> None:
-        """Nothing is waiting to be written."""
+        """Do nothing: no file waits for a disk."""
 
     def remove(self, name: str) -> None:
-        """Forget a file."""
+        """Remove a file, if it exists."""
         self.files.pop(name, None)
 
     def close(self) -> None:
-        """Nobody else can write to it anyway."""
+        """Do nothing: no other process can write to it."""
 
 
 RunStorage = Folder | MemoryFolder
@@ -150,21 +150,21 @@ RunStorage = Folder | MemoryFolder
 
 @contextlib.contextmanager
 def new_folder(runs: Path, name: str) -> Iterator[Folder]:
-    """A folder to be filled, which then gets its name; where that is taken, `name-2`, `name-3`, ….
+    """Yield a new folder to be filled, and then give it its name, or `name-2`, `name-3`, ….
 
-    If filling it fails, nothing is left. Leaving the block does not unlock it.
+    If filling it fails, nothing is left. The folder stays locked after the block.
 
     Raises:
-        UsageError: the name is no name of a folder.
+        UsageError: the name is not a valid name of a folder.
         ActcliError: the folder cannot be made.
     """
     if not NAME.fullmatch(name):
         raise UsageError(
-            f"a run cannot be named {name!a}", "Letters, digits and . + - _, and no . first"
+            f"a run cannot be named {name!a}", "Allowed: letters, digits and . + - _, no . first"
         )
     temporary = runs / f".{name}.{secrets.token_hex(4)}.tmp"
     try:
-        with contextlib.suppress(FileExistsError):  # a file: the next line tells that it is none
+        with contextlib.suppress(FileExistsError):  # a file: the next line reports that
             runs.mkdir(parents=True, exist_ok=True)
         temporary.mkdir()
         _clear(runs)
@@ -183,15 +183,15 @@ def new_folder(runs: Path, name: str) -> Iterator[Folder]:
 
 
 def _clear(runs: Path) -> None:
-    """Remove what was never given its name because its process was killed, long ago."""
+    """Remove temporary folders of processes that were killed long ago."""
     for path in runs.glob(".*.tmp"):
-        with contextlib.suppress(OSError):  # by another process, at the same time
+        with contextlib.suppress(OSError):  # another process removes it at the same time
             if time.time() - path.stat().st_mtime > ABANDONED_SECONDS:
                 shutil.rmtree(path)
 
 
 def _rename(folder: Path, runs: Path, name: str) -> Path:
-    """Give a folder the first name that is free."""
+    """Give a folder the first free name, and return its path."""
     for number in itertools.count(1):
         path = runs / (name if number == 1 else f"{name}-{number}")
         if os.path.lexists(path):
@@ -199,13 +199,13 @@ def _rename(folder: Path, runs: Path, name: str) -> Path:
         try:
             return folder.rename(path)
         except OSError as error:
-            if error.errno not in TAKEN:  # by another process, in this moment
+            if error.errno not in NAME_IS_TAKEN:  # another process was faster
                 raise
     raise AssertionError
 
 
 def _lock(folder: Path) -> int:
-    """Lock a folder, and give what keeps it locked: an open file, which tells others by whom."""
+    """Lock a folder, and return the open lock file, whose content names this process."""
     path = folder / LOCK
     try:
         while True:
@@ -221,7 +221,7 @@ def _lock(folder: Path) -> int:
             except BlockingIOError:
                 owner = ascii(os.read(descriptor, 200).decode(errors="replace"))[1:-1]
                 os.close(descriptor)
-                # Between its two calls, the owner has not yet said who it is.
+                # Between locking and writing, the file does not name the owner yet.
                 owner = owner or "another process"
                 raise ActcliError(f"{folder} is in use: {owner} trains in it") from None
             os.close(descriptor)
@@ -230,7 +230,7 @@ def _lock(folder: Path) -> int:
 
 
 def _is_at(path: Path, descriptor: int) -> bool:
-    """Whether an open file still is the one of that name, which its last owner may have removed."""
+    """Return whether a path still leads to an open file, which its owner may have removed."""
     try:
         return os.path.samestat(os.fstat(descriptor), path.stat())
     except FileNotFoundError:

@@ -1,7 +1,7 @@
 """Removing a run: its own files, one by one, and nothing else.
 
-A folder is not removed as a whole, since it may be no run's, or a link to somewhere else, or hold
-what somebody has put beside the files of a run.
+A folder is not removed as a whole: it may not be a run, may be a link, or may hold files that
+someone has put beside those of the run.
 """
 
 import fnmatch
@@ -19,33 +19,33 @@ from actcli.runs.folder import (
     Folder,
 )
 
-OWN = (CONFIG, ENVIRONMENT, METRICS, MODEL, CHECKPOINT, RESULT, LOCK)
-UNFINISHED = ".*.tmp"  # what a process that was killed had not yet put in place
+RUN_FILES = (CONFIG, ENVIRONMENT, METRICS, MODEL, CHECKPOINT, RESULT, LOCK)
+TEMPORARY = ".*.tmp"  # files of a killed process
 
 
 def check_removable(folder: Path) -> None:
-    """See that a folder is that of a run, and holds nothing else.
+    """Raise if a folder is not a run, or holds anything else.
 
     Raises:
-        UsageError: it is not, or does.
-        ActcliError: it cannot be read.
+        UsageError: the folder is not a run, or holds something else.
+        ActcliError: the folder cannot be read.
     """
     if folder.is_symlink():
-        raise UsageError(f"{folder} is a link, and not the folder of a run")
+        raise UsageError(f"{folder} is a link, not the folder of a run")
     try:
         entries = sorted(folder.iterdir())
     except NotADirectoryError:
-        raise UsageError(f"{folder} is no folder") from None
+        raise UsageError(f"{folder} is not a folder") from None
     except OSError as error:
         raise ActcliError(f"cannot read {folder}: {error.strerror}") from error
     names = {entry.name for entry in entries}
     if not names & {CONFIG, MODEL, METRICS}:
-        raise UsageError(f"{folder} is no run: it has neither {CONFIG} nor {MODEL}")
+        raise UsageError(f"{folder} is not a run: it has neither {CONFIG} nor {MODEL}")
     for entry in entries:
         is_folder = entry.is_dir() and not entry.is_symlink()
-        if is_folder or not (entry.name in OWN or fnmatch.fnmatch(entry.name, UNFINISHED)):
+        if is_folder or not (entry.name in RUN_FILES or fnmatch.fnmatch(entry.name, TEMPORARY)):
             raise UsageError(
-                f"{folder} holds {entry.name!a}, which is no file of a run", "Move it away first"
+                f"{folder} holds {entry.name!a}, which is not a file of a run", "Move it away first"
             )
 
 
@@ -53,13 +53,13 @@ def remove_run(folder: Path) -> None:
     """Remove the files of a run, and then its folder. Links in it are removed, not followed.
 
     Raises:
-        UsageError: it is no run, or holds something else.
-        ActcliError: a training writes to it, or it cannot be removed.
+        UsageError: the folder is not a run, or holds something else.
+        ActcliError: a training writes to the folder, or it cannot be removed.
     """
     check_removable(folder)
     locked = Folder(folder)
     try:
-        # The configuration and the network last: until then it is still seen to be a run.
+        # Configuration and model last: until then the folder is still recognised as a run.
         for entry in sorted(folder.iterdir(), key=lambda entry: entry.name in {CONFIG, MODEL}):
             if entry.name != LOCK:
                 entry.unlink()

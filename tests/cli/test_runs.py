@@ -287,14 +287,14 @@ def test_what_is_no_run_is_left_alone(folder: Path, tmp_path: Path) -> None:
     for name, message in (
         (
             "notes",
-            f"{folder / 'notes'} is no run: it has neither config.toml nor model.safetensors",
+            f"{folder / 'notes'} is not a run: it has neither config.toml nor model.safetensors",
         ),
-        ("link", f"{folder / 'link'} is a link, and not the folder of a run"),
+        ("link", f"{folder / 'link'} is a link, not the folder of a run"),
         (
             "extra",
-            f"{folder / 'extra'} holds 'thesis.tex', which is no file of a run. Move it away",
+            f"{folder / 'extra'} holds 'thesis.tex', which is not a file of a run. Move it away",
         ),
-        ("deep", f"{folder / 'deep'} holds 'checkpoint.safetensors', which is no file of a run"),
+        ("deep", f"{folder / 'deep'} holds 'checkpoint.safetensors', which is not a file of a run"),
         (str(tmp_path / "blobs.npz"), f"{tmp_path / 'blobs.npz'} is no folder"),
         (str(folder), f"{folder} is no run"),
         ("..", "there is no run '..'. Runs in"),

@@ -389,7 +389,7 @@ REFUSED: dict[str, tuple[Change, int, str]] = {
     "a model as the checkpoint": (
         lambda folder: shutil.copy(folder / "model.safetensors", folder / "checkpoint.safetensors"),
         1,
-        f"{CHECKPOINT} is no checkpoint",
+        f"{CHECKPOINT} is not a checkpoint",
     ),
     "a folder as the checkpoint": (
         lambda folder: (
@@ -417,12 +417,12 @@ REFUSED: dict[str, tuple[Change, int, str]] = {
     "an environment cut short": (
         cut("environment.json", 5),
         1,
-        f"{ENVIRONMENT} does not tell the versions of a run",
+        f"{ENVIRONMENT} does not hold the versions of a run",
     ),
     "an environment that is a number": (
         write("environment.json", b"7"),
         1,
-        f"{ENVIRONMENT} does not tell the versions of a run",
+        f"{ENVIRONMENT} does not hold the versions of a run",
     ),
     "a damaged result": (
         write("result.json", b'{"status'),
@@ -495,7 +495,7 @@ def test_an_unknown_run_is_told_with_the_nearest_name(blobs: Blobs) -> None:
         ("stoped", "there is no run 'stoped'. Did you mean 'stopped'? Runs in runs: stopped"),
         ("", "there is no run ''. Runs in runs: stopped"),
         ("runs/none", "there is no run 'runs/none'. Runs in runs: stopped"),
-        ("empty", "empty is no run: it has no model.safetensors"),
+        ("empty", "empty is not a run: it has no model.safetensors"),
         ("runs/stopped/config.toml", "there is no run 'runs/stopped/config.toml'. Runs in runs: "),
     ):
         told = resume(name)

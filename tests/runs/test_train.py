@@ -207,7 +207,7 @@ def test_a_name_that_is_no_folder_is_refused(tmp_path: Path, name: str) -> None:
         folder(tmp_path / "runs", name)
     assert (
         str(caught.value)
-        == f"a run cannot be named {name!a}. Letters, digits and . + - _, and no . first"
+        == f"a run cannot be named {name!a}. Allowed: letters, digits and . + - _, no . first"
     )
     assert list(tmp_path.iterdir()) == []
 
