@@ -1,4 +1,4 @@
-"""Writing files so that nobody ever sees half of one, whatever happens in between."""
+"""Atomic writes: a reader sees the old file or the whole new one, even after a crash."""
 
 import contextlib
 import errno
@@ -16,10 +16,11 @@ Buffer = bytes | memoryview
 
 
 @contextlib.contextmanager
-def replacing(path: Path) -> Iterator[io.BufferedWriter]:
-    """A new file that takes the place of `path` if the block ends well, and vanishes if not.
+def replace_atomically(path: Path) -> Iterator[io.BufferedWriter]:
+    """Yield a new file that replaces `path` when the block ends without an exception.
 
-    Nobody ever sees half a file: it is written under another name in the same folder.
+    The file is written under a temporary name in the same folder, flushed to the disk and renamed.
+    After an exception it is removed, and `path` is unchanged.
 
     Raises:
         ActcliError: the file cannot be written.
@@ -39,27 +40,27 @@ def replacing(path: Path) -> Iterator[io.BufferedWriter]:
 
 
 def write(path: Path, *parts: Buffer) -> None:
-    """Put a file in place whole, from its parts, or not at all.
+    """Write a file from its parts, whole or not at all.
 
     Raises:
         ActcliError: the file cannot be written.
     """
-    with replacing(path) as file:
+    with replace_atomically(path) as file:
         for part in parts:
             file.write(part)
 
 
 def append(path: Path, line: bytes) -> None:
-    """Add a line to the end of a file, whole or not at all.
+    """Append a line to a file, whole or not at all.
 
     Raises:
-        ActcliError: the file is not there, or cannot be written.
+        ActcliError: the file does not exist or cannot be written.
     """
     try:
         with path.open("r+b", buffering=0) as file:
             end = file.seek(0, os.SEEK_END)
             try:
-                while line:  # what was written of it in part fails to be written in whole
+                while line:  # a nearly full disk accepts a part; the next write then fails
                     line = line[file.write(line) :]
             except OSError:
                 file.truncate(end)
@@ -69,10 +70,10 @@ def append(path: Path, line: bytes) -> None:
 
 
 def sync(path: Path) -> None:
-    """Have the system write to the disk what it has not yet written of a file.
+    """Flush the system's buffers of a file to the disk.
 
     Raises:
-        ActcliError: the file is not there, or cannot be written.
+        ActcliError: the file does not exist or cannot be written.
     """
     try:
         with path.open("r+b") as file:
@@ -82,7 +83,7 @@ def sync(path: Path) -> None:
 
 
 def packaged_folder(name: str) -> Path:
-    """A folder that comes with actcli: inside an installed package, beside it in a checkout."""
+    """Return a folder of data that come with actcli: in the package, or beside it in a checkout."""
     package = Path(__file__).parent
     inside = package / name
     return inside if inside.is_dir() else package.parent / name

@@ -1,7 +1,7 @@
-"""Strict JSON, one object to a line: what every `--json` writes.
+"""Strict JSON, one object per line: the format of every `--json`.
 
-JSON has no NaN and no infinity, but Python writes them all the same; here they become null. NumPy's
-numbers and arrays are written as what they hold. The text is ASCII, whatever the stream.
+JSON has neither NaN nor infinity, but Python's `json` writes both; here they become null. NumPy
+numbers and arrays become plain numbers and lists. The text is ASCII, so that any stream accepts it.
 """
 
 import json
@@ -10,12 +10,14 @@ from typing import Any
 
 
 def dumps(value: Any) -> str:
-    """One line of strict JSON, without its line end."""
+    """Return a value as one line of strict JSON, without the line end."""
     return json.dumps(_plain(value), allow_nan=False)
 
 
 def _plain(value: Any) -> Any:
-    if hasattr(value, "tolist"):  # NumPy's: named so, because importing it to ask takes 100 ms
+    if hasattr(
+        value, "tolist"
+    ):  # NumPy's; an isinstance check would have to import NumPy, which takes 100 ms
         value = value.tolist()
     if isinstance(value, float):
         return value if math.isfinite(value) else None

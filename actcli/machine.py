@@ -1,7 +1,7 @@
-"""The machine: its memory, its cores, and the number of threads of the BLAS under NumPy.
+"""The machine: its memory, its cores, and the number of threads of NumPy's BLAS.
 
-Linux lets a process reserve more memory than there is, and kills the process once it writes there.
-So the memory that a file or a network needs is compared with this machine before it is reserved.
+Linux lets a process reserve more memory than exists and kills the process when it uses that memory.
+The size that a file announces or a network needs is therefore compared with this machine first.
 """
 
 import os
@@ -11,11 +11,11 @@ from pathlib import Path
 
 from actcli.errors import ActcliError
 
-# On macOS some libraries break in a forked process.
+# On macOS, system libraries break in a forked process.
 FORK_IS_SAFE = sys.platform.startswith("linux")
 
-CGROUPS = Path("/sys/fs/cgroup")
-MEMBERSHIP = Path("/proc/self/cgroup")
+CGROUP_ROOT = Path("/sys/fs/cgroup")
+CGROUP_MEMBERSHIP = Path("/proc/self/cgroup")
 
 BLAS_THREAD_VARIABLES = (
     "OPENBLAS_NUM_THREADS",
@@ -24,15 +24,15 @@ BLAS_THREAD_VARIABLES = (
     "VECLIB_MAXIMUM_THREADS",
     "OMP_NUM_THREADS",
 )
-GIVEN_BLAS_THREADS = {
+INHERITED_BLAS_THREADS = {
     name: os.environ[name] for name in BLAS_THREAD_VARIABLES if name in os.environ
 }
-DEFAULT_WORKERS = 2  # if there are as many cores; more workers gain little on MNIST
+DEFAULT_WORKERS = 2  # processes per training; more gain little on MNIST
 
-UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB", "EB")
+BYTE_UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB", "EB")
 
 
-def cores() -> int:
+def core_count() -> int:
     """Return the number of processors that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
@@ -40,19 +40,19 @@ def cores() -> int:
 
 
 def worker_count(count: int | str = "auto") -> int:
-    """Return the number of workers of a training.
+    """Return the number of worker processes of a training.
 
     Args:
-        count: a number, or "auto": 2, but not more than there are cores, nor than the environment
-            allows threads to a BLAS, because that is how processes share a machine. 1 where
-            processes cannot be forked.
+        count: a number, or "auto" for two. "auto" gives fewer if there are fewer cores, or if the
+            environment limits the threads of the BLAS, as users do who run several processes on one
+            machine. It gives one where a process cannot be forked safely.
     """
     if count != "auto":
         return int(count)
     if not FORK_IS_SAFE:
         return 1
-    granted = [int(text) for text in GIVEN_BLAS_THREADS.values() if text.isdecimal() and int(text)]
-    return min(DEFAULT_WORKERS, cores(), *granted)
+    limits = [int(text) for text in INHERITED_BLAS_THREADS.values() if text.isdecimal()]
+    return min(DEFAULT_WORKERS, core_count(), *(limit for limit in limits if limit))
 
 
 def is_blas_pinned() -> bool:
@@ -61,79 +61,82 @@ def is_blas_pinned() -> bool:
 
 
 def pin_blas() -> None:
-    """Limit the BLAS to one thread, if NumPy is not imported yet.
-
-    Workers share the cores: BLAS threads that wait for work would slow them down.
-    """
+    """Limit the BLAS to one thread; without effect once NumPy is imported."""
     if "numpy" not in sys.modules:
         os.environ.update(dict.fromkeys(BLAS_THREAD_VARIABLES, "1"))
 
 
-def require_memory(needed: int, what: str) -> None:
-    """Raise if there is not enough memory.
+def require_memory(needed: int, subject: str) -> None:
+    """Raise if something needs more memory than this process can have.
 
     Args:
         needed: bytes.
-        what: the subject of the message: "this network".
+        subject: needs them; the message starts with it.
 
     Raises:
-        ActcliError: there is less memory; the message gives both amounts.
+        ActcliError: the memory does not suffice; the message has both numbers.
     """
-    limits = [(limit, "this machine has") for limit in _physical()]
-    limits += [(limit, "this process may use") for limit in _allowed()]
-    lowest, subject = min(limits, default=(needed, ""))
-    if needed > lowest:
-        raise ActcliError(f"{what} needs {amount(needed)} of memory, {subject} {amount(lowest)}")
+    limits = [(limit, "this machine has") for limit in _physical_memory()]
+    limits += [(limit, "this process may use") for limit in _process_memory_limits()]
+    available, source = min(limits, default=(needed, ""))
+    if needed > available:
+        raise ActcliError(
+            f"{subject} needs {format_bytes(needed)} of memory, {source} {format_bytes(available)}"
+        )
 
 
-def amount(count: int) -> str:
+def format_bytes(count: int) -> str:
     """Return a number of bytes with its unit, to three digits: 25.2 GB."""
     power = 0
-    while count >= 999.5 * 1000**power and power < len(UNITS) - 1:
+    while count >= 999.5 * 1000**power and power < len(BYTE_UNITS) - 1:
         power += 1
     value = count / 1000**power
     digits = 0 if power == 0 or value >= 99.95 else 1 if value >= 9.995 else 2
-    return f"{value:.{digits}f} {UNITS[power]}" if value < 1000 else f"{value:.2e} {UNITS[power]}"
+    return (
+        f"{value:.{digits}f} {BYTE_UNITS[power]}"
+        if value < 1000
+        else f"{value:.2e} {BYTE_UNITS[power]}"
+    )
 
 
 def cgroup_limits(membership: Path, root: Path) -> Iterator[int]:
-    """Yield the memory limits, in bytes, of a process's control groups and their parents.
+    """Yield the memory limits, in bytes, of a process's control groups and of their parents.
 
-    Both versions of control groups are read. Inside a container the parents, and even the path of
-    the group, may be invisible; the container's limit is then that of the root.
+    Both versions of control groups are read. Inside a container, the parents and even the path of
+    the group itself may be invisible; the limit of the root is then the container's limit.
 
     Args:
-        membership: the file that names the groups, a line for each hierarchy: id:kinds:path.
+        membership: the file that names the groups, one line per hierarchy: id:controllers:path.
         root: the folder where the groups are mounted.
     """
-    for line in _text(membership).splitlines():
-        _, kinds, path = line.split(":", 2)
-        if not kinds or "memory" in kinds.split(","):
-            file = "memory/memory.limit_in_bytes" if kinds else "memory.max"
+    for line in _read_text(membership).splitlines():
+        _, controllers, path = line.split(":", 2)
+        if not controllers or "memory" in controllers.split(","):
+            file = "memory/memory.limit_in_bytes" if controllers else "memory.max"
             base, name = (root / file).parent, (root / file).name
             group = base / path.strip("/")
             for folder in (group, *group.parents):
                 if folder.is_relative_to(base):
-                    text = _text(folder / name).strip()
+                    text = _read_text(folder / name).strip()
                     yield from [int(text)] if text.isdecimal() else []  # "max" is no limit
 
 
-def _text(path: Path) -> str:
+def _read_text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, ValueError):
         return ""
 
 
-def _physical() -> Iterator[int]:
+def _physical_memory() -> Iterator[int]:
     try:
         yield os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError, OSError):  # not on Windows
         return
 
 
-def _allowed() -> Iterator[int]:
-    yield from cgroup_limits(MEMBERSHIP, CGROUPS)
+def _process_memory_limits() -> Iterator[int]:
+    yield from cgroup_limits(CGROUP_MEMBERSHIP, CGROUP_ROOT)
     try:
         import resource
     except ImportError:  # on Windows

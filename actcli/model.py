@@ -23,7 +23,7 @@ from actcli.datasets.dataset import Dataset
 from actcli.errors import DataError, UsageError
 from actcli.files import Buffer
 from actcli.formats.layers import Layers, read_layers
-from actcli.formats.safetensors import METADATA, packed
+from actcli.formats.safetensors import METADATA_KEY, safetensors_parts
 from actcli.nn.activations import ACTIVATIONS
 from actcli.nn.arrays import Array, Labels, ignore_overflow
 from actcli.nn.links import LINKS, log_softmax
@@ -197,7 +197,7 @@ class Model:
         for index, layer in enumerate(layers):  # the activations between layers take a number too
             named[f"{2 * index}.weight"] = layer.weights
             named[f"{2 * index}.bias"] = layer.biases
-        return packed(named, self.description(self.epoch if epoch is None else epoch))
+        return safetensors_parts(named, self.description(self.epoch if epoch is None else epoch))
 
     def description(self, epoch: int) -> dict[str, Any]:
         """Return what the header of the model's file says besides the parameters."""
@@ -353,7 +353,7 @@ def read_model_file(path: Path) -> ModelFile:
     for key, is_valid in DESCRIPTION_CHECKS.items():
         if key in description and not is_valid(description[key]):
             raise DataError(
-                f"{path}: {key!r} in the description {METADATA!r} in its header is "
+                f"{path}: {key!r} in the description {METADATA_KEY!r} in its header is "
                 f"{quoted(description[key])}"
             )
     try:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from actcli.errors import ActcliError
-from actcli.machine import amount, cgroup_limits, require_memory
+from actcli.machine import cgroup_limits, format_bytes, require_memory
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ from actcli.machine import amount, cgroup_limits, require_memory
     ],
 )
 def test_bytes_in_words(count: int, words: str) -> None:
-    assert amount(count) == words
+    assert format_bytes(count) == words
 
 
 def test_what_cannot_fit_is_refused_with_both_numbers() -> None:
@@ -32,7 +32,7 @@ def test_what_cannot_fit_is_refused_with_both_numbers() -> None:
     require_memory(0, "nothing")
     with pytest.raises(ActcliError) as caught:
         require_memory(1000 * has, "this network")
-    told = f"this network needs {amount(1000 * has)} of memory, this "
+    told = f"this network needs {format_bytes(1000 * has)} of memory, this "
     assert str(caught.value).startswith(told)
 
 

@@ -170,10 +170,10 @@ def ask_rows(
 
 def ask_image(target: "Target", path: Path, invert: bool, true_class: int | None) -> "Predictions":
     """What the network says of an image from a file."""
-    from actcli.datasets.images import inverted, read_image
+    from actcli.datasets.images import invert_colours, read_image
 
     pixels = read_image(path, target.dataset.shape, target.dataset.train.pixels.dtype)
-    pixels = inverted(pixels) if invert else pixels
+    pixels = invert_colours(pixels) if invert else pixels
     return _asked(target, None, pixels[None], [true_class], [None])
 
 

@@ -12,7 +12,7 @@ from actcli.config.resolved import ResolvedData
 from actcli.datasets.dataset import Dataset, RawDataset
 from actcli.errors import UsageError
 from actcli.jsonlines import dumps
-from actcli.machine import cores
+from actcli.machine import core_count
 from actcli.sweep.axes import written
 from actcli.sweep.estimate import Cost, estimate, of_worker
 from actcli.sweep.plan import Job
@@ -50,7 +50,7 @@ def list_jobs(request: Request, as_json: bool, as_csv: bool) -> None:
         for job in request.jobs
         for error in [job.error or wrong.get(job.config.data)]
     ]
-    workers = min(request.workers or cores(), max(1, len(todo)))
+    workers = min(request.workers or core_count(), max(1, len(todo)))
     memory = of_worker(list(costs.values()), raw)
     if as_json:
         click.echo(dumps(_fields(request, listed, workers, memory)))

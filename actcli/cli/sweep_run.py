@@ -16,7 +16,7 @@ from actcli.cli.sweep_watch import Watch, label
 from actcli.datasets.catalogue import DATASETS
 from actcli.datasets.dataset import RawDataset, read_dataset
 from actcli.errors import UsageError
-from actcli.machine import cores
+from actcli.machine import core_count
 from actcli.runs.folder import Folder
 from actcli.sweep.engine import Engine, JobDone, train_all
 from actcli.sweep.plan import Job, Plan
@@ -129,7 +129,7 @@ def make_engine(request: Request, jobs: int) -> Engine:
         ActcliError: no process can be started.
     """
     if request.scheduler is None:
-        return Processes(min(request.workers or cores(), jobs))
+        return Processes(min(request.workers or core_count(), jobs))
     try:
         from actcli.sweep.cluster import Cluster
     except ModuleNotFoundError as error:

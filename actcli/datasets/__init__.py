@@ -1,1 +1,1 @@
-"""From files to batches: read the formats, find a data set by its name, split it, normalise it."""
+"""Data sets: read the file formats, find a data set by name, split it, normalise it, batch it."""

@@ -1,8 +1,8 @@
-"""From bytes to inputs: which rows of the images, how a pixel becomes a number, and batches of
-them.
+"""Splits, normalizations and mini-batches: the path from stored pixels to inputs of a network.
 
-The images are never copied. A split is a list of rows; a batch gathers its rows into a buffer and
-converts them there. So MNIST takes 55 MB, where float32 would take 220.
+All splits share one array of pixels, which is never copied. A split is a list of row numbers. A
+mini-batch gathers its rows into a buffer and converts them there, so that MNIST takes 55 MB of
+memory as bytes instead of 220 MB as float32.
 """
 
 import math
@@ -17,19 +17,19 @@ from actcli.nn.active_columns import ActiveColumns, Inputs, find_active_columns
 from actcli.nn.arrays import Allocate, Array, Labels
 from actcli.registry import Registry
 
-SAMPLE_SEED = 20_150_107  # any number, but always the same
+SAMPLE_SEED = 20_150_107  # arbitrary, but fixed: the same rows are sampled in every run
 
-CHUNK = 256  # rows that statistics are gathered from at a time
+STATISTICS_ROWS = 256  # rows that statistics convert to float64 at a time
 
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Some rows of an array of images, which is shared and never copied.
+    """N rows of an array of images. The array is shared between splits and never copied.
 
     Args:
-        pixels: (M, D), as in the file.
-        labels: (N,), class indices from 0 to K - 1, one for each of the rows.
-        rows: (N,), which rows of the pixels, ascending.
+        pixels: all images, shape (M, D), in the type of their file.
+        labels: the class index, 0 to K - 1, of each row of the split, shape (N,).
+        rows: the row numbers in `pixels`, ascending, shape (N,).
     """
 
     pixels: Pixels
@@ -39,31 +39,37 @@ class Split:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def part(self, chosen: slice | NDArray[np.intp]) -> "Split":
-        """Some of its rows, by their positions in it."""
-        return Split(self.pixels, self.labels[chosen], self.rows[chosen])
+    def subset(self, positions: slice | NDArray[np.intp]) -> "Split":
+        """Return the rows at these positions of the split; positions count from 0 to N - 1."""
+        return Split(self.pixels, self.labels[positions], self.rows[positions])
 
     def sample(self, count: int) -> "Split":
-        """So many of its rows, or all if it has no more: at random, but always the same ones."""
-        return self.part(np.sort(stable_permutation(len(self), SAMPLE_SEED)[:count]))
+        """Return a fixed random sample of `count` rows, or all rows if there are not more."""
+        return self.subset(np.sort(stable_permutation(len(self), SAMPLE_SEED)[:count]))
 
 
 def stable_permutation(count: int, seed: int) -> NDArray[np.intp]:
-    """The numbers from 0 to count - 1 at random, but with every version of NumPy the same."""
-    # That the raw stream of PCG64 never changes is promised, and is not for `permutation`.
+    """Return a random permutation of 0 to count - 1 that is the same in every version of NumPy."""
+    # NumPy promises that the raw stream of PCG64 never changes; `permutation` may change.
     return np.random.PCG64(seed).random_raw(count).argsort(kind="stable")
 
 
 @dataclass(frozen=True)
 class Normalization:
-    """How a pixel x becomes an input: (x - shift) * scale, with the same numbers for all pixels."""
+    """The map from a pixel x to an input of the network: (x - shift) * scale, for all pixels alike.
+
+    Args:
+        method: its name in `NORMALIZATIONS`.
+        shift: in units of the pixels.
+        scale: inputs per unit of the pixels.
+    """
 
     method: str
     shift: float
     scale: float
 
     def apply(self, pixels: Pixels, out: Array) -> None:
-        """Convert pixels, in the precision of `out` and into it. Both have the same shape."""
+        """Write the inputs of the pixels to `out`, computed in its precision; same shape."""
         np.copyto(out, pixels)
         if self.shift != 0.0:
             out -= self.shift
@@ -72,11 +78,18 @@ class Normalization:
 
 
 class Batches:
-    """The batches of a split, in buffers that are allocated once.
+    """The mini-batches of a split, in buffers that are allocated once.
 
-    Call it for one pass over the split: in order, or shuffled if given a random generator; without
-    the first batches, if they have been seen. Each batch is x (n, D) and labels (n,), where n is
-    the batch size, or less for the last. x is a view of the buffer, good until the next batch.
+    Calling the object makes one pass over the split and yields the inputs (n, D) and labels (n,) of
+    each mini-batch. n is the batch size; the last mini-batch may be smaller. The inputs are a view
+    of a buffer and valid until the next mini-batch.
+
+    Args:
+        split: the rows to iterate over.
+        normalization: converts pixels to inputs.
+        batch_size: rows of a mini-batch.
+        dtype: of the inputs.
+        allocate: makes the buffer of the inputs, for example in shared memory.
     """
 
     def __init__(
@@ -88,7 +101,7 @@ class Batches:
         allocate: Allocate = np.empty,
     ) -> None:
         if batch_size < 1:
-            raise ValueError(f"a batch of {batch_size} rows")
+            raise ValueError(f"batch_size must be at least 1, not {batch_size}")
         self.split = split
         self.normalization = normalization
         self.batch_size = batch_size
@@ -101,21 +114,27 @@ class Batches:
         return math.ceil(len(self.split) / self.batch_size)
 
     def __call__(
-        self, rng: np.random.Generator | None = None, seen: int = 0
+        self, rng: np.random.Generator | None = None, skip: int = 0
     ) -> Iterator[tuple[Array, Labels]]:
-        for rows, labels in self.order(rng, seen):
+        """Yield the inputs and labels of each mini-batch; see `order` for the arguments."""
+        for rows, labels in self.order(rng, skip):
             self.load(rows)
             yield self.inputs[: len(rows)], labels
 
     def order(
-        self, rng: np.random.Generator | None = None, seen: int = 0
+        self, rng: np.random.Generator | None = None, skip: int = 0
     ) -> Iterator[tuple[NDArray[np.intp], Labels]]:
-        """The same pass, but of each batch only which rows of the pixels it has: see `load`."""
+        """Yield the row numbers in `pixels` and the labels of each mini-batch, without loading it.
+
+        Args:
+            rng: shuffles the rows; without it they come in order.
+            skip: number of mini-batches to leave out at the start, for a resumed epoch.
+        """
         rows, labels = self.split.rows, self.split.labels
         if rng is not None:
             order = rng.permutation(len(rows))
             rows, labels = rows[order], labels[order]
-        for start in range(seen * self.batch_size, len(rows), self.batch_size):
+        for start in range(skip * self.batch_size, len(rows), self.batch_size):
             batch = slice(start, start + self.batch_size)
             yield rows[batch], labels[batch]
 
@@ -128,16 +147,16 @@ class Batches:
         """Gather and normalize the rows of a mini-batch, or some of them.
 
         Args:
-            rows: which rows of the pixels are in the mini-batch, shape (N,).
-            part: which of these this process loads; other workers load the others.
-            scratch: of `ActiveColumns`; with it, columns that are 0 in all rows are left out.
+            rows: the row numbers in `pixels` of the whole mini-batch, shape (N,).
+            part: the positions that this worker loads; other workers load the rest.
+            scratch: of `ActiveColumns`; with it, columns that are 0 in every row are left out.
 
         Returns:
             The inputs of the whole mini-batch, shape (N, D), or its active columns.
         """
         count = len(rows)
         part = part or slice(0, count)
-        if scratch is None or self.normalization.shift:  # once shifted, 0 is not 0 any more
+        if scratch is None or self.normalization.shift:  # a shifted 0 is not 0
             self.normalization.apply(self._gather(rows[part]), self.inputs[part])
             return self.inputs[:count]
         pixels = self._gather(rows)
@@ -151,7 +170,7 @@ class Batches:
 
     def _gather(self, rows: NDArray[np.intp]) -> Pixels:
         pixels = self._pixels[: len(rows)]
-        # With its default mode, `take` gathers into a second buffer first.
+        # In its default mode, `take` would gather into a temporary buffer first.
         return np.take(self.split.pixels, rows, axis=0, out=pixels, mode="clip")
 
 
@@ -160,53 +179,53 @@ NORMALIZATIONS: Registry[Callable[[Split], Normalization]] = Registry("normaliza
 
 @NORMALIZATIONS.register("standard")
 def standard(train: Split) -> Normalization:
-    """Mean 0 and standard deviation 1 over all pixels of the training split (not each by itself).
+    """Return mean 0 and standard deviation 1 over all pixels of the training split together.
 
-    Pixels that are all alike, to the precision of float32, are only shifted.
+    If all pixels are equal to the precision of float32, they are only shifted.
     """
-    mean, deviation = _moments(train)
+    mean, deviation = _mean_and_deviation(train)
     limits = np.finfo(np.float32)
-    alike = deviation <= max(float(limits.eps) * abs(mean), float(limits.tiny))
-    return Normalization("standard", mean, 1.0 if alike else 1.0 / deviation)
+    constant = deviation <= max(float(limits.eps) * abs(mean), float(limits.tiny))
+    return Normalization("standard", mean, 1.0 if constant else 1.0 / deviation)
 
 
 @NORMALIZATIONS.register("unit")
 def unit(train: Split) -> Normalization:
-    """Into [0, 1]: bytes are divided by 255, floats by the range of the training split."""
+    """Return a map to [0, 1]: from 0 to 255 for bytes, from the range in training for floats."""
     if train.pixels.dtype == np.uint8:
         return Normalization("unit", 0.0, 1.0 / 255.0)
-    extremes = [(float(x.min()), float(x.max())) for x in _unchanged(train)]
+    extremes = [(float(x.min()), float(x.max())) for x in _float64_chunks(train)]
     low, high = min(low for low, _ in extremes), max(high for _, high in extremes)
     return Normalization("unit", low, 1.0 / (high - low) if high > low else 1.0)
 
 
 @NORMALIZATIONS.register("none")
 def none(_: Split) -> Normalization:
-    """Pixels as they are: bytes from 0 to 255."""
+    """Return the identity: bytes stay 0 to 255."""
     return Normalization("none", 0.0, 1.0)
 
 
-def _unchanged(split: Split) -> Iterator[Array]:
-    """The pixels of a split in float64, some rows at a time, in a buffer."""
-    for x, _ in Batches(split, Normalization("none", 0.0, 1.0), CHUNK, np.float64)():
+def _float64_chunks(split: Split) -> Iterator[Array]:
+    """Yield the pixels of a split in float64, `STATISTICS_ROWS` rows at a time, in one buffer."""
+    for x, _ in Batches(split, Normalization("none", 0.0, 1.0), STATISTICS_ROWS, np.float64)():
         yield x.reshape(-1)
 
 
-def _moments(split: Split) -> tuple[float, float]:
-    """Mean and standard deviation over all pixels: exact for bytes, in two passes for floats."""
+def _mean_and_deviation(split: Split) -> tuple[float, float]:
+    """Return mean and standard deviation of all pixels: exact for bytes, two passes for floats."""
     count = split.pixels.shape[1] * len(split)
-    # Sums, and no dot products: BLAS would wake its threads for each of the small pieces.
+    # Sums instead of dot products: BLAS would wake its threads for each of the small chunks.
     total = squares = 0.0
-    for x in _unchanged(split):
+    for x in _float64_chunks(split):
         total += float(x.sum())
         squares += float(np.square(x, out=x).sum())
     mean = total / count
     if split.pixels.dtype == np.uint8:
-        # Whole numbers below 2**53, so that float64 has rounded none of the sums; Python's integers
+        # The sums are whole numbers below 2**53, so float64 has not rounded them. Python's integers
         # keep the difference of the two large products exact.
         return mean, math.sqrt(count * int(squares) - int(total) ** 2) / count
     deviations = 0.0
-    for x in _unchanged(split):
+    for x in _float64_chunks(split):
         np.subtract(x, mean, out=x)
         deviations += float(np.square(x, out=x).sum())
     return mean, math.sqrt(deviations / count)

@@ -1,15 +1,15 @@
-"""The data sets known by name: what they are, where their files lie, and how to get them.
+"""The catalogue: data sets with a name, their files, mirrors, hashes and licences.
 
-A named set is looked for in this order, and the first folder that holds all four files serves:
+A data set of the catalogue is looked up in this order; the first folder with all four files wins:
 
 1. `$ACTCLI_DATA_DIR/<name>`, or `$ACTCLI_DATA_DIR` itself if that folder is called `<name>`;
-2. the user's cache, where downloads go;
+2. the user's cache, where downloads are stored;
 3. `/usr/share/datasets/<name>`;
-4. the data that come with actcli.
+4. the data that are installed with actcli.
 
-Only what comes from the network is checked against its published SHA-256, before it gets its name.
-A file that is found is the user's own choice: it may well be packed otherwise, or be altered on
-purpose, and hashing it would make each start slower.
+Only downloads are compared with the published SHA-256, before the file gets its final name. A file
+that is already on the machine is the user's choice: it may be packed differently or changed on
+purpose, and hashing it would slow down every start.
 """
 
 import contextlib
@@ -26,74 +26,77 @@ from actcli.datasets import idx
 from actcli.errors import DataError
 from actcli.registry import Registry
 
-SHARED = Path("/usr/share/datasets")
+SHARED_FOLDER = Path("/usr/share/datasets")
 
 DIGITS = ("0", "1", "2", "3", "4", "5", "6", "7", "8", "9")
 
 
 @dataclass(frozen=True)
-class File:
-    """One gzip file of a data set, as its publishers offer it.
+class CatalogueFile:
+    """One gzip file of a data set, as its publisher offers it.
 
     Args:
-        name: what it is called, at the mirrors and in a folder.
+        name: file name, at the mirrors and in a folder.
         size: bytes after unpacking.
-        sha256: in hexadecimal, of the bytes after unpacking ("raw") or of the file itself ("gz").
-        of: which of the two. "raw" accepts any packer's gzip, but not every publisher gives it.
+        sha256: published hash, in hexadecimal.
+        hashed: "raw" if the hash is of the unpacked bytes, "gz" if it is of the file itself. "raw"
+            accepts the gzip file of any packer, but not every publisher states that hash.
     """
 
     name: str
     size: int
     sha256: str
-    of: Literal["raw", "gz"]
+    hashed: Literal["raw", "gz"]
 
 
 @dataclass(frozen=True)
-class Source:
-    """A data set that is known by name.
+class CatalogueEntry:
+    """A data set that has a name.
 
     Args:
         title: one line.
         files: train images, train labels, test images, test labels.
-        mirrors: folders on the web that hold the files, best first, each with its final slash.
-        licence: what is known of it, with the credit that it asks for.
-        homepage: where it is described.
-        classes: the names of the labels 0, 1, 2 …
+        mirrors: URLs of folders that hold the files, best first, each with its final slash.
+        licence: its licence as far as it is known, with the credit that it requires.
+        homepage: URL of its description.
+        classes: the names of the labels 0, 1, 2, …
     """
 
     title: str
-    files: tuple[File, File, File, File]
+    files: tuple[CatalogueFile, CatalogueFile, CatalogueFile, CatalogueFile]
     mirrors: tuple[str, ...]
     licence: str
     homepage: str
     classes: tuple[str, ...]
 
 
-DATASETS: Registry[Source] = Registry("data set")
+DATASETS: Registry[CatalogueEntry] = Registry("data set")
 
 
-def evaluated(define: Callable[[], Source]) -> Source:
-    """Turn a definition into what it returns, so that the table holds the sources themselves."""
+def call_once(define: Callable[[], CatalogueEntry]) -> CatalogueEntry:
+    """Return the result of a function, so that the registry holds the entry itself."""
     return define()
 
 
-def _like_mnist(of: Literal["raw", "gz"], *sha256: str) -> tuple[File, File, File, File]:
-    """The four files of a set that copies MNIST's sizes: 60,000 and 10,000 images of 28 x 28."""
+def _mnist_files(
+    hashed: Literal["raw", "gz"], *sha256: str
+) -> tuple[CatalogueFile, CatalogueFile, CatalogueFile, CatalogueFile]:
+    """Return four files with MNIST's sizes: 60,000 and 10,000 images of 28 x 28 pixels."""
     sizes = (47_040_016, 60_008, 7_840_016, 10_008)
     train_images, train_labels, test_images, test_labels = (
-        File(f"{name}.gz", size, digest, of)
-        for name, size, digest in zip(idx.NAMES, sizes, sha256, strict=True)
+        CatalogueFile(f"{name}.gz", size, digest, hashed)
+        for name, size, digest in zip(idx.FILE_NAMES, sizes, sha256, strict=True)
     )
     return train_images, train_labels, test_images, test_labels
 
 
 @DATASETS.register("mnist")
-@evaluated
-def mnist() -> Source:
+@call_once
+def mnist() -> CatalogueEntry:
     """SHA-256: of the files in `data/mnist`; many projects publish the same."""
-    return Source(
+    return CatalogueEntry(
         title="Handwritten digits (LeCun, Cortes and Burges, 1998)",
-        files=_like_mnist(
+        files=_mnist_files(
             "raw",
             "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
             "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
@@ -111,12 +114,12 @@ def mnist() -> Source:
 
 
 @DATASETS.register("fashion-mnist")
-@evaluated
-def fashion_mnist() -> Source:
+@call_once
+def fashion_mnist() -> CatalogueEntry:
     """SHA-256: TensorFlow Datasets, `url_checksums/fashion_mnist.txt`."""
-    return Source(
+    return CatalogueEntry(
         title="Articles of clothing (Xiao, Rasul and Vollgraf, 2017)",
-        files=_like_mnist(
+        files=_mnist_files(
             "gz",
             "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
             "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
@@ -137,12 +140,12 @@ def fashion_mnist() -> Source:
 
 
 @DATASETS.register("kmnist")
-@evaluated
-def kmnist() -> Source:
+@call_once
+def kmnist() -> CatalogueEntry:
     """SHA-256: TensorFlow Datasets, `url_checksums/kmnist.txt`. Only its publisher offers IDX."""
-    return Source(
+    return CatalogueEntry(
         title="Cursive Japanese characters (Clanuwat et al., 2018)",
-        files=_like_mnist(
+        files=_mnist_files(
             "gz",
             "51467d22d8cc72929e2a028a0428f2086b092bb31cfb79c69cc0a90ce135fde4",
             "e38f9ebcd0f3ebcdec7fc8eabdcdaef93bb0df8ea12bee65224341c8183d8e17",
@@ -160,31 +163,31 @@ def kmnist() -> Source:
 
 
 def find_dataset(name: str) -> Path | None:
-    """The folder that serves a named data set on this machine, or None: then `fetch` it.
+    """Return the folder of a data set of the catalogue, or None if it must be downloaded first.
 
     Raises:
         UsageError: no data set has that name.
     """
-    DATASETS[name]
-    for folder in _folders(name):
+    DATASETS[name]  # raises for an unknown name
+    for folder in _search_folders(name):
         with contextlib.suppress(DataError):
-            idx.locate(folder)
+            idx.locate_files(folder)
             return folder
     return None
 
 
 def cache_folder(name: str) -> Path:
-    """Where a data set goes that is downloaded."""
+    """Return the folder in the user's cache where the downloads of a data set are stored."""
     return Path(platformdirs.user_cache_dir("actcli", appauthor=False)) / name
 
 
-def _folders(name: str) -> Iterator[Path]:
-    """Where a named data set may lie, in order of preference."""
-    if given := os.environ.get("ACTCLI_DATA_DIR"):
-        root = Path(given)
+def _search_folders(name: str) -> Iterator[Path]:
+    """Yield the folders where a data set may lie, in order of preference."""
+    if data_folder := os.environ.get("ACTCLI_DATA_DIR"):
+        root = Path(data_folder)
         yield root / name
         if root.resolve().name == name:
             yield root
     yield cache_folder(name)
-    yield SHARED / name
+    yield SHARED_FOLDER / name
     yield files.packaged_folder("data") / name

@@ -1,7 +1,7 @@
 """A data set: its splits and its classes, from a name, a folder of IDX files or an `.npz`.
 
-Which rows are held out for validation and which classes are kept is decided here, once; the images
-stay as they came from their file.
+Only this module decides which rows are held out for validation and which classes are kept. The
+images stay in memory as they were read: every split refers to the same array by its row numbers.
 """
 
 import functools
@@ -18,26 +18,27 @@ from actcli.datasets import idx, npz
 from actcli.datasets.batches import NORMALIZATIONS, Normalization, Split, stable_permutation
 from actcli.datasets.catalogue import DATASETS, find_dataset
 from actcli.datasets.download import Progress, fetch
-from actcli.datasets.npz import Examples, Pixels
+from actcli.datasets.npz import Pixels, RawSplit
 from actcli.errors import DataError, UsageError
 from actcli.registry import unknown_name
 
-# The rows of the validation split depend on this and on nothing else: not on the training's seed.
+# The validation rows depend on this seed alone, not on the seed of the training, so that runs with
+# different seeds can be compared on the same rows.
 VALIDATION_SEED = 20_240_601
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Images and labels, ready for training.
+    """A data set that is split and ready for training.
 
     Args:
         name: of the catalogue, or of the folder or file.
-        classes: the name of each class; their number is K.
+        classes: the names of the K classes.
         shape: of one image, (H, W) or (D,).
-        train: the rows that are learnt from.
-        validation: rows held out of the training rows; may be empty.
+        train: the training split.
+        validation: rows of the training files that are held out; may be empty.
         test: the rows of the test files.
-        normalization: how pixels become inputs; computed from the training split only.
+        normalization: turns pixels into inputs; computed from the training split only.
     """
 
     name: str
@@ -55,13 +56,13 @@ class Dataset:
 
     @functools.cached_property
     def fingerprint(self) -> str:
-        """A SHA-256 of all that a training depends on: pixels, labels, which rows are in a split.
+        """The SHA-256 of everything that a training depends on: pixels, labels and splits.
 
-        It is the same for the same data, wherever and however they are stored.
+        The same data give the same fingerprint, wherever and however they are stored.
         """
-        told = (self.classes, self.shape, self.normalization, str(self.train.pixels.dtype))
-        digest = hashlib.sha256(repr(told).encode())
-        for pixels in (self.train.pixels, self.test.pixels):  # validation shares those of training
+        facts = (self.classes, self.shape, self.normalization, str(self.train.pixels.dtype))
+        digest = hashlib.sha256(repr(facts).encode())
+        for pixels in (self.train.pixels, self.test.pixels):  # validation shares training's pixels
             digest.update(pixels.data)
         for split in (self.train, self.validation, self.test):
             for indices in (split.rows, split.labels):
@@ -71,23 +72,23 @@ class Dataset:
 
 @dataclass(frozen=True, eq=False)
 class RawDataset:
-    """A data set as its files have it.
+    """A data set as its files hold it, before classes are selected and rows are held out.
 
     Args:
         name: of the catalogue, or of the folder or file.
-        known: what the labels are called, where that is known.
-        train: the examples of the training files.
-        test: those of the test files.
+        class_names: label -> name of the class, from the catalogue; empty for any other data set.
+        train: the images and labels of the training files.
+        test: the images and labels of the test files.
     """
 
     name: str
-    known: dict[int, str]
-    train: Examples
-    test: Examples
+    class_names: dict[int, str]
+    train: RawSplit
+    test: RawSplit
 
 
 def silent_progress(_name: str, _count: int, _total: int | None) -> None:
-    """Report nothing."""
+    """Ignore the progress of a download."""
 
 
 def load_dataset(
@@ -98,20 +99,21 @@ def load_dataset(
     normalize: str = "standard",
     progress: Progress = silent_progress,
 ) -> Dataset:
-    """Load a data set.
+    """Load a data set and split it.
 
     Args:
-        source: a name of the catalogue; a folder with four IDX files; or an `.npz` file. A folder
-            that is called like a name of the catalogue is meant by `./name`.
-        validation: how many training rows to hold out; None for 5,000, or for a sixth of them where
-            there are fewer than 10,000.
-        classes: the names or labels of the classes to keep, in this order; none keeps all.
+        source: a name of the catalogue, a folder with four IDX files, or an `.npz` file. Write
+            `./name` for a folder that has the same name as a data set of the catalogue.
+        validation: number of training rows to hold out. By default 5,000, or a sixth of the
+            training rows if there are fewer than 10,000.
+        classes: the names or labels of the classes to keep, in this order; empty keeps all.
         normalize: a name of `NORMALIZATIONS`.
-        progress: told of downloads.
+        progress: called with the progress of a download.
 
     Raises:
-        UsageError: there is no such source, class or normalization, or not that many rows.
-        DataError: a file does not hold what it should, or cannot be downloaded.
+        UsageError: the source, a class or the normalization is unknown, or `validation` is out of
+            range.
+        DataError: a file is damaged or does not fit the others, or a download failed.
     """
     raw = read_dataset(source, progress)
     return make_splits(raw, validation=validation, classes=classes, normalize=normalize)
@@ -124,144 +126,159 @@ def make_splits(
     classes: Sequence[str] = (),
     normalize: str = "standard",
 ) -> Dataset:
-    """Make the splits of a data set that was read: see `load`.
+    """Select classes, hold out validation rows and compute the normalization.
+
+    Args:
+        raw: the data set as it was read.
+        validation: see `load_dataset`.
+        classes: see `load_dataset`.
+        normalize: see `load_dataset`.
 
     Raises:
-        UsageError: there is no such class or normalization, or not that many rows.
-        DataError: labels and images do not belong together.
+        UsageError: a class or the normalization is unknown, or `validation` is out of range.
+        DataError: images and labels do not belong together.
     """
     normalization = NORMALIZATIONS[normalize]
-    known, train, test = raw.known, raw.train, raw.test
-    _check(train, test, known)
-    values, indices = np.unique(train.y, return_inverse=True)
-    names = tuple(known.get(value, str(value)) for value in values.tolist())
-    picked = _pick(classes, names, values.tolist()) if classes else list(range(len(names)))
-    position = np.full(len(names), -1, np.intp)
-    position[picked] = np.arange(len(picked))
-    kept = _select(train.x, indices, position)
-    training, held_out = _hold_out(kept, _usual(len(kept)) if validation is None else validation)
-    tested = _select(test.x, np.searchsorted(values, test.y), position)
-    if not len(tested):
+    train, test = raw.train, raw.test
+    _require_consistent(raw)
+    labels, label_indices = np.unique(train.y, return_inverse=True)
+    names = tuple(raw.class_names.get(label, str(label)) for label in labels.tolist())
+    kept = _class_indices(classes, names, labels.tolist()) if classes else list(range(len(names)))
+    new_index = np.full(len(names), -1, np.intp)  # -1: the class is not kept
+    new_index[kept] = np.arange(len(kept))
+    all_train = _select_rows(train.x, new_index[label_indices])
+    test_split = _select_rows(test.x, new_index[np.searchsorted(labels, test.y)])
+    held_out = _default_validation_rows(len(all_train)) if validation is None else validation
+    train_split, validation_split = _hold_out(all_train, held_out)
+    if not len(test_split):
         raise DataError(f"{test.y_name} has none of the classes {', '.join(classes)}")
     return Dataset(
         name=raw.name,
-        classes=tuple(names[index] for index in picked),
+        classes=tuple(names[index] for index in kept),
         shape=train.x.shape[1:],
-        train=training,
-        validation=held_out,
-        test=tested,
-        normalization=normalization(training),
+        train=train_split,
+        validation=validation_split,
+        test=test_split,
+        normalization=normalization(train_split),
     )
 
 
 def read_dataset(source: str, progress: Progress = silent_progress) -> RawDataset:
-    """Read the files of a data set: see `load`.
+    """Read the files of a data set; download them first if the catalogue knows where from.
+
+    Args:
+        source: see `load_dataset`.
+        progress: see `load_dataset`.
 
     Raises:
-        UsageError: there is no such source.
-        DataError: a file does not hold what it should, or cannot be downloaded.
+        UsageError: no data set, folder or file has that name.
+        DataError: a file is damaged or a download failed.
     """
     if source in DATASETS:
         folder = find_dataset(source) or fetch(source, progress)
         return RawDataset(source, dict(enumerate(DATASETS[source].classes)), *_read_folder(folder))
     path = Path(source)
     try:
-        if source and path.is_dir():  # an empty path is the current folder
+        if source and path.is_dir():  # an empty path would be the current folder
             return RawDataset(path.resolve().name, {}, *_read_folder(path))
         if path.is_file():
-            return RawDataset(path.stem, {}, *npz.read(path))
+            return RawDataset(path.stem, {}, *npz.read_npz(path))
     except OSError as error:
         raise DataError(f"cannot read {source}: {error.strerror or error}") from error
     unknown = unknown_name("data set, folder or file", source, DATASETS)
     raise UsageError(unknown.message, f"{unknown.hint}; a folder of IDX files; an .npz file")
 
 
-def _read_folder(folder: Path) -> tuple[Examples, Examples]:
-    train_images, train_labels, test_images, test_labels = idx.locate(folder)
+def _read_folder(folder: Path) -> tuple[RawSplit, RawSplit]:
+    train_images, train_labels, test_images, test_labels = idx.locate_files(folder)
     return _read_pair(train_images, train_labels), _read_pair(test_images, test_labels)
 
 
-def _read_pair(images: Path, labels: Path) -> Examples:
-    x, y = idx.read(images), idx.read(labels)
+def _read_pair(images: Path, labels: Path) -> RawSplit:
+    x, y = idx.read_idx(images), idx.read_idx(labels)
     if x.ndim not in {2, 3}:
         raise DataError(f"{images} holds numbers of shape {x.shape}", "Images are (N, H, W)")
     if y.ndim != 1:
         raise DataError(f"{labels} holds numbers of shape {y.shape}", "Labels are (N,)")
-    return Examples(x, y.astype(np.int64), str(images), str(labels))
+    return RawSplit(x, y.astype(np.int64), str(images), str(labels))
 
 
-def _check(train: Examples, test: Examples, known: dict[int, str]) -> None:
-    """Whether images, labels, training and test belong together, and the labels to the classes.
+def _require_consistent(raw: RawDataset) -> None:
+    """Raise `DataError` if images, labels, training and test files do not fit together.
 
-    A set that the catalogue knows has the classes that it has there, however it was come by; any
-    other has those that occur in training.
+    A data set of the catalogue has the classes of its entry, wherever its files lie. Any other data
+    set has the classes that occur in its training labels.
     """
-    for part in (train, test):
-        if len(part.x) != len(part.y):
+    train, test = raw.train, raw.test
+    for split in (train, test):
+        if len(split.x) != len(split.y):
             raise DataError(
-                f"{part.x_name} has {len(part.x):,} images, "
-                f"but {part.y_name} has {len(part.y):,} labels"
+                f"{split.x_name} has {len(split.x):,} images, "
+                f"but {split.y_name} has {len(split.y):,} labels"
             )
-    for what, of_train, of_test in (
+    for property_name, train_value, test_value in (
         ("images of shape", train.x.shape[1:], test.x.shape[1:]),
         ("pixels of type", train.x.dtype, test.x.dtype),
     ):
-        if of_train != of_test:
+        if train_value != test_value:
             raise DataError(
-                f"{train.x_name} has {what} {of_train}, but {test.x_name} has {of_test}"
+                f"{train.x_name} has {property_name} {train_value}, "
+                f"but {test.x_name} has {test_value}"
             )
-    for part in (train, test) if known else ():
-        if fault := _first_outside(part, list(known)):
-            raise DataError(fault, f"The classes are {min(known)} to {max(known)}")
+    if raw.class_names:
+        labels = list(raw.class_names)
+        for split in (train, test):
+            _require_labels(split, labels, f"The classes are {min(labels)} to {max(labels)}")
     occurring = np.unique(train.y)
     if len(occurring) < 2:
         raise DataError(f"{train.y_name} holds a single class, {train.y[0]}")
-    if fault := _first_outside(test, occurring):
-        raise DataError(fault, f"The classes are the labels in {train.y_name}")
+    _require_labels(test, occurring, f"The classes are the labels in {train.y_name}")
 
 
-def _first_outside(part: Examples, classes: NDArray[np.int64] | list[int]) -> str | None:
-    """What is wrong with the first label that is none of the classes, if there is one."""
-    for row in np.flatnonzero(~np.isin(part.y, classes))[:1].tolist():
-        return f"{part.y_name}: the label {part.y[row]} at row {row} is not a class"
-    return None
+def _require_labels(split: RawSplit, allowed: NDArray[np.int64] | list[int], hint: str) -> None:
+    """Raise `DataError` for the first label that is not allowed."""
+    for row in np.flatnonzero(~np.isin(split.y, allowed))[:1].tolist():
+        raise DataError(
+            f"{split.y_name}: the label {split.y[row]} at row {row} is not a class", hint
+        )
 
 
-def _pick(classes: Sequence[str], names: Sequence[str], values: Sequence[int]) -> list[int]:
-    """Which classes are meant, each by its name or else by its label."""
-    index = {str(value): i for i, value in enumerate(values)}
+def _class_indices(
+    classes: Sequence[str], names: Sequence[str], labels: Sequence[int]
+) -> list[int]:
+    """Return the indices of the classes that a user lists, each by its name or by its label."""
+    index = {str(label): i for i, label in enumerate(labels)}
     index |= {name: i for i, name in enumerate(names)}
-    picked: list[int] = []
-    for wanted in classes:
-        if wanted not in index:
-            raise unknown_name("class", wanted, names)
-        if index[wanted] in picked:
-            raise UsageError(f"classes: {wanted!r} is chosen twice")
-        picked.append(index[wanted])
-    if len(picked) < 2:
+    indices: list[int] = []
+    for name in classes:
+        if name not in index:
+            raise unknown_name("class", name, names)
+        if index[name] in indices:
+            raise UsageError(f"classes: {name!r} is chosen twice")
+        indices.append(index[name])
+    if len(indices) < 2:
         raise UsageError(
             f"classes: {classes[0]!r} alone cannot be told from others", "Choose two or more"
         )
-    return picked
+    return indices
 
 
-def _select(x: Pixels, indices: NDArray[np.intp], position: NDArray[np.intp]) -> Split:
-    """The rows whose class is kept: whose `position`, the new class index, is not negative."""
-    labels = position[indices]
+def _select_rows(x: Pixels, labels: NDArray[np.intp]) -> Split:
+    """Return the rows whose label is not negative."""
     rows = np.flatnonzero(labels >= 0)
     return Split(x.reshape(len(x), -1), labels[rows], rows)
 
 
-def _usual(rows: int) -> int:
+def _default_validation_rows(rows: int) -> int:
     return 5000 if rows >= 10_000 else rows // 6
 
 
 def _hold_out(split: Split, count: int) -> tuple[Split, Split]:
-    """What stays, and `count` rows picked at random, always the same ones."""
+    """Return the remaining rows and `count` held-out rows: a fixed random sample."""
     if not 0 <= count < len(split):
         raise UsageError(
             f"validation = {count}: there are {len(split):,} training rows",
             f"Allowed: 0 to {len(split) - 1:,}",
         )
     order = stable_permutation(len(split), VALIDATION_SEED)
-    return split.part(np.sort(order[count:])), split.part(np.sort(order[:count]))
+    return split.subset(np.sort(order[count:])), split.subset(np.sort(order[:count]))

@@ -1,7 +1,7 @@
-"""Getting the files of a data set from the web: over HTTPS, bounded, and checked before use.
+"""Downloads of data sets: HTTPS only, limited in size, and verified before use.
 
-The network modules are imported only when something is downloaded: they take longer to import than
-a data set that is here takes to be found.
+The network modules are imported only for a download: importing them takes longer than finding a
+data set that is already on the machine.
 """
 
 import hashlib
@@ -12,41 +12,49 @@ from urllib.parse import urlsplit
 
 from actcli import files
 from actcli.datasets import idx
-from actcli.datasets.catalogue import DATASETS, File, Source, cache_folder
+from actcli.datasets.catalogue import DATASETS, CatalogueEntry, CatalogueFile, cache_folder
 from actcli.errors import ActcliError, DataError
 
 if TYPE_CHECKING:
     import ssl
     from urllib.request import OpenerDirector
 
-# Called with a file's name, how many of its bytes are here, and how many there will be, if known.
+# Called with the name of a file, the bytes received so far, and the total bytes or None.
 Progress = Callable[[str, int, int | None], None]
 
-TIMEOUT = 20.0  # seconds without a single byte
-CHUNK = 1 << 16
+TIMEOUT_SECONDS = 20.0  # without a single byte
+READ_BYTES = 1 << 16
 
 
 def fetch(name: str, progress: Progress) -> Path:
-    """Download a named data set into the user's cache; the folder that it lies in then.
+    """Download a data set of the catalogue into the user's cache and return its folder.
 
     Raises:
         UsageError: no data set has that name.
-        DataError: no mirror gives one of the files.
+        DataError: no mirror delivers one of the files.
         ActcliError: the cache cannot be written.
     """
     folder = cache_folder(name)
-    download(DATASETS[name], folder, progress, https_opener())
+    download_files(DATASETS[name], folder, progress, https_opener())
     return folder
 
 
-def download(source: Source, folder: Path, progress: Progress, opener: "OpenerDirector") -> None:
-    """Fill a folder with the files of a source; those that are there and right are kept.
+def download_files(
+    source: CatalogueEntry, folder: Path, progress: Progress, opener: "OpenerDirector"
+) -> None:
+    """Download the files of a data set into a folder. Files that are complete there are kept.
 
-    Each file comes from the first mirror that gives it whole, in no more bytes than it can have,
-    with the SHA-256 that was published. It has its name only then.
+    Each file comes from the first mirror that delivers the published SHA-256 within the size limit.
+    Only then does it get its final name.
+
+    Args:
+        source: the entry of the catalogue.
+        folder: is created if it does not exist.
+        progress: called after each chunk.
+        opener: opens URLs; see `https_opener`.
 
     Raises:
-        DataError: no mirror gives one of the files; the hint says what to put where by hand.
+        DataError: no mirror delivers one of the files; the hint explains how to add them by hand.
         ActcliError: the folder cannot be written.
     """
     try:
@@ -72,10 +80,10 @@ def download(source: Source, folder: Path, progress: Progress, opener: "OpenerDi
 
 
 def https_opener(context: "ssl.SSLContext | None" = None) -> "OpenerDirector":
-    """What opens addresses for `download`: it speaks HTTPS and nothing else.
+    """Return a URL opener that speaks HTTPS and no other protocol.
 
-    A redirection to another protocol, which urllib's own opener would follow to plain HTTP, has
-    nobody to handle it here. Proxies are taken from the environment.
+    A redirection to another protocol fails, because no handler for it is installed; urllib's
+    default opener would follow it to plain HTTP. Proxies are taken from the environment.
     """
     import urllib.request
 
@@ -94,20 +102,20 @@ def https_opener(context: "ssl.SSLContext | None" = None) -> "OpenerDirector":
 
 
 def _download(
-    file: File,
+    file: CatalogueFile,
     mirror: str,
     folder: Path,
     progress: Progress,
     opener: "OpenerDirector",
 ) -> None:
-    # Deflate falls back to stored blocks, which add less than a thousandth.
-    at_most = file.size + file.size // 1000 + 1024
-    with files.replacing(folder / file.name) as target:
+    # Deflate stores data that it cannot compress, which adds less than a thousandth.
+    max_bytes = file.size + file.size // 1000 + 1024
+    with files.replace_atomically(folder / file.name) as target:
         count = 0
-        for chunk, total in _body(mirror + file.name, opener):
+        for chunk, total in _read_url(mirror + file.name, opener):
             count += len(chunk)
-            if count > at_most:
-                raise DataError(f"more than the {at_most:,} bytes that it can have")
+            if count > max_bytes:
+                raise DataError(f"more than the {max_bytes:,} bytes that it can have")
             target.write(chunk)
             progress(file.name, count, total)
         target.flush()
@@ -115,15 +123,15 @@ def _download(
             raise DataError(f"its {count:,} bytes are not the published ones (SHA-256)")
 
 
-def _body(url: str, opener: "OpenerDirector") -> Iterator[tuple[bytes, int | None]]:
-    """The pieces of what lies at an address, each with the length of the whole, if announced."""
+def _read_url(url: str, opener: "OpenerDirector") -> Iterator[tuple[bytes, int | None]]:
+    """Yield the content of a URL in chunks, each with the announced length of the whole or None."""
     import http.client
     import urllib.error
 
     try:
-        with opener.open(url, timeout=TIMEOUT) as response:
+        with opener.open(url, timeout=TIMEOUT_SECONDS) as response:
             announced = response.headers.get("Content-Length", "")
-            while chunk := response.read(CHUNK):
+            while chunk := response.read(READ_BYTES):
                 yield chunk, int(announced) if announced.isdecimal() else None
     except urllib.error.HTTPError as error:
         error.close()
@@ -134,11 +142,11 @@ def _body(url: str, opener: "OpenerDirector") -> Iterator[tuple[bytes, int | Non
         raise DataError(str(error) or type(error).__name__) from error
 
 
-def _is_published(path: Path, file: File) -> bool:
-    """Whether a file is there and is what its publishers offer."""
+def _is_published(path: Path, file: CatalogueFile) -> bool:
+    """Return whether a file exists and has the published hash."""
     try:
-        if file.of == "raw":
-            return idx.sha256(path, at_most=file.size) == file.sha256
+        if file.hashed == "raw":
+            return idx.raw_sha256(path, max_bytes=file.size) == file.sha256
         with path.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest() == file.sha256
     except (OSError, DataError):

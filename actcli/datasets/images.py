@@ -1,11 +1,11 @@
-"""One image of a user's own, from a file: an array (`.npy`) or a picture (`.png`).
+"""Single images of a user, from a file: an array (`.npy`) or a picture (`.png`).
 
-It has to have the shape of the images that the network was trained on: nothing is scaled, since
-MNIST's digits are centred by their mass and would not look like what a plain scaling makes. Nothing
-is unpickled, and no more is read than an image of that shape holds: an array is mapped and not
-loaded, the size of a picture is checked before it is unpacked.
+An image must have the shape of the images that the network was trained on. It is never scaled:
+MNIST's digits are centred by their mass, and a plainly scaled picture would not resemble them.
+Nothing is unpickled. The shape is checked before the content is read: an array is memory-mapped,
+and a picture is unpacked only after its size is known.
 
-A picture needs Pillow, which the extra `image` installs.
+Reading a picture needs Pillow, which the extra `image` installs.
 """
 
 import math
@@ -23,39 +23,39 @@ from actcli.errors import ActcliError, DataError, UsageError
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-DAMAGE = (ValueError, SyntaxError, TypeError, EOFError, tokenize.TokenError, OverflowError)
-MODES = ("1", "L", "LA", "P", "RGB", "RGBA")  # of pictures with 8 bits or fewer
+DAMAGE_ERRORS = (ValueError, SyntaxError, TypeError, EOFError, tokenize.TokenError, OverflowError)
+PNG_MODES = ("1", "L", "LA", "P", "RGB", "RGBA")  # Pillow's modes with at most 8 bits a channel
 WHITE = 255
 
 
 def read_image(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Pixels:
-    """The pixels of an image, shape (D,).
+    """Return the pixels of an image, shape (D,).
 
     Args:
-        path: of a `.npy` or a `.png`.
-        shape: (H, W) or (D,), of the images of the data set.
-        dtype: of the pixels of the data set. Where it holds bytes, an array may hold whole numbers
-            from 0 to 255, or floats from 0 to 1, which are multiplied by 255.
+        path: a `.npy` or `.png` file.
+        shape: of the images of the data set, (H, W) or (D,).
+        dtype: of the pixels of the data set. If it is uint8, an array may hold whole numbers from 0
+            to 255, or floats from 0 to 1, which are multiplied by 255.
 
     Raises:
-        UsageError: it is no such file, or has another shape.
-        DataError: it cannot be read, or does not hold what it should.
+        UsageError: the file does not exist, has another format, or the image has another shape.
+        DataError: the file cannot be read, is damaged, or holds a value out of range.
         ActcliError: Pillow is missing.
     """
     readers = {".npy": _read_npy, ".png": _read_png}
     reader = readers.get(path.suffix.lower())
     if reader is None:
-        raise UsageError(f"{path} is no image that can be read", f"Known: {', '.join(readers)}")
+        raise UsageError(f"{path} is not an image that can be read", f"Known: {', '.join(readers)}")
     if not path.is_file():
         raise UsageError(f"there is no file {path}")
     try:
-        return _converted(reader(path, shape), dtype, path)
+        return _as_pixels(reader(path, shape), dtype, path)
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror or error}") from error
 
 
-def inverted(pixels: Pixels) -> Pixels:
-    """With black for white: bytes mirrored in 0 to 255, floats in the range that they have."""
+def invert_colours(pixels: Pixels) -> Pixels:
+    """Swap black and white: mirror bytes within 0 to 255, floats within their own range."""
     if pixels.dtype == np.uint8:
         return np.asarray(WHITE - pixels, np.uint8)
     return np.asarray(pixels.min() + pixels.max() - pixels, np.float32)
@@ -64,7 +64,7 @@ def inverted(pixels: Pixels) -> Pixels:
 def _read_npy(path: Path, shape: tuple[int, ...]) -> NDArray[Any]:
     try:
         array = np.lib.format.open_memmap(path, mode="r")
-    except DAMAGE as error:
+    except DAMAGE_ERRORS as error:
         raise DataError(f"{path} is not an .npy file, or is damaged: {error}") from error
     if array.shape not in {shape, (math.prod(shape),)}:
         raise _wrong_shape(path, array.shape, shape)
@@ -82,21 +82,23 @@ def _read_png(path: Path, shape: tuple[int, ...]) -> NDArray[Any]:
         ) from None
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error")  # a picture that is far too large
+            warnings.simplefilter("error")  # Pillow warns of a picture that is far too large
             with PIL.Image.open(path, formats=["PNG"]) as picture:
                 if picture.size[::-1] not in {shape, (1, *shape)}:
                     raise _wrong_shape(path, picture.size[::-1], shape)
-                if picture.mode not in MODES:
-                    raise DataError(f"{path} is of mode {picture.mode}", "Allowed: 8 bits a colour")
-                return np.asarray(_grey(picture), np.uint8).reshape(-1)
+                if picture.mode not in PNG_MODES:
+                    raise DataError(
+                        f"{path} is of mode {picture.mode}", "Allowed: 8 bits per channel"
+                    )
+                return np.asarray(_as_grey(picture), np.uint8).reshape(-1)
     except PIL.UnidentifiedImageError:
         raise DataError(f"{path} is not a PNG picture") from None
-    except (*DAMAGE, PIL.Image.DecompressionBombError, Warning) as error:
+    except (*DAMAGE_ERRORS, PIL.Image.DecompressionBombError, Warning) as error:
         raise DataError(f"{path} is damaged, or far too large: {error}") from error
 
 
-def _grey(picture: "Image") -> "Image":
-    """As grey levels; what is transparent lets paper through."""
+def _as_grey(picture: "Image") -> "Image":
+    """Return grey levels; transparent pixels show white paper."""
     import PIL.Image
 
     if "A" not in picture.mode and "transparency" not in picture.info:
@@ -106,16 +108,16 @@ def _grey(picture: "Image") -> "Image":
     return PIL.Image.alpha_composite(paper, coloured).convert("L")
 
 
-def _wrong_shape(path: Path, found: tuple[int, ...], shape: tuple[int, ...]) -> UsageError:
+def _wrong_shape(path: Path, actual: tuple[int, ...], shape: tuple[int, ...]) -> UsageError:
     allowed = " x ".join(map(str, shape))
     return UsageError(
-        f"{path} has the shape {' x '.join(map(str, found)) or 'of a single number'}",
+        f"{path} has the shape {' x '.join(map(str, actual)) or 'of a single number'}",
         f"The network takes {allowed}",
     )
 
 
-def _converted(pixels: NDArray[Any], dtype: np.dtype[Any], path: Path) -> Pixels:
-    """In the type of the data set.
+def _as_pixels(pixels: NDArray[Any], dtype: np.dtype[Any], path: Path) -> Pixels:
+    """Return the pixels in the type of the data set.
 
     Raises:
         DataError: a value is not finite, or out of range.

@@ -1,8 +1,9 @@
-"""A data set of one's own in one file: an `.npz` with x_train, y_train, x_test and y_test.
+"""Data sets in one `.npz` file with the arrays x_train, y_train, x_test and y_test.
 
-x is (N, D) or (N, H, W), bytes or floats; y is (N,), whole numbers. NumPy's `.npz` can hide pickled
-objects, which run code when they are loaded, and arrays that announce more than the file holds.
-Both are refused before anything is loaded, from the header of each array.
+x has the shape (N, D) or (N, H, W) and holds bytes or floats; y has the shape (N,) and holds whole
+numbers. An `.npz` file can contain pickled objects, which run code when they are loaded, and arrays
+whose header announces more than the file holds. Both are refused from the header of each array,
+before any data are loaded.
 """
 
 import contextlib
@@ -21,35 +22,36 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from actcli.datasets.idx import DEFLATE_RATIO
+from actcli.datasets.idx import MAX_DEFLATE_RATIO
 from actcli.errors import DataError
 from actcli.machine import require_memory
 
 Pixels = NDArray[np.uint8] | NDArray[np.float32]
 
-KEYS = ("x_train", "y_train", "x_test", "y_test")
-# What damage makes the readers of zip files, of headers and of deflated streams raise.
-DAMAGE = (
+ARRAY_NAMES = ("x_train", "y_train", "x_test", "y_test")
+# Exceptions that the readers of zip files, array headers and deflated streams raise on damage.
+DAMAGE_ERRORS = (
     *(zipfile.BadZipFile, NotImplementedError, RuntimeError, zlib.error, EOFError, struct.error),
     *(ValueError, SyntaxError, TypeError, OverflowError, tokenize.TokenError),
 )
 
-MOST_ARRAYS = 20_000  # a network of as many layers as a configuration may name, and no more
-SHOWN = 60  # characters of a name in a message, names in a list
-LONGEST = 120  # characters of what a header says, in a message
+MAX_ARRAYS = 20_000  # enough for the largest number of layers that a configuration may have
+MAX_NAME_CHARACTERS = 60  # of the name of an array in a message
+MAX_LISTED_NAMES = 60  # in a message
+MAX_HEADER_CHARACTERS = 120  # of the text of a header in a message
 
-CHUNK = 4096  # rows that are checked at a time, so that no check copies all the images
+CHECKED_ROWS = 4096  # rows checked at a time, so that no check needs a copy of all images
 
 
 @dataclass(frozen=True, eq=False)
-class Examples:
-    """Images and their labels, as they stand in their file or files.
+class RawSplit:
+    """Images and labels of the training or the test split, as their files hold them.
 
     Args:
-        x: (N, D) or (N, H, W).
-        y: (N,), any whole numbers.
-        x_name: where x comes from, for messages.
-        y_name: where y comes from, for messages.
+        x: images, shape (N, D) or (N, H, W).
+        y: labels, any whole numbers, shape (N,).
+        x_name: the origin of x, for messages.
+        y_name: the origin of y, for messages.
     """
 
     x: Pixels
@@ -58,88 +60,90 @@ class Examples:
     y_name: str
 
 
-def read(path: Path) -> tuple[Examples, Examples]:
-    """The training and the test examples of an `.npz`.
+def read_npz(path: Path) -> tuple[RawSplit, RawSplit]:
+    """Return the training and the test images and labels of an `.npz` file.
 
-    Floats become float32. Whole numbers from 0 to 255 become bytes.
+    Floats are converted to float32, whole numbers from 0 to 255 to bytes.
 
     Raises:
-        DataError: the file cannot be read or is damaged; an array is missing or is not as described
-            above; a pixel is not finite or is beyond float32.
+        DataError: the file cannot be read or is damaged; an array is missing or has the wrong shape
+            or type; a pixel is not finite or is beyond float32.
+        ActcliError: this machine has less memory than the arrays need.
     """
-    with _opened(path) as archive:
+    with _open_archive(path) as archive:
         members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
-        if missing := [key for key in KEYS if key not in members]:
-            held = map(_shown, itertools.islice(members, SHOWN))
-            more = ", …" if len(members) > SHOWN else ""
+        if missing := [key for key in ARRAY_NAMES if key not in members]:
+            listed = ", ".join(map(_printable, itertools.islice(members, MAX_LISTED_NAMES)))
+            more = ", …" if len(members) > MAX_LISTED_NAMES else ""
             raise DataError(
                 f"{path} lacks {', '.join(missing)}",
-                f"It holds {', '.join(held) or 'nothing'}{more}; needed are {', '.join(KEYS)}",
+                f"It holds {listed or 'nothing'}{more}; needed are {', '.join(ARRAY_NAMES)}",
             )
-        names = {key: f"{path}: {key}" for key in KEYS}
-        arrays = {key: _load(archive, members[key], names[key]) for key in KEYS}
+        names = {key: f"{path}: {key}" for key in ARRAY_NAMES}
+        arrays = {key: _load_array(archive, members[key], names[key]) for key in ARRAY_NAMES}
     train, test = (
-        Examples(
-            _pixels(arrays.pop(f"x_{part}"), names[f"x_{part}"]),
-            _labels(arrays.pop(f"y_{part}"), names[f"y_{part}"]),
-            names[f"x_{part}"],
-            names[f"y_{part}"],
+        RawSplit(
+            _as_pixels(arrays.pop(f"x_{split}"), names[f"x_{split}"]),
+            _as_labels(arrays.pop(f"y_{split}"), names[f"y_{split}"]),
+            names[f"x_{split}"],
+            names[f"y_{split}"],
         )
-        for part in ("train", "test")
+        for split in ("train", "test")
     )
     return train, test
 
 
 def read_arrays(path: Path) -> Iterator[tuple[str, NDArray[Any]]]:
-    """Each array of an `.npz`, whatever it holds, with its name.
+    """Yield the name and the array of each member of an `.npz` file, of any shape and type.
 
     Raises:
         DataError: the file cannot be read or is damaged.
+        ActcliError: this machine has less memory than the arrays need.
     """
-    with _opened(path) as archive:
+    with _open_archive(path) as archive:
         for info in archive.infolist():
             name = info.filename.removesuffix(".npy")
-            yield name, _load(archive, info, f"{path}: '{_shown(name)}'")
+            yield name, _load_array(archive, info, f"{path}: '{_printable(name)}'")
 
 
-def _shown(name: str) -> str:
-    """The name of an array for a message: harmless, and not too long."""
+def _printable(name: str) -> str:
+    """Return the name of an array for a message: control characters escaped, and shortened."""
     text = ascii(name.removesuffix(".npy"))[1:-1]
-    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
+    return text if len(text) <= MAX_NAME_CHARACTERS else f"{text[:MAX_NAME_CHARACTERS]}…"
 
 
 @contextlib.contextmanager
-def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
-    """The file as a zip archive, whose directory has been judged: nothing is unpacked yet."""
+def _open_archive(path: Path) -> Iterator[zipfile.ZipFile]:
+    """Open a zip archive whose directory has been checked; nothing is unpacked yet."""
     try:
         with zipfile.ZipFile(path) as archive:
             members, size = archive.infolist(), path.stat().st_size
-            if len(members) > MOST_ARRAYS:
-                raise DataError(f"{path} holds {len(members):,} arrays", f"At most {MOST_ARRAYS:,}")
+            if len(members) > MAX_ARRAYS:
+                raise DataError(f"{path} holds {len(members):,} arrays", f"At most {MAX_ARRAYS:,}")
             for info in members:
                 if info.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
                     raise DataError(
                         f"{path} is packed in a way that NumPy does not use",
                         "Allowed: what numpy.savez and numpy.savez_compressed write",
                     )
-                if info.file_size > DEFLATE_RATIO * min(info.compress_size, size):
-                    name = _shown(info.filename)
+                if info.file_size > MAX_DEFLATE_RATIO * min(info.compress_size, size):
+                    name = _printable(info.filename)
                     raise DataError(f"{path}: {name} is truncated: it cannot unpack to its size")
             require_memory(sum(info.file_size for info in members), str(path))
             yield archive
-    except DAMAGE as error:
+    except DAMAGE_ERRORS as error:
         raise DataError(f"{path} is not an .npz file, or is damaged: {error}") from error
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror or error}") from error
 
 
-def _load(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> NDArray[Any]:
-    """One array, after its header has been checked against what the file can hold."""
+def _load_array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> NDArray[Any]:
+    """Return one array, after comparing its header with the size of the archive member."""
     announced = "its header"
     try:
         with archive.open(info) as member:
-            shape, dtype = _header(member)
-            announced = f"{dtype} {shape}"[:LONGEST]
+            shape, dtype = _read_header(member)
+            announced = f"{dtype} {shape}"[:MAX_HEADER_CHARACTERS]
             if dtype.hasobject:
                 raise DataError(f"{name} holds Python objects", "Pickles are never loaded")
             if dtype.names:
@@ -147,26 +151,26 @@ def _load(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> NDArray
             size = member.tell() + math.prod(shape) * dtype.itemsize
         if size > info.file_size:
             raise DataError(f"{name} is truncated: its header announces {announced}")
-        with archive.open(info) as member, _quiet():
+        with archive.open(info) as member, _ignore_python2_warning():
             array: NDArray[Any] = np.lib.format.read_array(member, allow_pickle=False)
     except MemoryError:
         raise DataError(f"{name} does not fit into memory: {announced}") from None
-    except DAMAGE as error:
-        raise DataError(f"{name} cannot be read: {str(error)[:LONGEST]}") from error
+    except DAMAGE_ERRORS as error:
+        raise DataError(f"{name} cannot be read: {str(error)[:MAX_HEADER_CHARACTERS]}") from error
     return array
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep NumPy from warning of a header that Python 2 may have written: it is read as well."""
+def _ignore_python2_warning() -> Iterator[None]:
+    """Ignore NumPy's warning that Python 2 may have written a header; it is read correctly."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         yield
 
 
-def _header(member: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
+def _read_header(member: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
     version = np.lib.format.read_magic(member)
-    with _quiet():
+    with _ignore_python2_warning():
         if version == (1, 0):
             shape, _, dtype = np.lib.format.read_array_header_1_0(member)
         else:
@@ -174,7 +178,7 @@ def _header(member: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
     return shape, dtype
 
 
-def _pixels(x: NDArray[Any], name: str) -> Pixels:
+def _as_pixels(x: NDArray[Any], name: str) -> Pixels:
     if x.ndim not in {2, 3}:
         raise DataError(f"{name} has the shape {x.shape}", "Allowed: (N, D) or (N, H, W)")
     if not x.size:
@@ -196,8 +200,10 @@ def _pixels(x: NDArray[Any], name: str) -> Pixels:
 def _as_float32(x: NDArray[Any], name: str) -> NDArray[np.float32]:
     with np.errstate(over="ignore"):
         single = np.ascontiguousarray(x, np.float32)
-    for start in range(0, len(x), CHUNK):
-        finite = np.isfinite(single[start : start + CHUNK]).reshape(-1, math.prod(x.shape[1:]))
+    for start in range(0, len(x), CHECKED_ROWS):
+        finite = np.isfinite(single[start : start + CHECKED_ROWS]).reshape(
+            -1, math.prod(x.shape[1:])
+        )
         if not finite.all():
             row, column = np.argwhere(~finite)[0]
             value = x[start + row].reshape(-1)[column]
@@ -206,16 +212,16 @@ def _as_float32(x: NDArray[Any], name: str) -> NDArray[np.float32]:
     return single
 
 
-def _labels(y: NDArray[Any], name: str) -> NDArray[np.int64]:
+def _as_labels(y: NDArray[Any], name: str) -> NDArray[np.int64]:
     if y.ndim != 1:
         hint = f"Flatten it: (N,) instead of {y.shape}"
         if y.ndim == 2 and y.shape[1] > 1:
-            hint = "One label a row is needed: y.argmax(axis=1) undoes a one-hot encoding"
+            hint = "Each row needs one label: y.argmax(axis=1) undoes a one-hot encoding"
         raise DataError(f"{name} has the shape {y.shape}", hint)
     if y.dtype.kind not in "biuf":
         raise DataError(f"{name} holds {y.dtype}", "Labels are whole numbers")
     with np.errstate(invalid="ignore"):
         labels = y.astype(np.int64)
-    if wrong := np.flatnonzero(labels != y)[:1].tolist():
-        raise DataError(f"{name}: {y[wrong[0]]} at row {wrong[0]} is not a whole number of 64 bits")
+    for row in np.flatnonzero(labels != y)[:1].tolist():
+        raise DataError(f"{name}: {y[row]} at row {row} is not a whole number of 64 bits")
     return labels

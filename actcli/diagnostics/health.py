@@ -39,7 +39,7 @@ class LayerHealth:
 def sample_rows(split: Split) -> Split:
     """Return at most 500 rows at equal distances, and at most one row in a hundred."""
     count = max(1, min(MAX_ROWS, len(split) // ROWS_PER_PROBE_ROW))
-    return split.part(np.linspace(0, len(split) - 1, count).astype(np.intp))
+    return split.subset(np.linspace(0, len(split) - 1, count).astype(np.intp))
 
 
 def measure_health(model: Model, rows: Split) -> Health:

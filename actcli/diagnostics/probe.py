@@ -136,7 +136,7 @@ def _add_up(kind: type[Seen], model: Model, split: Split, workers: int) -> Seen:
     work = len(split) * model.network.parameters.size
     size = max(1, min(workers, work // MIN_WORK_PER_WORKER, len(split) // ROWS))
     bounds = [len(split) * number // size for number in range(size + 1)]
-    parts = [split.part(slice(*ends)) for ends in pairwise(bounds)]
+    parts = [split.subset(slice(*ends)) for ends in pairwise(bounds)]
     seen = [kind(model, shared_zeros if size > 1 else np.zeros) for _ in parts]
     run_on_workers(lambda number: seen[number].look(model, parts[number]), size)
     for other in seen[1:]:

@@ -126,7 +126,7 @@ def worst(model: Model, split: Split, rows: Labels, count: int) -> tuple[list[in
         rows: which of its rows to look at.
         count: how many to give at most.
     """
-    chosen = split.part(rows)
+    chosen = split.subset(rows)
     outputs, _ = model.outputs(model.split_logits(chosen, ROWS))
     answers = outputs.argmax(axis=1)
     wrong = np.flatnonzero(answers != chosen.labels)

@@ -18,10 +18,12 @@ from numpy.typing import NDArray
 from actcli.config.values import quoted
 from actcli.datasets import npz
 from actcli.errors import DataError
-from actcli.formats.safetensors import Tensors, read_tensors
+from actcli.formats.safetensors import Tensors, read_safetensors
 from actcli.nn.arrays import Array
 
-EXPECTED = "Expected a multilayer perceptron: weights (units, inputs) and biases (units,) by turns"
+EXPECTED_TENSORS = (
+    "Expected a multilayer perceptron: weights (units, inputs) and biases (units,) by turns"
+)
 
 
 Layers = Sequence[tuple[Array, Array]]
@@ -38,19 +40,19 @@ def read_layers(path: Path) -> tuple[Layers, dict[str, Any]]:
         DataError: the file cannot be read or is not a multilayer perceptron: which tensor, which
             shape.
     """
-    read = _read_npz if path.suffix == ".npz" else read_tensors
+    read = _read_npz if path.suffix == ".npz" else read_safetensors
     arrays, description = read(path)
     if not arrays:
-        raise DataError(f"{path} holds no tensor", EXPECTED)
+        raise DataError(f"{path} holds no tensor", EXPECTED_TENSORS)
     tensors = {name: _float32(path, name, values) for name, values in arrays.items()}
-    return _layers(path, tensors), description
+    return pair_layers(path, tensors), description
 
 
 def _read_npz(path: Path) -> tuple[Tensors, dict[str, Any]]:
     tensors = {}
     for name, array in npz.read_arrays(path):
         if array.dtype.kind not in "fiu":
-            raise DataError(f"{path}: array {quoted(name)} holds {array.dtype}", EXPECTED)
+            raise DataError(f"{path}: array {quoted(name)} holds {array.dtype}", EXPECTED_TENSORS)
         tensors[name] = array
     return tensors, {}
 
@@ -71,13 +73,14 @@ def _float32(path: Path, name: str, values: NDArray[Any]) -> Array:
     return single
 
 
-def _layers(path: Path, tensors: dict[str, Array]) -> list[tuple[Array, Array]]:
+def pair_layers(path: Path, tensors: dict[str, Array]) -> list[tuple[Array, Array]]:
     """Pair weights with biases, and see that each layer takes what the one before gives."""
-    names = sorted(tensors, key=_order)
+    names = sorted(tensors, key=_name_order)
     for name in names:
         if tensors[name].ndim not in {1, 2} or 0 in tensors[name].shape:
             raise DataError(
-                f"{path}: tensor {quoted(name)} has the shape {tensors[name].shape}", EXPECTED
+                f"{path}: tensor {quoted(name)} has the shape {tensors[name].shape}",
+                EXPECTED_TENSORS,
             )
     weights = [name for name in names if tensors[name].ndim == 2]
     biases = [name for name in names if tensors[name].ndim == 1]
@@ -86,9 +89,9 @@ def _layers(path: Path, tensors: dict[str, Array]) -> list[tuple[Array, Array]]:
         raise DataError(
             f"{path}: {len(weights)} tensors are weights and {len(biases)} are biases; "
             f"{quoted(odd)} has the shape {tensors[odd].shape}",
-            EXPECTED,
+            EXPECTED_TENSORS,
         )
-    transposed = all("coef" in name for name in weights) or not _chained(
+    transposed = all("coef" in name for name in weights) or not _fit_together(
         [tensors[name] for name in weights], [tensors[name] for name in biases]
     )
     layers: list[tuple[Array, Array]] = []
@@ -100,13 +103,13 @@ def _layers(path: Path, tensors: dict[str, Array]) -> list[tuple[Array, Array]]:
             raise DataError(
                 f"{path}: weights {quoted(name)} have the shape {tensors[name].shape}, but "
                 f"{inputs} inputs and {len(b)} biases go with them",
-                EXPECTED,
+                EXPECTED_TENSORS,
             )
         layers.append((w, b))
     return layers
 
 
-def _chained(weights: list[Array], biases: list[Array]) -> bool:
+def _fit_together(weights: list[Array], biases: list[Array]) -> bool:
     """Whether each of the weights, as (units, inputs), fits its biases and the one before."""
     units = [len(w) for w in weights]
     return [w.shape[1] for w in weights[1:]] == units[:-1] and (
@@ -114,6 +117,6 @@ def _chained(weights: list[Array], biases: list[Array]) -> bool:
     )
 
 
-def _order(name: str) -> tuple[list[float], str]:
+def _name_order(name: str) -> tuple[list[float], str]:
     """By the numbers in a name: 10.weight comes after 2.weight; a name without is last."""
     return [float(number) for number in re.findall(r"\d+", name)] or [math.inf], name

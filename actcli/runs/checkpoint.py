@@ -20,7 +20,7 @@ from actcli.config.resolved import ResolvedConfig
 from actcli.config.schema import KEYS, values
 from actcli.errors import ActcliError, DataError
 from actcli.files import Buffer
-from actcli.formats.safetensors import packed, read_tensors
+from actcli.formats.safetensors import read_safetensors, safetensors_parts
 from actcli.nn.arrays import Array
 from actcli.training.learner import Learner
 from actcli.training.loop import EpochSums, Position
@@ -138,7 +138,7 @@ def checkpoint_file(
         "kept_epoch": kept_epoch,
         "position": asdict(position),
     }
-    return packed(tensors, record | {"checksum": _checksum(tensors, record)})
+    return safetensors_parts(tensors, record | {"checksum": _checksum(tensors, record)})
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
@@ -147,7 +147,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     Raises:
         DataError: it cannot be read, or is none.
     """
-    tensors, record = read_tensors(path)
+    tensors, record = read_safetensors(path)
     known = {"actcli": str, "fingerprint": str, "config": dict, "checksum": int}
     counts = ("optimizer_step", "kept_epoch")
     if (

@@ -12,7 +12,7 @@ from typing import Any
 
 from actcli import __version__
 from actcli.errors import DataError
-from actcli.machine import BLAS_THREAD_VARIABLES, cores
+from actcli.machine import BLAS_THREAD_VARIABLES, core_count
 
 # The last bits of a product depend on these; a training that goes on elsewhere may differ in them.
 AFFECTS_BITS = ("numpy", "blas", "machine")
@@ -29,7 +29,7 @@ def environment() -> dict[str, Any]:
         "numpy": np.__version__,
         "blas": f"{blas['name']} {blas['version']}",
         "threads": {name: os.environ[name] for name in BLAS_THREAD_VARIABLES if name in os.environ},
-        "cores": cores(),
+        "cores": core_count(),
         "platform": platform.platform(),
         "machine": platform.machine(),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),

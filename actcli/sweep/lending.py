@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actcli.datasets.dataset import RawDataset
-from actcli.datasets.npz import Examples
+from actcli.datasets.npz import RawSplit
 
 ALIGNMENT = 64  # bytes, at which arrays begin
 LENGTH = 8  # bytes at the start of the file, which tell where the list of the arrays begins
@@ -72,7 +72,7 @@ class SharedData:
         """Lend them no more. Who has received them keeps them."""
         self._file.close()
 
-    def _write(self, examples: Examples) -> Any:
+    def _write(self, examples: RawSplit) -> Any:
         """The same with the places of its arrays."""
         return replace(examples, x=self._put(examples.x), y=self._put(examples.y))
 
@@ -106,15 +106,18 @@ class AttachedData(Mapping[str, RawDataset]):
         def get(start: int, kind: str, shape: list[int]) -> NDArray[Any]:
             return np.frombuffer(memory, kind, math.prod(shape), start).reshape(shape)
 
-        def read(told: dict[str, Any]) -> Examples:
-            return Examples(**told | {name: get(*told[name]) for name in ("x", "y")})
+        def read(told: dict[str, Any]) -> RawSplit:
+            return RawSplit(**told | {name: get(*told[name]) for name in ("x", "y")})
 
-        def known(told: dict[str, str]) -> dict[int, str]:
+        def class_names(told: dict[str, str]) -> dict[int, str]:
             return {int(value): name for value, name in told.items()}
 
         return {
             key: RawDataset(
-                told["name"], known(told["known"]), read(told["train"]), read(told["test"])
+                told["name"],
+                class_names(told["class_names"]),
+                read(told["train"]),
+                read(told["test"]),
             )
             for key, told in listed.items()
         }

@@ -17,7 +17,7 @@ from actcli.datasets import idx
 Refused = Callable[..., str]
 LittleMemory = Callable[..., CompletedProcess[str]]
 
-IMAGES, LABELS, TEST_IMAGES, TEST_LABELS = idx.NAMES
+IMAGES, LABELS, TEST_IMAGES, TEST_LABELS = idx.FILE_NAMES
 ROWS = 12
 
 

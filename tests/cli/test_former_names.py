@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from actcli.cli import main
-from actcli.formats.safetensors import packed, read_tensors
+from actcli.formats.safetensors import read_safetensors, safetensors_parts
 from actcli.runs.checkpoint import _checksum
 
 Blobs = Callable[..., Path]
@@ -105,10 +105,10 @@ def test_a_run_of_the_former_names_is_read_without_a_note_and_resumed(blobs: Blo
         result = run(*args)
         assert (result.exit_code, result.stderr) == (0, "")
     path = Path("runs/a/checkpoint.safetensors")
-    tensors, record = read_tensors(path)
+    tensors, record = read_safetensors(path)
     del record["checksum"]
     record["config"]["training.threads"] = record["config"].pop("training.workers")
     record["checksum"] = _checksum(tensors, record)
-    path.write_bytes(b"".join(packed(tensors, record)))
+    path.write_bytes(b"".join(safetensors_parts(tensors, record)))
     result = run("train", "--resume", "a", "--epochs", "2", "-q")
     assert (result.exit_code, result.stderr) == (0, "")

@@ -22,12 +22,12 @@ import pytest
 
 from actcli import files
 from actcli.datasets import catalogue, download, idx
-from actcli.datasets.catalogue import DATASETS, File, Source
+from actcli.datasets.catalogue import DATASETS, CatalogueEntry, CatalogueFile
 from actcli.errors import ActcliError, DataError, UsageError
 from actcli.registry import declared_names
 
 MNIST = Path(__file__).parents[2] / "data" / "mnist"
-RAW = {name: bytes([0, 0, 8, 1, 0, 0, 0, 3, 1, 2, len(name)]) for name in idx.NAMES}
+RAW = {name: bytes([0, 0, 8, 1, 0, 0, 0, 3, 1, 2, len(name)]) for name in idx.FILE_NAMES}
 PACKED = {f"{name}.gz": gzip.compress(raw, mtime=0) for name, raw in RAW.items()}
 
 
@@ -35,12 +35,12 @@ def silent(name: str, count: int, total: int | None) -> None:
     """Report nothing."""
 
 
-def source(*mirrors: str, of: str = "raw") -> Source:
-    def file(name: str) -> File:
+def source(*mirrors: str, of: str = "raw") -> CatalogueEntry:
+    def file(name: str) -> CatalogueFile:
         content = RAW[name] if of == "raw" else PACKED[f"{name}.gz"]
-        return File(f"{name}.gz", len(RAW[name]), hashlib.sha256(content).hexdigest(), of)
+        return CatalogueFile(f"{name}.gz", len(RAW[name]), hashlib.sha256(content).hexdigest(), of)
 
-    return replace(DATASETS["mnist"], files=tuple(map(file, idx.NAMES)), mirrors=mirrors)
+    return replace(DATASETS["mnist"], files=tuple(map(file, idx.FILE_NAMES)), mirrors=mirrors)
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -129,13 +129,13 @@ def places(tmp_path, monkeypatch) -> Path:
     """An empty machine: its cache, its shared folder and `$ACTCLI_DATA_DIR` lie in `tmp_path`."""
     monkeypatch.setenv("ACTCLI_DATA_DIR", str(tmp_path / "given"))
     monkeypatch.setattr(catalogue.platformdirs, "user_cache_dir", lambda *_, **__: tmp_path / "hid")
-    monkeypatch.setattr(catalogue, "SHARED", tmp_path / "shared")
+    monkeypatch.setattr(catalogue, "SHARED_FOLDER", tmp_path / "shared")
     return tmp_path
 
 
 def fill(folder: Path) -> Path:
     folder.mkdir(parents=True)
-    for name in idx.NAMES:
+    for name in idx.FILE_NAMES:
         shutil.copy(MNIST / f"{name}.gz", folder)
     return folder
 
@@ -151,7 +151,7 @@ def test_the_names_are_read_without_importing():
 @pytest.mark.parametrize("name", DATASETS)
 def test_entries_are_complete(name):
     entry = DATASETS[name]
-    assert [file.name for file in entry.files] == [f"{name}.gz" for name in idx.NAMES]
+    assert [file.name for file in entry.files] == [f"{name}.gz" for name in idx.FILE_NAMES]
     assert [file.size for file in entry.files] == [47_040_016, 60_008, 7_840_016, 10_008]
     digests = {file.sha256 for file in entry.files}
     assert len(digests) == 4
@@ -166,7 +166,7 @@ def test_entries_are_complete(name):
 
 def test_the_bundled_files_have_the_published_bytes():
     for file in DATASETS["mnist"].files:
-        assert idx.sha256(MNIST / file.name, at_most=file.size) == file.sha256
+        assert idx.raw_sha256(MNIST / file.name, max_bytes=file.size) == file.sha256
 
 
 # Where a set is found.
@@ -202,11 +202,11 @@ def test_an_unknown_name(places):
 
 def test_the_cache_is_the_users(monkeypatch, tmp_path):
     monkeypatch.delenv("ACTCLI_DATA_DIR", raising=False)
-    monkeypatch.setattr(catalogue, "SHARED", tmp_path / "shared")
+    monkeypatch.setattr(catalogue, "SHARED_FOLDER", tmp_path / "shared")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     downloaded = {}
     monkeypatch.setattr(
-        download, "download", lambda source, folder, *_: downloaded.update({folder: source})
+        download, "download_files", lambda source, folder, *_: downloaded.update({folder: source})
     )
     folder = download.fetch("kmnist", silent)
     assert downloaded == {folder: DATASETS["kmnist"]}
@@ -221,21 +221,21 @@ def test_the_cache_is_the_users(monkeypatch, tmp_path):
 def test_download(tmp_path, server, opener, of):
     told = []
     folder = tmp_path / "new" / "folder"
-    download.download(
+    download.download_files(
         source(server.mirror("good"), of=of), folder, lambda *args: told.append(args), opener
     )
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == PACKED
     assert told == [(name, len(body), len(body)) for name, body in PACKED.items()]
-    np.testing.assert_array_equal(idx.read(folder / "t10k-labels-idx1-ubyte.gz"), [1, 2, 22])
+    np.testing.assert_array_equal(idx.read_idx(folder / "t10k-labels-idx1-ubyte.gz"), [1, 2, 22])
 
 
 def test_what_is_there_is_not_asked_for_again(tmp_path, server, opener):
     partly, good = (source(server.mirror(name)) for name in ("partly", "good"))
     with pytest.raises(DataError, match="cannot download t10k-images"):
-        download.download(partly, tmp_path, silent, opener)
+        download.download_files(partly, tmp_path, silent, opener)
     (tmp_path / "train-labels-idx1-ubyte.gz").write_bytes(b"damaged since")
     server.asked.clear()
-    download.download(good, tmp_path, silent, opener)
+    download.download_files(good, tmp_path, silent, opener)
     assert server.asked == [
         "/good/train-labels-idx1-ubyte.gz",
         "/good/t10k-images-idx3-ubyte.gz",
@@ -247,27 +247,27 @@ def test_what_is_there_is_not_asked_for_again(tmp_path, server, opener):
 @pytest.mark.parametrize("bad", ["wrong", "missing", "endless", "short"])
 def test_the_next_mirror_serves(tmp_path, server, opener, bad):
     entry = source(server.mirror(bad), server.mirror("good"))
-    download.download(entry, tmp_path, silent, opener)
+    download.download_files(entry, tmp_path, silent, opener)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == PACKED
 
 
 def test_a_server_that_is_down_is_passed_over(tmp_path, server, opener):
     entry = source("http://127.0.0.1:1/", server.mirror("good"))
-    download.download(entry, tmp_path, silent, opener)
+    download.download_files(entry, tmp_path, silent, opener)
     assert len(list(tmp_path.iterdir())) == 4
 
 
 def test_another_packers_gzip_is_right_if_the_raw_bytes_are(tmp_path, server, opener):
-    download.download(source(server.mirror("repacked")), tmp_path, silent, opener)
+    download.download_files(source(server.mirror("repacked")), tmp_path, silent, opener)
     entry = source(server.mirror("repacked"), of="gz")
     with pytest.raises(DataError, match="not the published ones"):
-        download.download(entry, tmp_path / "other", silent, opener)
+        download.download_files(entry, tmp_path / "other", silent, opener)
 
 
 def test_an_endless_body_is_bounded(tmp_path, server, opener):
     counts = []
     with pytest.raises(DataError, match="more than the 1,035 bytes that it can have"):
-        download.download(
+        download.download_files(
             source(server.mirror("endless")), tmp_path, lambda *args: counts.append(args), opener
         )
     assert counts == []
@@ -278,7 +278,7 @@ def test_an_endless_body_is_bounded(tmp_path, server, opener):
 def test_when_all_mirrors_fail(tmp_path, server, opener):
     mirrors = (server.mirror("missing"), server.mirror("wrong"), "http://127.0.0.1:1/")
     with pytest.raises(DataError) as caught:
-        download.download(source(*mirrors), tmp_path, silent, opener)
+        download.download_files(source(*mirrors), tmp_path, silent, opener)
     assert caught.value.message == (
         "cannot download train-images-idx3-ubyte.gz (127.0.0.1: 404 Not Found; 127.0.0.1: "
         "its 34 bytes are not the published ones (SHA-256); 127.0.0.1: Connection refused)"
@@ -295,14 +295,16 @@ def test_an_interrupted_download_leaves_nothing(tmp_path, server, opener):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        download.download(source(server.mirror("good")), tmp_path, interrupt, opener)
+        download.download_files(source(server.mirror("good")), tmp_path, interrupt, opener)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_cache_that_cannot_be_made(tmp_path, server, opener):
     (tmp_path / "file").touch()
     with pytest.raises(ActcliError, match=r"cannot make the folder .*: Not a directory"):
-        download.download(source(server.mirror("good")), tmp_path / "file" / "x", silent, opener)
+        download.download_files(
+            source(server.mirror("good")), tmp_path / "file" / "x", silent, opener
+        )
 
 
 # HTTPS, and nothing else.
@@ -310,7 +312,9 @@ def test_a_cache_that_cannot_be_made(tmp_path, server, opener):
 
 def test_plain_http_is_refused(tmp_path, server):
     with pytest.raises(DataError, match="unknown url type: http"):
-        download.download(source(server.mirror("good")), tmp_path, silent, download.https_opener())
+        download.download_files(
+            source(server.mirror("good")), tmp_path, silent, download.https_opener()
+        )
     assert server.asked == []
 
 
@@ -346,7 +350,7 @@ def test_https(tmp_path, monkeypatch):
     with running(Server(context)) as server:
         entry = source(server.mirror("good"))
         with pytest.raises(DataError, match="certificate verify failed"):
-            download.download(entry, tmp_path / "data", silent, download.https_opener())
+            download.download_files(entry, tmp_path / "data", silent, download.https_opener())
         trusting = download.https_opener(ssl.create_default_context(cafile=certificate))
-        download.download(entry, tmp_path / "data", silent, trusting)
+        download.download_files(entry, tmp_path / "data", silent, trusting)
     assert len(list((tmp_path / "data").iterdir())) == 4

@@ -26,7 +26,7 @@ def bundled(tmp_path, monkeypatch):
     """Only the bundled data are found, whatever this machine holds."""
     monkeypatch.delenv("ACTCLI_DATA_DIR", raising=False)
     monkeypatch.setattr(catalogue.platformdirs, "user_cache_dir", lambda *_, **__: tmp_path / "hid")
-    monkeypatch.setattr(catalogue, "SHARED", tmp_path / "shared")
+    monkeypatch.setattr(catalogue, "SHARED_FOLDER", tmp_path / "shared")
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def write_folder(folder: Path, **changed: NDArray[np.uint8]) -> str:
     }
     names = dict(zip(("x_train", "y_train", "x_test", "y_test"), arrays, strict=True))
     for name, array in (arrays | {names[key]: array for key, array in changed.items()}).items():
-        idx.write(folder / name, array)
+        idx.write_idx(folder / name, array)
     return str(folder)
 
 
@@ -216,7 +216,7 @@ def test_classes_are_picked_in_the_given_order():
     labels = np.concatenate([data.train.labels, data.validation.labels])
     assert np.bincount(labels).tolist() == [5851, 6131]
     assert np.bincount(data.test.labels).tolist() == [974, 1010]
-    truth = idx.read(MNIST / "train-labels-idx1-ubyte.gz")
+    truth = idx.read_idx(MNIST / "train-labels-idx1-ubyte.gz")
     np.testing.assert_array_equal(truth[data.train.rows], np.array([8, 3])[data.train.labels])
 
 
@@ -253,7 +253,7 @@ def test_training_and_validation_share_the_rows_out(mnist):
     np.testing.assert_array_equal(np.sort(rows), np.arange(60_000))
     assert (np.diff(mnist.train.rows) > 0).all()
     assert (np.diff(mnist.validation.rows) > 0).all()
-    truth = idx.read(MNIST / "train-labels-idx1-ubyte.gz")
+    truth = idx.read_idx(MNIST / "train-labels-idx1-ubyte.gz")
     for part in (mnist.train, mnist.validation):
         np.testing.assert_array_equal(part.labels, truth[part.rows])
     # Picked at random, each class keeps its share: between 9 and 11.2 % in MNIST.
@@ -381,7 +381,7 @@ def test_an_empty_split_has_no_batches():
 
 
 def test_a_batch_holds_at_least_one_row():
-    with pytest.raises(ValueError, match="a batch of 0 rows"):
+    with pytest.raises(ValueError, match="batch_size must be at least 1, not 0"):
         Batches(split(PIXELS), SHIFTED, 0)
 
 

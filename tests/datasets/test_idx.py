@@ -33,26 +33,26 @@ def save(folder: Path, content: bytes, name: str = "file") -> Path:
 
 
 def test_reads_the_bytes_of_the_format(tmp_path):
-    array = idx.read(save(tmp_path, RAW))
+    array = idx.read_idx(save(tmp_path, RAW))
     assert array.dtype == np.uint8
     np.testing.assert_array_equal(array, IMAGES)
 
 
 def test_gzip_shows_in_the_content_and_not_in_the_name(tmp_path):
     np.testing.assert_array_equal(
-        idx.read(save(tmp_path, gzip.compress(RAW, mtime=0), "plain")), IMAGES
+        idx.read_idx(save(tmp_path, gzip.compress(RAW, mtime=0), "plain")), IMAGES
     )
-    np.testing.assert_array_equal(idx.read(save(tmp_path, RAW, "plain.gz")), IMAGES)
+    np.testing.assert_array_equal(idx.read_idx(save(tmp_path, RAW, "plain.gz")), IMAGES)
 
 
 def test_gzip_of_several_members_is_one_file(tmp_path):
     packed = gzip.compress(RAW[:10]) + gzip.compress(RAW[10:])
-    np.testing.assert_array_equal(idx.read(save(tmp_path, packed)), IMAGES)
+    np.testing.assert_array_equal(idx.read_idx(save(tmp_path, packed)), IMAGES)
 
 
 def test_mnist():
-    images = idx.read(MNIST / "t10k-images-idx3-ubyte.gz")
-    labels = idx.read(MNIST / "t10k-labels-idx1-ubyte.gz")
+    images = idx.read_idx(MNIST / "t10k-images-idx3-ubyte.gz")
+    labels = idx.read_idx(MNIST / "t10k-labels-idx1-ubyte.gz")
     assert images.shape == (10_000, 28, 28)
     # The first test image is the 7 that every tutorial shows; the counts are those of MNIST.
     assert labels[:5].tolist() == [7, 2, 1, 0, 4]
@@ -63,10 +63,10 @@ def test_mnist():
 @pytest.mark.parametrize("name", ["file", "file.gz"])
 def test_write(tmp_path, name):
     path = tmp_path / name
-    idx.write(path, np.asfortranarray(IMAGES))
+    idx.write_idx(path, np.asfortranarray(IMAGES))
     content = path.read_bytes()
     assert (gzip.decompress(content) if name.endswith("gz") else content) == RAW
-    idx.write(path, np.repeat(IMAGES, 2, axis=1)[:, ::2])
+    idx.write_idx(path, np.repeat(IMAGES, 2, axis=1)[:, ::2])
     assert path.read_bytes() == content
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
@@ -74,13 +74,13 @@ def test_write(tmp_path, name):
 @given(hnp.arrays(np.uint8, hnp.array_shapes(max_dims=4, max_side=5)), st.sampled_from(["", ".gz"]))
 def test_round_trip(tmp_path_factory, array, suffix):
     path = tmp_path_factory.mktemp("idx") / f"file{suffix}"
-    idx.write(path, array)
-    np.testing.assert_array_equal(idx.read(path), array)
+    idx.write_idx(path, array)
+    np.testing.assert_array_equal(idx.read_idx(path), array)
     header = struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape)
     raw = header + array.tobytes()
-    assert idx.sha256(path, at_most=len(raw)) == hashlib.sha256(raw).hexdigest()
+    assert idx.raw_sha256(path, max_bytes=len(raw)) == hashlib.sha256(raw).hexdigest()
     with pytest.raises(DataError, match="too long"):
-        idx.sha256(path, at_most=len(raw) - 1)
+        idx.raw_sha256(path, max_bytes=len(raw) - 1)
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_round_trip(tmp_path_factory, array, suffix):
 )
 def test_what_cannot_be_written_is_refused(tmp_path, array):
     with pytest.raises(ValueError, match="cannot hold"):
-        idx.write(tmp_path / "file", array)
+        idx.write_idx(tmp_path / "file", array)
     assert [path.name for path in tmp_path.iterdir()] == []
 
 
@@ -96,7 +96,7 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path):
     path = save(tmp_path, b"old")
 
     def interrupted() -> None:
-        with files.replacing(path) as file:
+        with files.replace_atomically(path) as file:
             file.write(b"new")
             raise KeyboardInterrupt
 
@@ -109,7 +109,7 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path):
 def test_an_unwritable_place_is_named(tmp_path):
     save(tmp_path, b"")
     with pytest.raises(ActcliError, match=r"cannot write .*file/below: Not a directory"):
-        idx.write(tmp_path / "file" / "below", IMAGES)
+        idx.write_idx(tmp_path / "file" / "below", IMAGES)
 
 
 @pytest.mark.parametrize(
@@ -139,18 +139,18 @@ def test_an_unwritable_place_is_named(tmp_path):
 def test_faults(tmp_path, content, fault):
     path = save(tmp_path, content)
     with pytest.raises(DataError, match=fault) as caught:
-        idx.read(path)
+        idx.read_idx(path)
     assert str(path) in caught.value.message
 
 
 def test_places_that_are_not_files(tmp_path):
     with pytest.raises(DataError, match="is not a file"):
-        idx.read(tmp_path)
+        idx.read_idx(tmp_path)
     with pytest.raises(DataError, match=r"cannot read .*absent: No such file"):
-        idx.read(tmp_path / "absent")
+        idx.read_idx(tmp_path / "absent")
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(DataError, match="is not a file"):
-        idx.read(tmp_path / "pipe")
+        idx.read_idx(tmp_path / "pipe")
 
 
 def test_a_file_that_may_not_be_read(tmp_path):
@@ -160,7 +160,7 @@ def test_a_file_that_may_not_be_read(tmp_path):
     os.seteuid(before or 65534)  # root may read everything: be nobody for a moment
     try:
         with pytest.raises(DataError, match=r"cannot read .*: Permission denied"):
-            idx.read(path)
+            idx.read_idx(path)
     finally:
         os.seteuid(before)
 
@@ -181,7 +181,7 @@ def test_a_file_that_may_not_be_read(tmp_path):
 def test_any_bytes_are_an_array_or_a_data_error(tmp_path_factory, content):
     path = save(tmp_path_factory.mktemp("idx"), content)
     try:
-        array = idx.read(path)
+        array = idx.read_idx(path)
     except DataError:
         return
     raw = gzip.decompress(content) if content.startswith(idx.GZIP_MAGIC) else content
@@ -193,7 +193,7 @@ def test_a_lying_header_allocates_nothing(tmp_path):
     tracemalloc.start()
     try:
         with pytest.raises(DataError, match="more than the file can hold"):
-            idx.read(path)
+            idx.read_idx(path)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -205,7 +205,7 @@ def test_a_stream_without_end_is_left_after_the_announced_bytes(tmp_path):
     tracemalloc.start()
     try:
         with pytest.raises(DataError, match="too long"):
-            idx.read(path)
+            idx.read_idx(path)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -215,7 +215,7 @@ def test_a_stream_without_end_is_left_after_the_announced_bytes(tmp_path):
 def test_images_are_in_memory_once():
     tracemalloc.start()
     try:
-        images = idx.read(MNIST / "train-images-idx3-ubyte.gz")
+        images = idx.read_idx(MNIST / "train-images-idx3-ubyte.gz")
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -231,7 +231,7 @@ def test_locate_takes_each_spelling_and_prefers_what_needs_no_unpacking(tmp_path
     )
     for name in (*spelt, "t10k-labels-idx1-ubyte.gz"):
         save(tmp_path, b"", name)
-    assert idx.locate(tmp_path) == tuple(tmp_path / name for name in spelt)
+    assert idx.locate_files(tmp_path) == tuple(tmp_path / name for name in spelt)
 
 
 def test_locate_names_what_is_missing(tmp_path):
@@ -239,6 +239,6 @@ def test_locate_names_what_is_missing(tmp_path):
     save(tmp_path, b"", "t10k-images-idx3-ubyte")
     fault = "lacks train-labels-idx1-ubyte, t10k-labels-idx1-ubyte"
     with pytest.raises(DataError) as caught:
-        idx.locate(tmp_path)
+        idx.locate_files(tmp_path)
     assert caught.value.message.startswith(str(tmp_path))
     assert caught.value.message.endswith(fault)

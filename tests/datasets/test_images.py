@@ -11,7 +11,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from actcli.datasets.images import inverted, read_image
+from actcli.datasets.images import invert_colours, read_image
 from actcli.errors import ActcliError, DataError, UsageError
 
 SHAPE = (4, 3)
@@ -73,9 +73,9 @@ def test_what_is_transparent_is_white_paper(tmp_path: Path) -> None:
 
 
 def test_inverted() -> None:
-    assert inverted(np.array([0, 1, 255], np.uint8)).tolist() == [255, 254, 0]
-    assert inverted(np.array([-1, 0, 3], np.float32)).tolist() == [3, 2, -1]
-    assert inverted(PIXELS).dtype == np.uint8
+    assert invert_colours(np.array([0, 1, 255], np.uint8)).tolist() == [255, 254, 0]
+    assert invert_colours(np.array([-1, 0, 3], np.float32)).tolist() == [3, 2, -1]
+    assert invert_colours(PIXELS).dtype == np.uint8
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def png(width: int, height: int, data: bytes, bits: int = 8) -> bytes:
         (png(3, 5, bytes(20)), "has the shape 5 x 3. The network takes 4 x 3"),
         (png(3, 4, bytes(5)), "image file is truncated"),
         (png(3, 4, bytes(40))[:44], "a.png"),
-        (png(3, 4, bytes(28), bits=16), "is of mode I;16. Allowed: 8 bits a colour"),
+        (png(3, 4, bytes(28), bits=16), "is of mode I;16. Allowed: 8 bits per channel"),
         (png(60_000, 60_000, bytes(100)), "is damaged, or far too large"),  # a bomb
         (png(12_000, 12_000, bytes(100)), "is damaged, or far too large"),
         (png(9_000, 9_000, bytes(100)), "has the shape 9000 x 9000"),  # and is never unpacked
@@ -193,7 +193,7 @@ def test_a_picture_that_does_not_fit(content: bytes, message: str, tmp_path: Pat
 
 @pytest.mark.parametrize("name", ["a.jpg", "a", "a.npz"])
 def test_another_kind_of_file(name: str, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"is no image that can be read. Known: .npy, .png"):
+    with pytest.raises(UsageError, match=r"is not an image that can be read. Known: .npy, .png"):
         read_image(tmp_path / name, SHAPE, BYTES)
 
 

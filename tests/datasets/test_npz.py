@@ -49,7 +49,7 @@ def with_member(folder: Path, content: bytes, kind: int = zipfile.ZIP_STORED) ->
 def test_bytes_stay_as_they_are(tmp_path, save_with):
     path = tmp_path / "set.npz"
     save_with(path, **GOOD, remark=np.array("more arrays do no harm"))
-    train, test = npz.read(path)
+    train, test = npz.read_npz(path)
     for part, examples in (("train", train), ("test", test)):
         assert examples.x.dtype == np.uint8
         np.testing.assert_array_equal(examples.x, GOOD[f"x_{part}"])
@@ -73,7 +73,7 @@ def test_bytes_stay_as_they_are(tmp_path, save_with):
 )
 def test_pixels_of_other_types(tmp_path, given, kept):
     x = np.asfortranarray(GOOD["x_train"].reshape(6, 2, 2).astype(given))
-    train, _ = npz.read(save(tmp_path, x_train=x))
+    train, _ = npz.read_npz(save(tmp_path, x_train=x))
     assert train.x.dtype == kept
     assert train.x.flags.c_contiguous
     np.testing.assert_array_equal(train.x, x)
@@ -84,7 +84,7 @@ def test_pixels_of_other_types(tmp_path, given, kept):
     [np.array([-3, 1000] * 3, ">i8"), np.array([3.0, 7.0] * 3), np.array([True, False] * 3)],
 )
 def test_labels_are_any_whole_numbers(tmp_path, labels):
-    train, _ = npz.read(save(tmp_path, y_train=labels))
+    train, _ = npz.read_npz(save(tmp_path, y_train=labels))
     assert train.y.dtype == np.int64
     np.testing.assert_array_equal(train.y, labels)
 
@@ -126,7 +126,7 @@ def pixels(value: float, dtype: type = np.float64) -> NDArray[Any]:
 def test_faults_of_arrays(tmp_path, changed, fault):
     path = save(tmp_path, **changed)
     with pytest.raises(DataError, match=fault) as caught:
-        npz.read(path)
+        npz.read_npz(path)
     assert caught.value.message.startswith(f"{path}: ")
 
 
@@ -134,7 +134,7 @@ def test_missing_arrays(tmp_path):
     path = tmp_path / "set.npz"
     np.savez(path, x_train=GOOD["x_train"], images=GOOD["x_test"])
     with pytest.raises(DataError) as caught:
-        npz.read(path)
+        npz.read_npz(path)
     assert caught.value.message == f"{path} lacks y_train, x_test, y_test"
     assert caught.value.hint == (
         "It holds x_train, images; needed are x_train, y_train, x_test, y_test"
@@ -149,12 +149,12 @@ def test_pickles_are_not_run(tmp_path):
     array = np.empty((6, 4), object)
     array[:] = Trap()
     with pytest.raises(DataError, match="Python objects"):
-        npz.read(with_member(tmp_path, npy(array)))
+        npz.read_npz(with_member(tmp_path, npy(array)))
     with pytest.raises(DataError, match="x_train cannot be read"):
-        npz.read(with_member(tmp_path, pickle.dumps(Trap())))
+        npz.read_npz(with_member(tmp_path, pickle.dumps(Trap())))
     (tmp_path / "pickle.npz").write_bytes(pickle.dumps(Trap()))
     with pytest.raises(DataError, match=r"is not an \.npz file"):
-        npz.read(tmp_path / "pickle.npz")
+        npz.read_npz(tmp_path / "pickle.npz")
     assert not (tmp_path / "run").exists()
 
 
@@ -181,7 +181,7 @@ def announcing(shape: str) -> bytes:
 )
 def test_bad_headers(tmp_path, content, fault):
     with pytest.raises(DataError, match=f"x_train {fault}"):
-        npz.read(with_member(tmp_path, content))
+        npz.read_npz(with_member(tmp_path, content))
 
 
 def test_a_zip_bomb_is_refused_before_it_is_unpacked(tmp_path):
@@ -191,7 +191,7 @@ def test_a_zip_bomb_is_refused_before_it_is_unpacked(tmp_path):
     content[entry + 24 : entry + 28] = (3_000_000_000).to_bytes(4, "little")
     (tmp_path / "set.npz").write_bytes(content)
     with pytest.raises(DataError, match="x_train is truncated"):
-        npz.read(tmp_path / "set.npz")
+        npz.read_npz(tmp_path / "set.npz")
 
 
 def test_a_zip_of_an_unknown_version(tmp_path):
@@ -199,17 +199,17 @@ def test_a_zip_of_an_unknown_version(tmp_path):
     content[content.index(b"PK\x01\x02") + 6] = 254
     (tmp_path / "set.npz").write_bytes(content)
     with pytest.raises(DataError, match=r"damaged: zip file version 25\.4"):
-        npz.read(tmp_path / "set.npz")
+        npz.read_npz(tmp_path / "set.npz")
 
 
 def test_places_that_are_not_npz_files(tmp_path):
     with pytest.raises(DataError, match=r"cannot read .*absent: No such file"):
-        npz.read(tmp_path / "absent")
+        npz.read_npz(tmp_path / "absent")
     with pytest.raises(DataError, match=r"cannot read .*: Is a directory"):
-        npz.read(tmp_path)
+        npz.read_npz(tmp_path)
     np.save(tmp_path / "array.npy", GOOD["x_train"])
     with pytest.raises(DataError, match=r"array.npy is not an \.npz file"):
-        npz.read(tmp_path / "array.npy")
+        npz.read_npz(tmp_path / "array.npy")
 
 
 @given(st.data())
@@ -225,7 +225,7 @@ def test_any_flipped_byte_is_harmless(tmp_path_factory, data):
         # NumPy warns when it reads a header that Python 2 may have written.
         warnings.simplefilter("ignore", UserWarning)
         try:
-            train, test = npz.read(path)
+            train, test = npz.read_npz(path)
         except DataError:
             return
     assert train.x.dtype in (np.uint8, np.float32)

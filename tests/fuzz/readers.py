@@ -51,20 +51,20 @@ def written(content: bytes, name: str = "file") -> Path:
 
 def try_idx(data: bytes) -> None:
     """As they are, or else packed, since no fuzzer guesses a checksum."""
-    idx.read(written(gzip.compress(data[1:], 1) if data[:1] == b"z" else data))
+    idx.read_idx(written(gzip.compress(data[1:], 1) if data[:1] == b"z" else data))
 
 
 def try_npz(data: bytes) -> None:
     """As a whole file, or else as one of its arrays."""
     if data[:1] != b"z":
-        npz.read(written(data))
+        npz.read_npz(written(data))
         return
     good = io.BytesIO()
     np.save(good, np.arange(3))
     with zipfile.ZipFile(FOLDER / "file", "w", zipfile.ZIP_DEFLATED) as archive:
-        for key in npz.KEYS:
+        for key in npz.ARRAY_NAMES:
             archive.writestr(f"{key}.npy", data[1:] if key == "x_train" else good.getvalue())
-    npz.read(FOLDER / "file")
+    npz.read_npz(FOLDER / "file")
 
 
 def try_config(data: bytes) -> None:
@@ -93,7 +93,7 @@ def try_softmax(data: bytes) -> None:
 def seeds(reader: str) -> list[bytes]:
     """Inputs to start from: good ones."""
     archive = io.BytesIO()
-    np.savez(archive, **dict.fromkeys(npz.KEYS, np.arange(4).reshape(2, 2)))
+    np.savez(archive, **dict.fromkeys(npz.ARRAY_NAMES, np.arange(4).reshape(2, 2)))
     array = io.BytesIO()
     np.save(array, np.zeros((3, 4), np.float32))
     image = bytes([0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 2, 1, 2, 3, 4])

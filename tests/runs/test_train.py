@@ -21,7 +21,7 @@ from safetensors.numpy import load_file
 from actcli import __version__, files
 from actcli.config.sources import assemble, parse_assignment, read_toml
 from actcli.errors import ActcliError, DivergedError, UsageError
-from actcli.formats.safetensors import packed
+from actcli.formats.safetensors import safetensors_parts
 from actcli.nn.network import MLP
 from actcli.runs.folder import new_folder
 from actcli.runs.record import RunResult
@@ -397,7 +397,7 @@ def test_a_transposed_matrix_is_written_as_it_is(tmp_path: Path) -> None:
     object.__setattr__(network.layers[1], "weights", np.arange(12, dtype=np.float32)[::2])
     path = tmp_path / "model.safetensors"
     tensors = {f"{2 * i}.weight": layer.weights for i, layer in enumerate(network.layers)}
-    files.write(path, *packed(tensors, {}))
+    files.write(path, *safetensors_parts(tensors, {}))
     arrays = load_file(path)
     np.testing.assert_array_equal(arrays["0.weight"], [[0, 3], [1, 4], [2, 5]])
     np.testing.assert_array_equal(arrays["2.weight"], [0, 2, 4, 6, 8, 10])

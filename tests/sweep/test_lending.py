@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from actcli.datasets.dataset import RawDataset, read_dataset
-from actcli.datasets.npz import Examples
+from actcli.datasets.npz import RawSplit
 from actcli.errors import ActcliError
 from actcli.sweep.processes import Pool, Processes
 
@@ -61,7 +61,7 @@ def test_they_arrive_as_they_are_and_are_not_copied(
     assert [(mode_at(address, maps), can) for address, can in found] == [("r--s", False)] * 8
     assert list(received) == list(data)
     for name, raw in data.items():
-        assert (received[name].name, received[name].known) == (raw.name, raw.known)
+        assert (received[name].name, received[name].class_names) == (raw.name, raw.class_names)
         assert received[name].test.x_name == raw.test.x_name
         for ours, theirs in zip(arrays(received[name]), arrays(raw), strict=True):
             np.testing.assert_array_equal(ours, theirs, strict=True)
@@ -69,13 +69,13 @@ def test_they_arrive_as_they_are_and_are_not_copied(
 
 def test_all_that_a_data_set_has_arrives() -> None:
     x = np.arange(24, dtype=np.float32).reshape(4, 6)[:, ::2]
-    train = Examples(x, np.arange(4), "é", "\udc80")
-    test = Examples(np.zeros((0, 3), np.uint8), np.zeros(0, np.int64), "x of test", "y of test")
+    train = RawSplit(x, np.arange(4), "é", "\udc80")
+    test = RawSplit(np.zeros((0, 3), np.uint8), np.zeros(0, np.int64), "x of test", "y of test")
     raw = RawDataset("größe", {0: "é", -1: "\udc80"}, train, test)
     with closing(Processes(1)) as engine, engine.start(SimpleQueue()) as executor:
         engine.give({"a": raw})
         received = executor.submit(eval, DATA.format(token=engine.token)).result()["a"]
-    assert (received.name, received.known) == (raw.name, raw.known)
+    assert (received.name, received.class_names) == (raw.name, raw.class_names)
     for ours, theirs in ((received.train, train), (received.test, test)):
         assert (ours.x_name, ours.y_name) == (theirs.x_name, theirs.y_name)
         np.testing.assert_array_equal(ours.x, theirs.x, strict=True)

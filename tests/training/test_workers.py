@@ -306,8 +306,8 @@ def test_a_small_step_is_taken_by_one_process(blobs: Blobs) -> None:
 def test_auto_is_two_where_there_are_two_to_have(
     monkeypatch: pytest.MonkeyPatch, given: dict[str, str], cores: int, forks: bool, count: int
 ) -> None:
-    monkeypatch.setattr(machine, "GIVEN_BLAS_THREADS", given)
-    monkeypatch.setattr(machine, "cores", lambda: cores)
+    monkeypatch.setattr(machine, "INHERITED_BLAS_THREADS", given)
+    monkeypatch.setattr(machine, "core_count", lambda: cores)
     monkeypatch.setattr(machine, "FORK_IS_SAFE", forks)
     assert machine.worker_count("auto") == count
     assert machine.worker_count(5) == 5
