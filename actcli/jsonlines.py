@@ -15,9 +15,8 @@ def dumps(value: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
-    if hasattr(
-        value, "tolist"
-    ):  # NumPy's; an isinstance check would have to import NumPy, which takes 100 ms
+    # Importing NumPy for an isinstance check would take 100 ms.
+    if hasattr(value, "tolist"):
         value = value.tolist()
     if isinstance(value, float):
         return value if math.isfinite(value) else None

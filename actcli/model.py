@@ -22,7 +22,8 @@ from actcli.datasets.batches import NORMALIZATIONS, Batches, Normalization, Spli
 from actcli.datasets.dataset import Dataset
 from actcli.errors import DataError, UsageError
 from actcli.files import Buffer
-from actcli.formats.layers import Layers, read_layers
+from actcli.formats import read_layers
+from actcli.formats.layers import Layers
 from actcli.formats.safetensors import METADATA_KEY, safetensors_parts
 from actcli.nn.activations import ACTIVATIONS
 from actcli.nn.arrays import Array, Labels, ignore_overflow
@@ -344,7 +345,7 @@ NO_NORMALIZATION = Normalization("none", 0.0, 1.0)
 
 
 def read_model_file(path: Path) -> ModelFile:
-    """Read a model's file: see `formats.layers.read_layers` for the formats.
+    """Read a model's file: see `formats.read_layers` for the formats.
 
     Raises:
         DataError: the file cannot be read, is not a multilayer perceptron, or its header is wrong.

@@ -1,9 +1,9 @@
-"""The safetensors format: named arrays in one file, and a text beside them. Nothing is unpickled.
+"""The safetensors format: named arrays in one file, with JSON metadata.
 
-The length of the header in eight bytes, the header in JSON, and then the bytes of each array
-(https://huggingface.co/docs/safetensors). It is written here, from the arrays as they lie in
-memory, because the library copies all of them twice and ends the process where memory is short; and
-read here, because the library reads a whole file before it judges its header.
+A file holds the length of its header in eight bytes, the header in JSON, and the bytes of each
+array (https://huggingface.co/docs/safetensors). This module does not use the safetensors library:
+when writing, the library copies all arrays twice and aborts the process if memory is short; when
+reading, it loads the whole file before it checks the header.
 """
 
 import json
@@ -22,25 +22,29 @@ from actcli import jsonlines
 from actcli.config.values import quoted
 from actcli.errors import DataError
 from actcli.files import Buffer
+from actcli.formats.layers import Layers, Tensors, pair_layers
 from actcli.machine import require_memory
 from actcli.nn.arrays import Array
 
-Tensors = dict[str, NDArray[Any]]
+METADATA_KEY = "actcli"  # a single key: the library would write several in a random order
+ALIGNMENT_BYTES = 8  # the arrays start at a multiple of it
 
-METADATA_KEY = "actcli"  # one key alone: the order of several would differ from run to run
-ALIGNMENT_BYTES = 8  # bytes, at which the arrays begin
+DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}  # type in a file -> NumPy's
 
-DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}  # that are read
-
-# Of a header, in bytes. It has some hundred for each array; the format itself allows 100 MB.
+# A header needs about 100 bytes for each array; the format itself allows 100 MB.
 MAX_HEADER_BYTES = 10_000_000
-MAX_DIMENSIONS = 32  # far more than weights have; a header must not announce a million
+MAX_DIMENSIONS = 32  # weights have 2; a damaged header might announce a million
 
 
-def safetensors_parts(tensors: Mapping[str, Array], record: Mapping[str, Any]) -> list[Buffer]:
-    """The parts of a file with arrays of float32 and a record; only what must be is copied."""
+def safetensors_parts(tensors: Mapping[str, Array], metadata: Mapping[str, Any]) -> list[Buffer]:
+    """Return the parts of a file. An array is copied only if it is not contiguous float32.
+
+    Args:
+        tensors: name -> array, written as float32.
+        metadata: a JSON object, written into the header.
+    """
     arrays = {name: np.ascontiguousarray(array, "<f4") for name, array in tensors.items()}
-    header: dict[str, Any] = {"__metadata__": {METADATA_KEY: jsonlines.dumps(record)}}
+    header: dict[str, Any] = {"__metadata__": {METADATA_KEY: jsonlines.dumps(metadata)}}
     start = 0
     for name, array in arrays.items():
         offsets = [start, start := start + array.nbytes]
@@ -51,39 +55,52 @@ def safetensors_parts(tensors: Mapping[str, Array], record: Mapping[str, Any]) -
 
 
 def read_safetensors(path: Path) -> tuple[Tensors, dict[str, Any]]:
-    """The arrays of a file by their names, in the precision that they have there, and the record
-    beside them; empty, if others wrote the file. bfloat16 becomes float32, which holds each of its
-    numbers.
+    """Return the arrays of a file and the metadata that actcli wrote beside them.
 
-    The header is judged before anything else is read: a file may be many gigabytes of something
-    else.
+    The header is checked before anything else is read, because the file may be many gigabytes of
+    something else.
+
+    Returns:
+        Name -> array in the precision of the file, with bfloat16 converted to float32 without loss;
+        and the metadata, which are empty in files of other frameworks.
 
     Raises:
-        DataError: it cannot be read, or is not what its header announces.
+        DataError: the file cannot be read, is not a safetensors file or is damaged.
         ActcliError: this machine has less memory than the tensors need.
     """
     try:
-        # Asked before opening, because to open a named pipe is to wait for its writer.
+        # Checked before opening: opening a named pipe would wait for its writer.
         if stat.S_ISFIFO(path.stat().st_mode):
             raise DataError(f"cannot read {path}: it is a pipe")
         with path.open("rb") as file:
-            header, left = _read_header(path, file)
-            record = _read_metadata(path, header.pop("__metadata__", None) or {})
-            _check_entries(path, header, left)
-            require_memory(2 * left, str(path))  # the numbers, and those of the network
+            header, data_bytes = _read_header(path, file)
+            metadata = _read_metadata(path, header.pop("__metadata__", None) or {})
+            _check_entries(path, header, data_bytes)
+            require_memory(2 * data_bytes, str(path))  # the tensors, and the network's copy
             start = file.tell()
             tensors = {name: _read_tensor(path, file, start, name, header[name]) for name in header}
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror or error}") from error
-    return tensors, record
+    return tensors, metadata
 
 
-def _not_safetensors(path: Path, why: str) -> DataError:
-    return DataError(f"{path} is not a safetensors file: {why}")
+def read_safetensors_layers(path: Path) -> tuple[Layers, dict[str, Any]]:
+    """Return the layers of a file and the metadata that actcli wrote beside them.
+
+    Raises:
+        DataError: the file cannot be read or does not hold a multilayer perceptron.
+        ActcliError: this machine has less memory than the tensors need.
+    """
+    tensors, metadata = read_safetensors(path)
+    return pair_layers(path, tensors), metadata
+
+
+def _not_safetensors(path: Path, reason: str) -> DataError:
+    return DataError(f"{path} is not a safetensors file: {reason}")
 
 
 def _read_header(path: Path, file: BufferedReader) -> tuple[dict[str, Any], int]:
-    """The header, and how many bytes follow it."""
+    """Return the header and the number of bytes after it."""
     size = os.fstat(file.fileno()).st_size
     length = int.from_bytes(file.read(8), "little")
     if size < 8 or length > size - 8:
@@ -105,19 +122,20 @@ def _read_header(path: Path, file: BufferedReader) -> tuple[dict[str, Any], int]
 
 def _read_metadata(path: Path, texts: Any) -> dict[str, Any]:
     if not isinstance(texts, dict) or not all(isinstance(text, str) for text in texts.values()):
-        raise _not_safetensors(path, "its __metadata__ is not texts")
+        raise _not_safetensors(path, "its __metadata__ does not consist of strings")
     try:
-        record = json.loads(texts.get(METADATA_KEY, "{}"))
+        metadata = json.loads(texts.get(METADATA_KEY, "{}"))
     except (ValueError, RecursionError):
-        record = None
-    if not isinstance(record, dict):
-        raise DataError(f"{path}: the description {METADATA_KEY!r} in its header is no JSON object")
-    return record
+        metadata = None
+    if not isinstance(metadata, dict):
+        raise DataError(
+            f"{path}: the description {METADATA_KEY!r} in its header is not a JSON object"
+        )
+    return metadata
 
 
-def _check_entries(path: Path, header: dict[str, Any], left: int) -> None:
-    """Whether each tensor has a type, a shape and a place, and all of them fill the file."""
-    end = 0
+def _check_entries(path: Path, header: dict[str, Any], data_bytes: int) -> None:
+    """Raise if a tensor lacks a type, shape or place, or if the tensors do not fill the file."""
     for name, entry in header.items():
         if not isinstance(entry, dict) or not {"dtype", "shape", "data_offsets"} <= entry.keys():
             raise _not_safetensors(
@@ -131,27 +149,28 @@ def _check_entries(path: Path, header: dict[str, Any], left: int) -> None:
         shape, offsets = entry["shape"], entry["data_offsets"]
         if not (_are_counts(shape) and _are_counts(offsets) and len(offsets) == 2):
             raise _not_safetensors(
-                path, f"tensor {quoted(name)} has no shape, or no place in the file"
+                path, f"tensor {quoted(name)} has an invalid shape or invalid data_offsets"
             )
         announced = math.prod(shape) * np.dtype(DTYPES[entry["dtype"]]).itemsize
         if offsets[1] - offsets[0] != announced:
             raise _not_safetensors(
                 path,
                 f"tensor {quoted(name)} of shape {quoted(tuple(shape))} has {announced:,} bytes, "
-                f"but a place for {offsets[1] - offsets[0]:,}",
+                f"but its data_offsets span {offsets[1] - offsets[0]:,}",
             )
+    end = 0
     for offsets in sorted(entry["data_offsets"] for entry in header.values()):
         if offsets[0] != end:
             raise _not_safetensors(path, f"no tensor starts at byte {end:,} of the data")
         end = offsets[1]
-    if end != left:
+    if end != data_bytes:
         raise _not_safetensors(
-            path, f"its tensors have {end:,} bytes, but {left:,} follow its header"
+            path, f"its tensors have {end:,} bytes, but {data_bytes:,} follow its header"
         )
 
 
 def _are_counts(values: Any) -> bool:
-    """Whether these are whole numbers that a file of this world can have."""
+    """Return whether a value is a list of whole numbers, 0 to 2**63 - 1, of limited length."""
     if not isinstance(values, list) or len(values) > MAX_DIMENSIONS:
         return False
     return all(type(value) is int and 0 <= value < 2**63 for value in values)
@@ -162,11 +181,11 @@ def _read_tensor(
 ) -> NDArray[Any]:
     try:
         array = np.empty(entry["shape"], DTYPES[entry["dtype"]])
-    except (ValueError, MemoryError) as error:  # too many dimensions, or too large ones beside a 0
+    except (ValueError, MemoryError) as error:  # too many dimensions, or huge ones beside a 0
         raise _not_safetensors(path, f"tensor {quoted(name)}: {error}") from None
     file.seek(start + entry["data_offsets"][0])
     if file.readinto(array.reshape(-1).view(np.uint8).data) != array.nbytes:
         raise _not_safetensors(path, f"it ends within tensor {quoted(name)}")
-    if entry["dtype"] == "BF16":  # the upper half of a float32
+    if entry["dtype"] == "BF16":  # bfloat16 is the upper half of a float32
         return (array.astype(np.uint32) << 16).view(np.float32)
     return array

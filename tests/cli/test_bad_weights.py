@@ -97,7 +97,7 @@ def test_numbers_that_are_not_finite(
     message = refused("diagnose", str(path))
     assert message.startswith(f"{path}: {told}")
     assert message.endswith("A training that diverged leaves such weights; a smaller learning rat"
-                            "e may mend it")  # fmt: skip
+                            "e may fix it")  # fmt: skip
 
 
 @pytest.mark.parametrize("kept", [0, 5, 60, -100])

@@ -15,7 +15,7 @@ from safetensors.numpy import load_file, save_file
 from actcli.cli import main
 from actcli.cli.targets import Overrides, Target, find_target
 from actcli.errors import DataError, UsageError
-from actcli.formats.layers import read_layers
+from actcli.formats import read_layers
 
 ROWS, INPUTS, CLASSES = 120, 6, 3
 RUNS = Path("runs")
