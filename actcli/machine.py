@@ -61,7 +61,10 @@ def is_blas_pinned() -> bool:
 
 
 def pin_blas() -> None:
-    """Limit the BLAS to one thread; without effect once NumPy is imported."""
+    """Limit the BLAS to one thread; without effect once NumPy is imported.
+
+    Workers share the cores: BLAS threads that wait for work would slow them down.
+    """
     if "numpy" not in sys.modules:
         os.environ.update(dict.fromkeys(BLAS_THREAD_VARIABLES, "1"))
 
