@@ -1,11 +1,11 @@
-"""Activation functions: what a unit makes of its pre-activation z.
+"""Activation functions: they turn the pre-activation z of a unit into its activation y = f(z).
 
 Without one, layers collapse into a single linear map. With one, the error that flows back through a
 layer is multiplied by f'(z), so that f' decides what the earlier layers learn: at most a quarter of
 the error passes a sigmoid, all of it passes an active ReLU, and nothing passes a silent one.
 
-Each is applied to every element by itself. `value` writes y = f(z); `derivative` writes f'(z), from
-z or from y, whichever is cheaper. `out` and `work` have the shape of z; `work` is scratch.
+Each function acts on every element separately. `value` writes y = f(z). `derivative` writes f'(z),
+from z or from y, whichever is cheaper. `out` and `scratch` have the shape of z and are overwritten.
 """
 
 import math
@@ -22,7 +22,7 @@ INFINITY = math.inf
 
 
 class Activation(ABC):
-    """A function of one variable, its derivative, and what is known of both."""
+    """An activation function, its derivative, and the properties that rules and help texts need."""
 
     formula: ClassVar[str]
     summary: ClassVar[str]
@@ -33,21 +33,21 @@ class Activation(ABC):
     source: ClassVar[str]
 
     @abstractmethod
-    def value(self, z: Array, out: Array, work: Array) -> None:
+    def value(self, z: Array, out: Array, scratch: Array) -> None:
         """Write f(z) to `out`."""
 
     @abstractmethod
-    def derivative(self, z: Array, y: Array, out: Array, work: Array) -> None:
+    def derivative(self, z: Array, y: Array, out: Array, scratch: Array) -> None:
         """Write f'(z) to `out`, given y = f(z)."""
 
     def __call__(self, z: Array) -> Array:
-        """f(z) as a new array."""
+        """Return f(z) as a new array."""
         out = np.empty_like(z)
         self.value(z, out, np.empty_like(z))
         return out
 
     def slope(self, z: Array) -> Array:
-        """f'(z) as a new array."""
+        """Return f'(z) as a new array."""
         out = np.empty_like(z)
         self.derivative(z, self(z), out, np.empty_like(z))
         return out
@@ -63,10 +63,10 @@ class Identity(Activation):
     range = (-INFINITY, INFINITY)
     source = "Goodfellow, Bengio, Courville, Deep Learning (2016), section 6.3.3"
 
-    def value(self, z: Array, out: Array, work: Array) -> None:
+    def value(self, z: Array, out: Array, scratch: Array) -> None:
         np.copyto(out, z)
 
-    def derivative(self, z: Array, y: Array, out: Array, work: Array) -> None:
+    def derivative(self, z: Array, y: Array, out: Array, scratch: Array) -> None:
         out.fill(1)
 
 
@@ -78,12 +78,12 @@ class Sigmoid(Activation):
     bound = 0.25
     source = "Rumelhart, Hinton, Williams, Nature 323 (1986), equation 2"
 
-    def value(self, z: Array, out: Array, work: Array) -> None:
-        # Below -64 σ is 0 to within 1e-28, and what it is multiplied with on the way back does not
-        # become a denormal number, on which many processors are a hundred times slower.
+    def value(self, z: Array, out: Array, scratch: Array) -> None:
+        # Below -64 σ is 0 to within 1e-28. With smaller values the products of the backward pass
+        # would be denormal numbers, on which many processors are a hundred times slower.
         _sigmoid(z, out, -64)
 
-    def derivative(self, z: Array, y: Array, out: Array, work: Array) -> None:
+    def derivative(self, z: Array, y: Array, out: Array, scratch: Array) -> None:
         np.subtract(1, y, out=out)  # σ' = σ (1 - σ)
         out *= y
 
@@ -95,10 +95,10 @@ class Tanh(Activation):
     range = (-1.0, 1.0)
     source = "LeCun, Bottou, Orr, Müller, Efficient BackProp (1998), section 4.4"
 
-    def value(self, z: Array, out: Array, work: Array) -> None:
+    def value(self, z: Array, out: Array, scratch: Array) -> None:
         np.tanh(z, out=out)
 
-    def derivative(self, z: Array, y: Array, out: Array, work: Array) -> None:
+    def derivative(self, z: Array, y: Array, out: Array, scratch: Array) -> None:
         np.multiply(y, y, out=out)  # tanh' = 1 - tanh²
         np.subtract(1, out, out=out)
 
@@ -114,11 +114,11 @@ class ReLU(Activation):
     initializer = "he-normal"
     source = "Nair, Hinton, Rectified Linear Units Improve RBMs (ICML 2010), section 2"
 
-    def value(self, z: Array, out: Array, work: Array) -> None:
-        work.fill(0)  # np.maximum is five times as fast beside an array as beside a number
-        np.maximum(z, work, out=out)
+    def value(self, z: Array, out: Array, scratch: Array) -> None:
+        scratch.fill(0)  # np.maximum is five times as fast beside an array as beside a number
+        np.maximum(z, scratch, out=out)
 
-    def derivative(self, z: Array, y: Array, out: Array, work: Array) -> None:
+    def derivative(self, z: Array, y: Array, out: Array, scratch: Array) -> None:
         np.greater(z, 0, out=out)
 
 
@@ -132,11 +132,11 @@ class LeakyReLU(Activation):
     initializer = "he-normal"
     source = "Maas, Hannun, Ng, Rectifier Nonlinearities (ICML 2013), equation 2"
 
-    def value(self, z: Array, out: Array, work: Array) -> None:
+    def value(self, z: Array, out: Array, scratch: Array) -> None:
         np.multiply(z, 0.01, out=out)
         np.maximum(z, out, out=out)
 
-    def derivative(self, z: Array, y: Array, out: Array, work: Array) -> None:
+    def derivative(self, z: Array, y: Array, out: Array, scratch: Array) -> None:
         np.greater(z, 0, out=out)
         np.maximum(out, 0.01, out=out)
 
@@ -149,13 +149,13 @@ class ELU(Activation):
     initializer = "he-normal"
     source = "Clevert, Unterthiner, Hochreiter, ELUs (ICLR 2016), equation 15, α = 1"
 
-    def value(self, z: Array, out: Array, work: Array) -> None:
+    def value(self, z: Array, out: Array, scratch: Array) -> None:
         np.minimum(z, 0, out=out)
         np.expm1(out, out=out)
-        np.maximum(z, 0, out=work)
-        out += work
+        np.maximum(z, 0, out=scratch)
+        out += scratch
 
-    def derivative(self, z: Array, y: Array, out: Array, work: Array) -> None:
+    def derivative(self, z: Array, y: Array, out: Array, scratch: Array) -> None:
         np.minimum(z, 0, out=out)  # from z: y + 1 would round the tail to 0
         np.exp(out, out=out)
 
@@ -173,21 +173,21 @@ class SELU(Activation):
     initializer = "lecun-normal"
     source = "Klambauer et al., Self-Normalizing Neural Networks (NIPS 2017), equation 2"
 
-    def value(self, z: Array, out: Array, work: Array) -> None:
+    def value(self, z: Array, out: Array, scratch: Array) -> None:
         np.minimum(z, 0, out=out)
         np.expm1(out, out=out)
         out *= self.alpha
-        np.maximum(z, 0, out=work)
-        out += work
+        np.maximum(z, 0, out=scratch)
+        out += scratch
         out *= self.scale
 
-    def derivative(self, z: Array, y: Array, out: Array, work: Array) -> None:
+    def derivative(self, z: Array, y: Array, out: Array, scratch: Array) -> None:
         np.minimum(z, 0, out=out)
         np.exp(out, out=out)
         out *= self.scale * self.alpha
-        np.greater(z, 0, out=work)
-        work *= self.scale - self.scale * self.alpha
-        out += work
+        np.greater(z, 0, out=scratch)
+        scratch *= self.scale - self.scale * self.alpha
+        out += scratch
 
 
 @ACTIVATIONS.register("gelu")
@@ -199,20 +199,21 @@ class GELU(Activation):
     initializer = "he-normal"
     source = "Hendrycks, Gimpel, Gaussian Error Linear Units (2016), section 2"
 
-    def value(self, z: Array, out: Array, work: Array) -> None:
-        normal.distribution(z, out, work)
-        np.maximum(z, -10, out=work)  # what rounding leaves of Φ must not be blown up by a large z
-        out *= work
+    def value(self, z: Array, out: Array, scratch: Array) -> None:
+        normal.distribution(z, out, scratch)
+        # Below -10 Φ is 0 but for rounding, which a large z would amplify.
+        np.maximum(z, -10, out=scratch)
+        out *= scratch
 
-    def derivative(self, z: Array, y: Array, out: Array, work: Array) -> None:
-        normal.distribution(z, out, work)  # Φ(z) + z φ(z)
-        np.clip(z, -38, 38, out=work)  # where φ is 0 to within 1e-300, and z² cannot overflow
-        work *= work
-        work *= -0.5
-        np.exp(work, out=work)
-        work *= z
-        work *= 1 / math.sqrt(2 * math.pi)
-        out += work
+    def derivative(self, z: Array, y: Array, out: Array, scratch: Array) -> None:
+        normal.distribution(z, out, scratch)  # Φ(z) + z φ(z)
+        np.clip(z, -38, 38, out=scratch)  # where φ is 0 to within 1e-300, and z² cannot overflow
+        scratch *= scratch
+        scratch *= -0.5
+        np.exp(scratch, out=scratch)
+        scratch *= z
+        scratch *= 1 / math.sqrt(2 * math.pi)
+        out += scratch
 
 
 @ACTIVATIONS.register("silu")
@@ -224,15 +225,15 @@ class SiLU(Activation):
     initializer = "he-normal"
     source = "Elfwing, Uchibe, Doya, Neural Networks 107 (2018), section 2"
 
-    def value(self, z: Array, out: Array, work: Array) -> None:
+    def value(self, z: Array, out: Array, scratch: Array) -> None:
         _sigmoid(z, out, -87)
         out *= z
 
-    def derivative(self, z: Array, y: Array, out: Array, work: Array) -> None:
+    def derivative(self, z: Array, y: Array, out: Array, scratch: Array) -> None:
         _sigmoid(z, out, -87)  # σ + y (1 - σ)
-        np.subtract(1, out, out=work)
-        work *= y
-        out += work
+        np.subtract(1, out, out=scratch)
+        scratch *= y
+        out += scratch
 
 
 @ACTIVATIONS.register("softplus")
@@ -242,15 +243,15 @@ class Softplus(Activation):
     range = (0.0, INFINITY)
     source = "Dugas et al., Incorporating Second-Order Functional Knowledge (NIPS 2000), equation 8"
 
-    def value(self, z: Array, out: Array, work: Array) -> None:
-        np.abs(z, out=work)  # max(0, z) + log(1 + e^-|z|) never overflows
-        np.negative(work, out=work)
-        np.exp(work, out=work)
-        np.log1p(work, out=work)
+    def value(self, z: Array, out: Array, scratch: Array) -> None:
+        np.abs(z, out=scratch)  # max(0, z) + log(1 + e^-|z|) never overflows
+        np.negative(scratch, out=scratch)
+        np.exp(scratch, out=scratch)
+        np.log1p(scratch, out=scratch)
         np.maximum(z, 0, out=out)
-        out += work
+        out += scratch
 
-    def derivative(self, z: Array, y: Array, out: Array, work: Array) -> None:
+    def derivative(self, z: Array, y: Array, out: Array, scratch: Array) -> None:
         _sigmoid(z, out, -87)
 
 
@@ -263,22 +264,22 @@ class Mish(Activation):
     initializer = "he-normal"
     source = "Misra, Mish (BMVC 2020), section 3"
 
-    def value(self, z: Array, out: Array, work: Array) -> None:
-        Softplus().value(z, out, work)
+    def value(self, z: Array, out: Array, scratch: Array) -> None:
+        Softplus().value(z, out, scratch)
         np.tanh(out, out=out)
         out *= z
 
-    def derivative(self, z: Array, y: Array, out: Array, work: Array) -> None:
-        Softplus().value(z, work, out)  # t + z σ (1 - t²), t = tanh(softplus(z)),
-        np.tanh(work, out=work)
+    def derivative(self, z: Array, y: Array, out: Array, scratch: Array) -> None:
+        Softplus().value(z, scratch, out)  # t + z σ (1 - t²), t = tanh(softplus(z)),
+        np.tanh(scratch, out=scratch)
         _sigmoid(z, out, -87)
         out *= z
-        np.subtract(1, work, out=work)  # written with u = 1 - t as (1 - u) + z σ u (2 - u)
-        out *= work
-        np.subtract(2, work, out=work)
-        out *= work
-        work -= 1
-        out += work
+        np.subtract(1, scratch, out=scratch)  # written with u = 1 - t as (1 - u) + z σ u (2 - u)
+        out *= scratch
+        np.subtract(2, scratch, out=scratch)
+        out *= scratch
+        scratch -= 1
+        out += scratch
 
 
 @ACTIVATIONS.register("softsign")
@@ -288,12 +289,12 @@ class Softsign(Activation):
     range = (-1.0, 1.0)
     source = "Bergstra et al., Quadratic Polynomials Learn Better Image Features (2009), section 2"
 
-    def value(self, z: Array, out: Array, work: Array) -> None:
+    def value(self, z: Array, out: Array, scratch: Array) -> None:
         np.abs(z, out=out)
         out += 1
         np.divide(z, out, out=out)
 
-    def derivative(self, z: Array, y: Array, out: Array, work: Array) -> None:
+    def derivative(self, z: Array, y: Array, out: Array, scratch: Array) -> None:
         np.abs(y, out=out)  # (1 - |y|)²
         np.subtract(1, out, out=out)
         out *= out
@@ -310,17 +311,17 @@ class ReLU6(Activation):
     initializer = "he-normal"
     source = "Krizhevsky, Convolutional Deep Belief Networks on CIFAR-10 (2010), section 2"
 
-    def value(self, z: Array, out: Array, work: Array) -> None:
+    def value(self, z: Array, out: Array, scratch: Array) -> None:
         np.clip(z, 0, 6, out=out)
 
-    def derivative(self, z: Array, y: Array, out: Array, work: Array) -> None:
+    def derivative(self, z: Array, y: Array, out: Array, scratch: Array) -> None:
         np.greater(z, 0, out=out)
-        np.less(z, 6, out=work)
-        out *= work
+        np.less(z, 6, out=scratch)
+        out *= scratch
 
 
 def _sigmoid(z: Array, out: Array, floor: float) -> None:
-    """1 / (1 + e^-z), where z is at least -87: below -88 e^-z overflows in float32."""
+    """Write σ(max(z, floor)). The floor is at least -87: below -88 e^-z overflows in float32."""
     out.fill(floor)  # np.maximum is five times as fast beside an array as beside a number
     np.maximum(z, out, out=out)
     np.negative(out, out=out)

@@ -1,7 +1,7 @@
-"""The types of the arrays, in one place.
+"""The types of arrays that this package takes and returns.
 
-Every function of this package that takes an `out` writes its result there and makes no array of its
-own: a training step runs in buffers that were made before the first one.
+A function with an argument `out` writes its result there and allocates no array: a training step
+runs in buffers that were allocated before the first step.
 """
 
 from collections.abc import Callable
@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 Array: TypeAlias = NDArray[np.floating[Any]]  # float32 in training, float64 where it is checked
 Labels: TypeAlias = NDArray[np.intp]  # class indices 0 … K - 1
 
-# What makes an array of a shape and a type, with anything in it; `numpy.empty` is one.
+# Returns an array of a shape and a dtype with arbitrary contents; `numpy.empty` is one.
 Allocate: TypeAlias = Callable[[tuple[int, ...], np.dtype[Any]], NDArray[Any]]
 
 
 def ignore_overflow() -> np.errstate:
-    """For a pass through a network: what overflows there shows in the result, as inf or NaN."""
+    """Return a context for passes through a network, whose overflow shows as inf or NaN."""
     return np.errstate(over="ignore", invalid="ignore")

@@ -1,11 +1,11 @@
-"""How weights start.
+"""Initializers: the distributions from which the first weights and biases are drawn.
 
-A layer with n inputs sums n products: were its weights of variance 1, its pre-activations would
-have variance n, and every sigmoid would start saturated. Each rule here scales the weights so that
-the signal, or the error, or a compromise of both, keeps its variance from layer to layer.
+A layer with n inputs sums n products. With weights of variance 1 its pre-activations would have
+variance n, and every sigmoid would start saturated. Each rule scales the weights so that the
+signal, the error, or a compromise of both keeps its variance from layer to layer.
 
-Each takes a random generator, fan_out (units) and fan_in (inputs), and gives an array of shape
-(fan_out, fan_in) in float64.
+An initializer takes a random generator, fan_out (units) and fan_in (inputs), and returns an array
+of shape (fan_out, fan_in) in float64.
 """
 
 import math
@@ -40,7 +40,7 @@ def he_normal(rng: np.random.Generator, fan_out: int, fan_in: int) -> Weights:
 
 @INITIALIZERS.register("he-uniform")
 def he_uniform(rng: np.random.Generator, fan_out: int, fan_in: int) -> Weights:
-    """As he-normal, from a uniform distribution of the same variance."""
+    """Like he-normal, from a uniform distribution of the same variance."""
     return _uniform(rng, (fan_out, fan_in), 2 / fan_in)
 
 
@@ -52,7 +52,7 @@ def glorot_normal(rng: np.random.Generator, fan_out: int, fan_in: int) -> Weight
 
 @INITIALIZERS.register("glorot-uniform")
 def glorot_uniform(rng: np.random.Generator, fan_out: int, fan_in: int) -> Weights:
-    """As glorot-normal, from a uniform distribution (Glorot, Bengio 2010, equation 16)."""
+    """Like glorot-normal, from a uniform distribution (Glorot, Bengio 2010, equation 16)."""
     return _uniform(rng, (fan_out, fan_in), 2 / (fan_in + fan_out))
 
 
@@ -64,7 +64,7 @@ def lecun_normal(rng: np.random.Generator, fan_out: int, fan_in: int) -> Weights
 
 @INITIALIZERS.register("lecun-uniform")
 def lecun_uniform(rng: np.random.Generator, fan_out: int, fan_in: int) -> Weights:
-    """As lecun-normal, from a uniform distribution of the same variance."""
+    """Like lecun-normal, from a uniform distribution of the same variance."""
     return _uniform(rng, (fan_out, fan_in), 1 / fan_in)
 
 
@@ -85,7 +85,7 @@ def orthogonal(rng: np.random.Generator, fan_out: int, fan_in: int) -> Weights:
 
 @INITIALIZERS.register("zeros")
 def zeros(_rng: np.random.Generator, fan_out: int, fan_in: int) -> Weights:
-    """All 0: the units of a layer stay copies of each other. To see that, and no more."""
+    """All 0: the units of a layer stay copies of each other, as this initializer is to show."""
     return np.zeros((fan_out, fan_in))
 
 

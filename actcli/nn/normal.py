@@ -1,4 +1,4 @@
-"""The distribution function Φ of the standard normal for arrays, which NumPy lacks and GELU needs.
+"""Φ, the distribution function of the standard normal, for arrays: GELU needs it, NumPy lacks it.
 
 Φ(z) = ½ + ½ erf(z/√2), and (Φ(z) - ½) / z is an even, smooth function: a polynomial in z² reaches
 it to rounding up to a limit, beyond which Φ is 0 or 1 to rounding. The polynomial interpolates the
@@ -14,35 +14,35 @@ from numpy.polynomial import chebyshev
 
 from actcli.nn.arrays import Array
 
-# By dtype: where Φ has reached 0 and 1, and the degree that leaves an error of rounding alone.
+# By dtype: the |z| from which Φ is 0 or 1, and the degree that is exact to rounding.
 LIMIT_AND_DEGREE = {"float32": (5.5, 16), "float64": (8.5, 36)}
 
 
-def distribution(z: Array, out: Array, work: Array) -> None:
-    """Write Φ(z) to `out`, within 2e-7 in float32 and 1e-13 in float64.
+def distribution(z: Array, out: Array, scratch: Array) -> None:
+    """Write Φ(z) to `out`, exact to 2e-7 in float32 and 1e-13 in float64.
 
     Args:
         z: any shape.
-        out, work: of the same shape; `work` is scratch.
+        out, scratch: of the same shape; `scratch` is overwritten.
     """
     limit, degree = LIMIT_AND_DEGREE[z.dtype.name]
     highest, *lower = _coefficients(limit, degree)
-    np.clip(z, -limit, limit, out=work)
-    work *= work
-    work *= 2 / limit**2
-    work -= 1
+    np.clip(z, -limit, limit, out=scratch)
+    scratch *= scratch
+    scratch *= 2 / limit**2
+    scratch -= 1
     out.fill(highest)
     for coefficient in lower:  # Horner's rule
-        out *= work
+        out *= scratch
         out += coefficient
-    np.clip(z, -limit, limit, out=work)
-    out *= work
+    np.clip(z, -limit, limit, out=scratch)
+    out *= scratch
     out += 0.5
 
 
 @functools.cache
 def _coefficients(limit: float, degree: int) -> tuple[float, ...]:
-    """Of (Φ(z) - ½) / z as a polynomial in u = 2 z²/limit² - 1, highest power first."""
+    """Return (Φ(z) - ½) / z as a polynomial in u = 2 z²/limit² - 1, highest power first."""
 
     def ratio(u: float) -> float:
         z = limit * math.sqrt(max(0.0, (u + 1) / 2))

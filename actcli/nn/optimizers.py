@@ -1,9 +1,9 @@
 """Optimizers: from a gradient to the next parameters.
 
-All parameters of a network are one array, so a rule is a few lines on arrays of that length:
-parameters p, gradient g, and its memory from step to step, the slots. Definitions and defaults are
-PyTorch's, so that trainings of both can be compared number by number. The exception is SGD's
-learning rate, whose default in PyTorch is too small to learn in a few epochs.
+All parameters of a network are one vector, so a rule is a few lines on vectors of that length:
+parameters p, gradient g, and the slots, which the optimizer keeps from step to step. Definitions
+and defaults are PyTorch's, so that trainings of both can be compared number by number. The
+exception is SGD's learning rate, whose default in PyTorch is too small to learn in a few epochs.
 
 Weight decay pulls weights, not biases, towards 0: it acts on the first `decayed` parameters. It
 adds to the gradient (an L2 penalty), except in AdamW. The rules are in order of complexity.
@@ -28,8 +28,8 @@ class OptimizerState:
     slots: dict[str, Array]  # momentum and the like, each of the length of the parameters
     scratch: Array
 
-    def shard(self, span: slice) -> "OptimizerState":
-        """Return views of the state of some parameters, to update these alone."""
+    def part(self, span: slice) -> "OptimizerState":
+        """Return views of the state of a range of the parameters, to update that range alone."""
         slots = {name: slot[span] for name, slot in self.slots.items()}
         return OptimizerState(self.step, slots, self.scratch[span])
 
@@ -54,7 +54,7 @@ class Optimizer(ABC):
 
     @property
     def slot_decay(self) -> float:
-        """The factor by which a slot shrinks at each step without a gradient; the smallest one."""
+        """The factor by which the fastest slot shrinks at a step whose gradient is 0."""
         return 1.0
 
     def start(self, parameters: Array) -> OptimizerState:
@@ -73,7 +73,7 @@ class Optimizer(ABC):
         """Update the parameters and the state in place.
 
         Args:
-            parameters: all of them, or a shard.
+            parameters: all of them, or a range of them.
             gradient: of the same length; it is overwritten.
             state: of the same length.
             learning_rate: of this step.
@@ -236,9 +236,9 @@ def clip_by_norm(gradient: Array, limit: float, squares: float | None = None) ->
     """Scale the gradient in place so that its Euclidean norm is at most `limit`.
 
     Args:
-        gradient: the whole gradient, or a shard of it.
+        gradient: the whole gradient, or a range of it.
         limit: the largest norm.
-        squares: the sum of squares of the whole gradient, if `gradient` is a shard.
+        squares: the sum of squares of the whole gradient, if `gradient` is a range of it.
 
     Pascanu, Mikolov, Bengio, On the Difficulty of Training Recurrent Neural Networks (ICML 2013),
     algorithm 1; the 1e-6 is that of PyTorch's `clip_grad_norm_`.
@@ -249,7 +249,7 @@ def clip_by_norm(gradient: Array, limit: float, squares: float | None = None) ->
 
 
 def _flush_interval(slot_decay: float) -> int:
-    """Return after how many steps to flush: within them a slot shrinks by 1e-8 at most."""
+    """Return the steps between flushes; in them no slot shrinks below 1e-8 of its value."""
     if not 0 < slot_decay < 1:
         return 100
     return min(100, max(1, int(8 / -math.log10(slot_decay))))

@@ -1,11 +1,11 @@
 """Schedules: the learning rate of each step, as a share of its peak.
 
-A schedule is a pure function of the step, so that a run that was stopped goes on exactly where it
-was. The step t counts from 0; `total` is the number of steps of the whole run.
+A schedule is a pure function of the step, so a stopped run resumes with exactly the same learning
+rates. The step t counts from 0; `total` is the number of steps of the whole run.
 
 With warmup the share first rises linearly to 1 over that many steps (Goyal et al., Accurate, Large
-Minibatch SGD (2017), section 2.2), and the schedule spans the rest. One-cycle has a rise of its
-own, whose length the warmup then sets.
+Minibatch SGD (2017), section 2.2), and the schedule spans the rest. One-cycle always
+starts with a rise; there, warmup sets the length of that rise.
 """
 
 import math
@@ -14,9 +14,8 @@ from typing import TypeAlias
 
 from actcli.registry import Registry
 
-Schedule: TypeAlias = Callable[
-    [float, float, float], float
-]  # (step, total, warmup) -> share of peak
+# (step, total, warmup) -> share of the peak
+Schedule: TypeAlias = Callable[[float, float, float], float]
 
 SCHEDULES: Registry[Schedule] = Registry("schedule")
 
@@ -66,7 +65,7 @@ def one_cycle(step: float, total: float, warmup: float) -> float:
     """Up from 1/25 over the first 30 %, down to 1/250,000, both as half a cosine.
 
     Smith, Topin, Super-Convergence (2018); the numbers are those of PyTorch's `OneCycleLR`,
-    which changes the momentum as well; here that stays.
+    which changes the momentum as well; here the momentum stays constant.
     """
     low, final = 1 / 25, 1 / 25 / 1e4
     top = (warmup or 0.3 * total) - 1  # the step at which the rate peaks

@@ -1,4 +1,4 @@
-"""Divergence: a loss that stops being finite, where it went wrong first, and what to try."""
+"""Divergence: the error for a loss that stops being finite, with its first layer and remedies."""
 
 from collections.abc import Sequence
 
@@ -31,15 +31,17 @@ def first_lost(model: Model, split: Split) -> Sequence[LayerTrace]:
 def divergence_error(
     config: ResolvedConfig, when: str, layers: Sequence[LayerTrace]
 ) -> DivergedError:
-    """Return the error for a loss that is not finite: when, in which layer first, what to try."""
+    """Return the error for a loss that is not finite: it names time, first layer and remedies."""
     layer, optimizer = first_non_finite(layers), config.optimizer
     where = f"layer {layer} of {len(layers)}" if layer else "the loss, not in a layer"
     default = OPTIMIZERS[optimizer.name].default_learning_rate
     rate = optimizer.learning_rate
     advice = [f"--lr {min(rate / 10, default):g}"]
-    if not optimizer.clip_norm and rate <= 10 * default:  # above, clipped steps are too long, too
+    if (
+        not optimizer.clip_norm and rate <= 10 * default
+    ):  # above that, clipped steps are too long as well
         advice.append("--clip-norm 1")
-    if optimizer.weight_decay * rate > 1:  # each step throws the weights beyond 0
+    if optimizer.weight_decay * rate > 1:  # each step moves the weights past 0
         advice.append("--weight-decay 0")
     if config.data.normalize == "none":
         advice.append("--normalize unit")

@@ -1,4 +1,4 @@
-"""The events of a training: what `fit` yields, frozen, for whoever watches or records them.
+"""The events of a training: frozen records that `fit` yields to its caller.
 
 Importing this module does not import NumPy, so that records can be read without it.
 """

@@ -1,8 +1,7 @@
 """The training loop: a generator of events, which prints nothing and writes nothing.
 
-The caller decides what to do with the events: draw them, record them, nothing. Between two events
-the training stands still. It can be stopped there, and its position and the learner are all that it
-takes to resume it exactly.
+The caller decides whether to show, record or ignore the events. Between two events the training
+stands still and can be stopped. Its position and the learner are enough to resume it exactly.
 """
 
 import math

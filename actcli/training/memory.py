@@ -1,8 +1,8 @@
-"""An estimate of the memory that a training takes, from its configuration alone.
+"""An estimate of the peak memory of a training, from its configuration alone.
 
 It counts float32 numbers, as they are allocated by the classes that the comments name. Buffers that
 exist at the same time are added; of buffers that follow each other, the largest counts. Python,
-NumPy and the images are left out: next to a network that is too large they are small.
+NumPy and the images are left out: they are small beside a network that does not fit.
 """
 
 import itertools
@@ -37,7 +37,7 @@ def training_memory(config: ResolvedConfig, inputs: int, classes: int, rows: int
     sizes = (inputs, *hidden, logits)
     parameters = sum((fan_in + 1) * units for fan_in, units in itertools.pairwise(sizes))
     slots = len(OPTIMIZERS[config.optimizer.name].slots) + 1
-    lasting = parameters * (2 + slots)  # MLP, the parameters that Run keeps, Optimizer.start
+    lasting = parameters * (2 + slots)  # MLP, the best parameters, Optimizer.start
     batch = min(config.training.batch_size, rows)
     steps = 2 * parameters + sizes[0] * sizes[1]  # Step, and the scratch of ActiveColumns
     steps += _buffers(sizes, batch, config.model.dropout > 0)  # Batches

@@ -7,7 +7,7 @@ import pytest
 
 from actcli.nn.initializers import BIAS_INITIALIZERS, INITIALIZERS
 
-# The variance of a weight, of fan_out and fan_in; the excess kurtosis tells the distribution:
+# The variance of a weight, of fan_out and fan_in; the excess kurtosis identifies the distribution:
 # 0 for a normal, -6/5 for a uniform one.
 NORMAL, UNIFORM = 0.0, -1.2
 EXPECTED = {
@@ -27,26 +27,26 @@ EXPECTED = {
     "zeros": (None, lambda fan_out, fan_in: 0.0),
 }
 EVERY = pytest.mark.parametrize("name", INITIALIZERS)
-SHAPES = pytest.mark.parametrize(("fan_out", "fan_in"), [(300, 200), (200, 300), (250, 250)])
+SHAPES = [(300, 200), (200, 300), (250, 250)]
 UNIFORMS = [name for name, (kurtosis, _) in EXPECTED.items() if kurtosis == UNIFORM]
 
 
 @EVERY
-@SHAPES
-def test_variance_and_mean(name, fan_out, fan_in):
-    weights = INITIALIZERS[name](np.random.default_rng(0), fan_out, fan_in)
-    assert weights.shape == (fan_out, fan_in)
-    assert weights.dtype == np.float64
-    variance = EXPECTED[name][1](fan_out, fan_in)
-    # The variance of n normal draws has a relative standard deviation of √(2/n), that of uniform
-    # ones a smaller one; the mean has √(variance/n). Five of each.
-    n = weights.size
-    assert weights.var() == pytest.approx(variance, rel=5 * math.sqrt(2 / n), abs=0)
-    assert abs(weights.mean()) <= 5 * math.sqrt(variance / n)
+def test_variance_and_mean_are_those_of_the_source(name):
+    for fan_out, fan_in in SHAPES:
+        weights = INITIALIZERS[name](np.random.default_rng(0), fan_out, fan_in)
+        assert weights.shape == (fan_out, fan_in)
+        assert weights.dtype == np.float64
+        variance = EXPECTED[name][1](fan_out, fan_in)
+        # The variance of n normal draws has a relative standard deviation of √(2/n), of uniform
+        # draws a smaller one; their mean has √(variance/n). Five of each.
+        n = weights.size
+        assert weights.var() == pytest.approx(variance, rel=5 * math.sqrt(2 / n), abs=0)
+        assert abs(weights.mean()) <= 5 * math.sqrt(variance / n)
 
 
 @EVERY
-def test_distribution(name):
+def test_the_distribution_is_normal_or_uniform_as_named(name):
     weights = INITIALIZERS[name](np.random.default_rng(0), 300, 200)
     expected, variance = EXPECTED[name]
     if expected is None:
@@ -58,24 +58,24 @@ def test_distribution(name):
 
 
 @pytest.mark.parametrize("name", UNIFORMS)
-@SHAPES
-def test_uniform_limits(name, fan_out, fan_in):
-    weights = INITIALIZERS[name](np.random.default_rng(0), fan_out, fan_in)
-    limit = math.sqrt(3 * EXPECTED[name][1](fan_out, fan_in))  # U(-a, a) has variance a²/3
-    assert np.abs(weights).max() <= limit
-    # The largest of n lies within 20/n of the limit, but for a chance of e^-20.
-    for edge in (weights.max(), -weights.min()):
-        assert edge > limit * (1 - 2 * 20 / weights.size)
+def test_uniform_weights_stay_within_their_limits_and_approach_them(name):
+    for fan_out, fan_in in SHAPES:
+        weights = INITIALIZERS[name](np.random.default_rng(0), fan_out, fan_in)
+        limit = math.sqrt(3 * EXPECTED[name][1](fan_out, fan_in))  # U(-a, a) has variance a²/3
+        assert np.abs(weights).max() <= limit
+        # The largest of n lies within 20/n of the limit, but for a chance of e^-20.
+        for edge in (weights.max(), -weights.min()):
+            assert edge > limit * (1 - 2 * 20 / weights.size)
 
 
-def test_glorot_uniform_of_mnist():
+def test_the_limit_of_glorot_uniform_for_mnist():
     # Glorot, Bengio (2010), equation 16: √6 / √(784 + 256) = 0.0759555.
     weights = INITIALIZERS["glorot-uniform"](np.random.default_rng(0), 256, 784)
     assert np.abs(weights).max() == pytest.approx(0.0759555, rel=1e-4)
 
 
 @pytest.mark.parametrize(("fan_out", "fan_in"), [(12, 5), (5, 12), (7, 7), (1, 4), (4, 1), (1, 1)])
-def test_orthogonal(fan_out, fan_in):
+def test_orthogonal_rows_or_columns_are_orthonormal(fan_out, fan_in):
     q = INITIALIZERS["orthogonal"](np.random.default_rng(0), fan_out, fan_in)
     assert q.shape == (fan_out, fan_in)
     small = q @ q.T if fan_out <= fan_in else q.T @ q
@@ -101,20 +101,19 @@ def test_draws_come_from_the_generator_alone(name):
 
 
 @EVERY
-@pytest.mark.parametrize("shape", [(1, 1), (1, 9), (9, 1)])
-def test_a_single_unit_or_input(name, shape):
-    weights = INITIALIZERS[name](np.random.default_rng(0), *shape)
-    assert weights.shape == shape
-    assert np.isfinite(weights).all()
+def test_a_layer_may_have_a_single_unit_or_input(name):
+    for shape in ((1, 1), (1, 9), (9, 1)):
+        weights = INITIALIZERS[name](np.random.default_rng(0), *shape)
+        assert weights.shape == shape
+        assert np.isfinite(weights).all()
 
 
-@pytest.mark.parametrize("name", [*INITIALIZERS])
-def test_every_initializer_is_documented(name):
-    assert INITIALIZERS[name].__doc__.strip()
+def test_every_initializer_is_documented():
+    assert [name for name, rule in INITIALIZERS.items() if not (rule.__doc__ or "").strip()] == []
 
 
 @pytest.mark.parametrize("name", BIAS_INITIALIZERS)
-def test_biases(name):
+def test_biases_have_the_variance_of_their_source(name):
     variance = {"zeros": 0.0, "normal": 1.0}[name]
     biases = BIAS_INITIALIZERS[name](np.random.default_rng(0), 50_000)
     assert biases.shape == (50_000,)
@@ -125,11 +124,11 @@ def test_biases(name):
 
 @pytest.mark.parametrize(
     ("name", "kept"),
-    # What a ReLU passes of the mean square is half: He's 2/n makes up for it (2015, section 2.2),
+    # A ReLU passes half of the mean square: He's 2/n makes up for it (2015, section 2.2),
     # LeCun's 1/n loses half of it at every layer.
     [("he-normal", 1.0), ("he-uniform", 1.0), ("lecun-normal", 0.5), ("lecun-uniform", 0.5)],
 )
-def test_what_a_relu_layer_keeps_of_the_mean_square(name, kept):
+def test_the_share_of_the_mean_square_that_a_relu_layer_keeps(name, kept):
     rng = np.random.default_rng(0)
     inputs = np.abs(rng.normal(size=(400, 500)))
     z = inputs @ INITIALIZERS[name](rng, 2000, 500).T

@@ -16,10 +16,10 @@ from actcli.nn.losses import LOSSES
 
 PAIRS = [(name, output) for name, loss in LOSSES.items() for output in loss.outputs]
 EVERY_PAIR = pytest.mark.parametrize(("name", "output"), PAIRS)
-CLASSES = pytest.mark.parametrize("classes", [2, 5, 10])
+CLASSES = (2, 5, 10)
 SMOOTHING = [name for name, loss in LOSSES.items() if loss.smooths]
 
-# What each loss says of one row: outputs p and targets t, both lists of numbers.
+# The definition of each loss for one row: outputs p and targets t, both lists of numbers.
 DEFINITIONS = {
     "cross-entropy": lambda p, t: -sum(b * math.log(a) for a, b in zip(p, t, strict=True)),
     "binary-cross-entropy": lambda p, t: (
@@ -39,58 +39,57 @@ OUTPUTS = {
 }
 
 
-def apply(loss, scores, targets):
-    """The costs and the gradient, in new arrays."""
-    gradient, work = np.full_like(scores, np.nan), np.full_like(scores, np.nan)
-    return loss(scores, targets, gradient, work), gradient
+def apply(loss, logits, targets):
+    """Return the losses and the gradient in new arrays."""
+    gradient, scratch = np.full_like(logits, np.nan), np.full_like(logits, np.nan)
+    return loss(logits, targets, gradient, scratch), gradient
 
 
 def example(loss, classes, rows=30, seed=0):
-    """Scores, and the target rows of random labels."""
+    """Return random logits and the target rows of random labels."""
     rng = np.random.default_rng(seed)
-    scores = rng.normal(0, 2, (rows, loss.units(classes)))
-    return scores, loss.targets(classes)[rng.integers(classes, size=rows)]
+    logits = rng.normal(0, 2, (rows, loss.units(classes)))
+    return logits, loss.targets(classes)[rng.integers(classes, size=rows)]
 
 
-def settings_of(name):
-    return [0.0, 0.1] if LOSSES[name].smooths else [0.0]
+def losses_for_each_class_count(name, output):
+    """Yield (loss, classes), with label smoothing too where the loss supports it."""
+    for classes in CLASSES:
+        for smoothing in (0.0, 0.1) if LOSSES[name].smooths else (0.0,):
+            yield LOSSES[name](output, smoothing), classes
 
 
 @EVERY_PAIR
-@CLASSES
-def test_value_is_the_definition(name, output, classes):
-    for smoothing in settings_of(name):
-        loss = LOSSES[name](output, smoothing)
-        scores, targets = example(loss, classes)
+def test_value_is_the_definition(name, output):
+    for loss, classes in losses_for_each_class_count(name, output):
+        logits, targets = example(loss, classes)
         expected = [
             DEFINITIONS[name](OUTPUTS[output](z.tolist()), t.tolist())
-            for z, t in zip(scores, targets, strict=True)
+            for z, t in zip(logits, targets, strict=True)
         ]
-        losses, _ = apply(loss, scores, targets)
+        losses, _ = apply(loss, logits, targets)
         assert losses.shape == (30,)
         np.testing.assert_allclose(losses, expected, rtol=1e-12, atol=1e-13)
 
 
 @EVERY_PAIR
-@CLASSES
-def test_gradient_is_the_finite_difference_of_the_definition(name, output, classes):
+def test_gradient_is_the_finite_difference_of_the_definition(name, output):
     h = 1e-5
 
     def cost(z, t):
         return DEFINITIONS[name](OUTPUTS[output](z.tolist()), t.tolist())
 
-    for smoothing in settings_of(name):
-        loss = LOSSES[name](output, smoothing)
-        scores, targets = example(loss, classes, rows=6)
-        _, gradient = apply(loss, scores, targets)
+    for loss, classes in losses_for_each_class_count(name, output):
+        logits, targets = example(loss, classes, rows=6)
+        _, gradient = apply(loss, logits, targets)
         steps = np.eye(loss.units(classes)) * h
-        for z, t, g in zip(scores, targets, gradient, strict=True):
+        for z, t, g in zip(logits, targets, gradient, strict=True):
             difference = [(cost(z + step, t) - cost(z - step, t)) / (2 * h) for step in steps]
             np.testing.assert_allclose(g, difference, rtol=1e-7, atol=1e-9)
 
 
 @pytest.mark.parametrize(
-    ("name", "output", "scores", "target", "cost", "gradient"),
+    ("name", "output", "logits", "target", "cost", "gradient"),
     [
         # softmax([log 1, log 2, log 5]) = (1, 2, 5)/8; the true class has 2/8: log 4 nats.
         (
@@ -144,8 +143,8 @@ def test_gradient_is_the_finite_difference_of_the_definition(name, output, class
         ("mse", "identity", [3, -1], [1, 0], 5 / 2, [2, -1]),
     ],
 )
-def test_worked_examples(name, output, scores, target, *, cost, gradient):
-    losses, got = apply(LOSSES[name](output), np.array([scores], float), np.array([target], float))
+def test_worked_examples(name, output, logits, target, *, cost, gradient):
+    losses, got = apply(LOSSES[name](output), np.array([logits], float), np.array([target], float))
     np.testing.assert_allclose(losses, [cost], atol=1e-15)
     np.testing.assert_allclose(got, [gradient], atol=1e-15)
 
@@ -166,7 +165,7 @@ def test_a_prediction_that_is_a_third_sure_costs_1_1087_nats():
 
 
 @pytest.mark.parametrize("classes", [2, 10, 1000])
-def test_to_know_nothing_costs_the_logarithm_of_the_number_of_classes(classes):
+def test_equal_logits_cost_the_logarithm_of_the_number_of_classes(classes):
     targets = np.eye(classes)
     losses, _ = apply(LOSSES["cross-entropy"](), np.full_like(targets, 7.0), targets)
     np.testing.assert_allclose(losses, math.log(classes), rtol=1e-13)
@@ -174,32 +173,32 @@ def test_to_know_nothing_costs_the_logarithm_of_the_number_of_classes(classes):
 
 @EVERY_PAIR
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("size", [88.0, 89.0, 104.0, 710.0, 1e4])
-def test_huge_scores_stay_finite(name, output, dtype, size):
+def test_losses_and_gradients_of_huge_logits_are_finite(name, output, dtype):
     loss = LOSSES[name](output)
     classes = 10
     signs = np.random.default_rng(0).choice([-1, 0, 1], (40, classes))
-    scores = (size * signs).astype(dtype)
     targets = loss.targets(classes).astype(dtype)[np.arange(40) % classes]
-    with np.errstate(over="raise", divide="raise", invalid="raise"):
-        losses, gradient = apply(loss, scores, targets)
-    assert losses.dtype == gradient.dtype == dtype
-    assert np.isfinite(losses).all()
-    assert np.isfinite(gradient).all()
+    for size in (88.0, 89.0, 104.0, 710.0, 1e4):
+        logits = (size * signs).astype(dtype)
+        with np.errstate(over="raise", divide="raise", invalid="raise"):
+            losses, gradient = apply(loss, logits, targets)
+        assert losses.dtype == gradient.dtype == dtype
+        assert np.isfinite(losses).all()
+        assert np.isfinite(gradient).all()
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_huge_scores_cost_what_they_should(dtype):
-    # No clipped logarithm: to be wrong by 20,000 costs 20,000 nats.
-    scores = np.array([[1e4, -1e4], [-1e4, 1e4]], dtype)
+def test_the_losses_of_huge_logits_are_not_clipped(dtype):
+    # No clipped logarithm: an error of 20,000 costs 20,000 nats.
+    logits = np.array([[1e4, -1e4], [-1e4, 1e4]], dtype)
     first = np.eye(2, dtype=dtype)[[0, 0]]
     for name in ("cross-entropy", "kl-divergence"):
-        losses, gradient = apply(LOSSES[name](), scores, first)
+        losses, gradient = apply(LOSSES[name](), logits, first)
         np.testing.assert_array_equal(losses, [0, 2e4])
-        # What is far from being answered keeps 1e-28, so that it is no denormal number.
+        # A probability near 0 stops at 1e-28, above the denormal numbers.
         np.testing.assert_allclose(gradient, [[0, 0], [-1, 1]], atol=1e-27)
-    # Each unit asks for itself: wrong twice by 10,000, the mean of both.
-    losses, gradient = apply(LOSSES["binary-cross-entropy"](), scores, first)
+    # Each unit is a separate question: two errors of 10,000, of which the mean counts.
+    losses, gradient = apply(LOSSES["binary-cross-entropy"](), logits, first)
     np.testing.assert_array_equal(losses, [0, 1e4])
     np.testing.assert_allclose(gradient, [[0, 0], [-0.5, 0.5]], atol=1e-27)
 
@@ -207,22 +206,22 @@ def test_huge_scores_cost_what_they_should(dtype):
 @EVERY_PAIR
 def test_float32_agrees_with_float64(name, output):
     loss = LOSSES[name](output)
-    scores, targets = example(loss, 10, rows=200)
-    scores = scores.astype(np.float32)
-    single = apply(loss, scores, targets.astype(np.float32))
-    double = apply(loss, scores.astype(np.float64), targets)
+    logits, targets = example(loss, 10, rows=200)
+    logits = logits.astype(np.float32)
+    single = apply(loss, logits, targets.astype(np.float32))
+    double = apply(loss, logits.astype(np.float64), targets)
     for got, expected in zip(single, double, strict=True):
         assert got.dtype == np.float32
         np.testing.assert_allclose(got, expected, rtol=2e-6, atol=1e-6)
 
 
 @EVERY_PAIR
-def test_a_row_costs_the_same_in_any_company(name, output):
+def test_the_loss_of_a_row_does_not_depend_on_the_other_rows(name, output):
     loss = LOSSES[name](output)
-    scores, targets = example(loss, 10)
-    losses, gradient = apply(loss, scores, targets)
+    logits, targets = example(loss, 10)
+    losses, gradient = apply(loss, logits, targets)
     order = np.random.default_rng(3).permutation(30)[:17]
-    others = scores[order].copy()
+    others = logits[order].copy()
     others[5:] *= 1000
     part, part_gradient = apply(loss, others, targets[order])
     np.testing.assert_array_equal(part[:5], losses[order[:5]])
@@ -230,46 +229,40 @@ def test_a_row_costs_the_same_in_any_company(name, output):
 
 
 @EVERY_PAIR
-def test_scores_and_targets_stay_as_they_are(name, output):
+def test_logits_and_targets_are_not_overwritten(name, output):
     loss = LOSSES[name](output)
-    scores, targets = example(loss, 10)
-    copies = scores.copy(), targets.copy()
-    apply(loss, scores, targets)
-    np.testing.assert_array_equal(scores, copies[0])
+    logits, targets = example(loss, 10)
+    copies = logits.copy(), targets.copy()
+    apply(loss, logits, targets)
+    np.testing.assert_array_equal(logits, copies[0])
     np.testing.assert_array_equal(targets, copies[1])
 
 
 @EVERY_PAIR
-def test_a_thousand_classes(name, output):
+def test_value_of_a_thousand_classes_is_the_definition(name, output):
     loss = LOSSES[name](output)
-    scores, targets = example(loss, 1000, rows=20)
-    losses, gradient = apply(loss, scores, targets)
+    logits, targets = example(loss, 1000, rows=20)
+    losses, gradient = apply(loss, logits, targets)
     expected = [
         DEFINITIONS[name](OUTPUTS[output](z.tolist()), t.tolist())
-        for z, t in zip(scores[:3], targets[:3], strict=True)
+        for z, t in zip(logits[:3], targets[:3], strict=True)
     ]
     np.testing.assert_allclose(losses[:3], expected, rtol=1e-11)
     assert gradient.shape == (20, 1000)
-    if output == "softmax":  # a shift of all the scores changes nothing
+    if output == "softmax":  # a shift of all the logits changes nothing
         np.testing.assert_allclose(gradient.sum(axis=1), 0, atol=1e-13)
 
 
 @pytest.mark.parametrize("name", LOSSES)
-@CLASSES
-def test_units_and_targets(name, classes):
+def test_targets_are_one_hot_and_only_binary_cross_entropy_has_one_unit_for_two_classes(name):
     loss = LOSSES[name]()
-    targets = loss.targets(classes)
-    assert targets.shape == (classes, loss.units(classes))
-    if loss.units(classes) == 1:
-        np.testing.assert_array_equal(targets, [[0], [1]])  # the unit speaks for class 1
-    else:
-        np.testing.assert_array_equal(targets, np.eye(classes))
-
-
-@pytest.mark.parametrize("name", LOSSES)
-def test_two_classes_share_one_unit_in_binary_cross_entropy_alone(name):
-    assert LOSSES[name]().units(2) == (1 if name == "binary-cross-entropy" else 2)
-    assert LOSSES[name]().units(3) == 3
+    for classes in (2, 3, 5, 10):
+        targets = loss.targets(classes)
+        assert targets.shape == (classes, loss.units(classes))
+        if name == "binary-cross-entropy" and classes == 2:
+            np.testing.assert_array_equal(targets, [[0], [1]])  # the unit answers for class 1
+        else:
+            np.testing.assert_array_equal(targets, np.eye(classes))
 
 
 @pytest.mark.parametrize(
@@ -288,7 +281,7 @@ def test_label_smoothing(name, classes, rows):
     np.testing.assert_allclose(targets[:2], rows, rtol=1e-14)
 
 
-def test_label_smoothing_table_above_is_complete():
+def test_the_table_above_has_every_loss_with_label_smoothing():
     assert set(SMOOTHING) == {"cross-entropy", "kl-divergence", "binary-cross-entropy"}
 
 
@@ -301,31 +294,29 @@ def test_label_smoothing_is_refused_where_it_has_no_meaning(name):
     assert repr(name) in caught.value.message
 
 
-@CLASSES
-@pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.9])
+@pytest.mark.parametrize(("classes", "smoothing"), [(2, 0.1), (5, 0.0), (10, 0.9)])
 def test_kl_divergence_is_cross_entropy_less_the_entropy_of_the_target(classes, smoothing):
     cross_entropy = LOSSES["cross-entropy"](label_smoothing=smoothing)
     divergence = LOSSES["kl-divergence"](label_smoothing=smoothing)
-    scores, targets = example(cross_entropy, classes)
+    logits, targets = example(cross_entropy, classes)
     entropy = [-sum(p * math.log(p) for p in t.tolist() if p > 0) for t in targets]
-    total, gradient = apply(cross_entropy, scores, targets)
-    excess, same_gradient = apply(divergence, scores, targets)
+    total, gradient = apply(cross_entropy, logits, targets)
+    excess, same_gradient = apply(divergence, logits, targets)
     np.testing.assert_allclose(excess, total - entropy, rtol=1e-12, atol=1e-13)
     np.testing.assert_array_equal(gradient, same_gradient)
 
 
 @pytest.mark.parametrize("name", LOSSES)
-@pytest.mark.parametrize("output", [*LINKS, "sofmax"])
-def test_only_legal_outputs_are_taken(name, output):
+def test_a_loss_accepts_only_its_outputs(name):
     legal = LOSSES[name].outputs
-    if output in legal:
+    for output in legal:
         assert LOSSES[name](output).output == output
-        return
-    with pytest.raises(UsageError) as caught:
-        LOSSES[name](output)
-    assert repr(name) in caught.value.message
-    assert repr(output) in caught.value.message
-    assert caught.value.hint == f"Its outputs: {', '.join(legal)}, or auto"
+    for output in {*LINKS, "sofmax"} - set(legal):
+        with pytest.raises(UsageError) as caught:
+            LOSSES[name](output)
+        assert repr(name) in caught.value.message
+        assert repr(output) in caught.value.message
+        assert caught.value.hint == f"Its outputs: {', '.join(legal)}, or auto"
 
 
 @pytest.mark.parametrize(
@@ -344,7 +335,7 @@ def test_auto_output(name, output):
 
 
 @pytest.mark.parametrize("name", LOSSES)
-def test_what_is_known_of_it_is_told(name):
+def test_every_loss_is_described(name):
     loss = LOSSES[name]
     assert set(loss.outputs) <= set(LINKS)
     assert loss.summary.endswith((".", "?"))
@@ -356,23 +347,23 @@ def test_what_is_known_of_it_is_told(name):
 
 @pytest.mark.parametrize("name", LINKS)
 def test_link_is_its_definition(name):
-    scores = np.random.default_rng(0).normal(0, 3, (20, 7))
-    out = np.empty_like(scores)
-    LINKS[name]().value(scores, out)
-    np.testing.assert_allclose(out, [OUTPUTS[name](z.tolist()) for z in scores], rtol=1e-13)
+    logits = np.random.default_rng(0).normal(0, 3, (20, 7))
+    out = np.empty_like(logits)
+    LINKS[name]().value(logits, out)
+    np.testing.assert_allclose(out, [OUTPUTS[name](z.tolist()) for z in logits], rtol=1e-13)
 
 
 @pytest.mark.parametrize("name", LINKS)
 def test_pullback_multiplies_by_the_transposed_jacobian(name):
     h = 1e-6
     rng = np.random.default_rng(0)
-    scores, gradient = rng.normal(size=(4, 5)), rng.normal(size=(4, 5))
+    logits, gradient = rng.normal(size=(4, 5)), rng.normal(size=(4, 5))
     link = LINKS[name]()
-    outputs = np.empty_like(scores)
-    link.value(scores, outputs)
+    outputs = np.empty_like(logits)
+    link.value(logits, outputs)
     pulled = gradient.copy()
     link.pullback(outputs, pulled)
-    for z, g, got in zip(scores, gradient, pulled, strict=True):
+    for z, g, got in zip(logits, gradient, pulled, strict=True):
         columns = []
         for step in np.eye(5) * h:
             above, below = OUTPUTS[name]((z + step).tolist()), OUTPUTS[name]((z - step).tolist())
@@ -382,67 +373,67 @@ def test_pullback_multiplies_by_the_transposed_jacobian(name):
 
 def test_classify():
     np.testing.assert_array_equal(classify(np.array([[0.1, 0.9, 0.2], [3, -1, 2]])), [1, 0])
-    # One unit speaks for class 1 where σ(z) > 1/2.
+    # One unit stands for class 1 where σ(z) > 1/2.
     np.testing.assert_array_equal(classify(np.array([[0.1], [-0.1], [0.0]])), [1, 0, 0])
 
 
 def test_sigmoid_output_and_sigmoid_activation_are_one_function():
-    scores = np.linspace(-20, 20, 400).reshape(40, 10)
-    out = np.empty_like(scores)
-    LINKS["sigmoid"]().value(scores, out)
-    np.testing.assert_array_equal(out, ACTIVATIONS["sigmoid"]()(scores))
+    logits = np.linspace(-20, 20, 400).reshape(40, 10)
+    out = np.empty_like(logits)
+    LINKS["sigmoid"]().value(logits, out)
+    np.testing.assert_array_equal(out, ACTIVATIONS["sigmoid"]()(logits))
 
 
 # Properties
 
 numbers = st.floats(-1e4, 1e4, width=32)
-score_rows = hnp.arrays(
+logit_rows = hnp.arrays(
     np.float64, st.tuples(st.integers(1, 4), st.integers(2, 12)), elements=numbers
 )
 
 
-@given(scores=score_rows, seed=st.integers(0, 99), smoothing=st.sampled_from([0.0, 0.1, 0.5]))
+@given(logits=logit_rows, seed=st.integers(0, 99), smoothing=st.sampled_from([0.0, 0.1, 0.5]))
 @settings(deadline=None)
-def test_no_loss_is_negative(scores, seed, smoothing):
-    rows, classes = scores.shape
+def test_no_loss_is_negative(logits, seed, smoothing):
+    rows, classes = logits.shape
     labels = np.random.default_rng(seed).integers(classes, size=rows)
     for name in LOSSES:
         loss = LOSSES[name](label_smoothing=smoothing if LOSSES[name].smooths else 0.0)
-        columns = scores[:, : loss.units(classes)].copy()
+        columns = logits[:, : loss.units(classes)].copy()
         losses, gradient = apply(loss, columns, loss.targets(classes)[labels])
-        assert losses.min() >= -1e-12 * max(1.0, np.abs(scores).max())
+        assert losses.min() >= -1e-12 * max(1.0, np.abs(logits).max())
         assert np.isfinite(gradient).all()
 
 
-@given(scores=score_rows)
+@given(logits=logit_rows)
 @settings(deadline=None)
-def test_softmax_is_a_distribution(scores):
-    out = np.empty_like(scores)
-    LINKS["softmax"]().value(scores, out)
+def test_softmax_is_a_distribution(logits):
+    out = np.empty_like(logits)
+    LINKS["softmax"]().value(logits, out)
     assert out.min() >= 0
     np.testing.assert_allclose(out.sum(axis=1), 1, rtol=1e-14)
-    likeliest = np.take_along_axis(out, classify(scores)[:, np.newaxis], axis=1)
+    likeliest = np.take_along_axis(out, classify(logits)[:, np.newaxis], axis=1)
     np.testing.assert_array_equal(likeliest[:, 0], out.max(axis=1))
-    np.testing.assert_allclose(np.exp(log_softmax(scores)), out, rtol=1e-11, atol=1e-300)
+    np.testing.assert_allclose(np.exp(log_softmax(logits)), out, rtol=1e-11, atol=1e-300)
 
 
-@given(scores=score_rows, shift=numbers)
+@given(logits=logit_rows, shift=numbers)
 @settings(deadline=None)
-def test_a_shift_of_all_scores_changes_neither_softmax_nor_cross_entropy(scores, shift):
+def test_a_shift_of_all_logits_changes_neither_softmax_nor_cross_entropy(logits, shift):
     loss = LOSSES["cross-entropy"]()
-    targets = np.eye(scores.shape[1])[np.zeros(len(scores), int)]
-    losses, gradient = apply(loss, scores, targets)
-    shifted, same_gradient = apply(loss, scores + shift, targets)
+    targets = np.eye(logits.shape[1])[np.zeros(len(logits), int)]
+    losses, gradient = apply(loss, logits, targets)
+    shifted, same_gradient = apply(loss, logits + shift, targets)
     np.testing.assert_allclose(shifted, losses, rtol=1e-9, atol=1e-9)
     np.testing.assert_allclose(same_gradient, gradient, rtol=1e-9, atol=1e-9)
 
 
-@given(scores=score_rows)
+@given(logits=logit_rows)
 @settings(deadline=None)
-def test_binary_cross_entropy_is_symmetric(scores):
-    # To say yes with score z costs as much as to say no with score -z.
+def test_binary_cross_entropy_is_symmetric(logits):
+    # A yes at logit z costs as much as a no at logit -z.
     loss = LOSSES["binary-cross-entropy"]()
-    yes, gradient = apply(loss, scores, np.ones_like(scores))
-    no, opposite = apply(loss, -scores, np.zeros_like(scores))
+    yes, gradient = apply(loss, logits, np.ones_like(logits))
+    no, opposite = apply(loss, -logits, np.zeros_like(logits))
     np.testing.assert_allclose(yes, no, rtol=1e-12, atol=1e-12)
     np.testing.assert_allclose(gradient, -opposite, rtol=0, atol=1e-15)

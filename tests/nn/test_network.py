@@ -2,7 +2,7 @@
 
 The gradient is checked along random directions, as autograd's `check_grads` does: for a direction v
 the slope (L(p + hv) - L(p - hv)) / 2h of the mean loss must be g · v. All parameters at once, so a
-wrong factor anywhere shows; negative controls hold that it does.
+wrong factor anywhere shows; negative controls verify that it does.
 """
 
 import tracemalloc
@@ -33,12 +33,12 @@ def make_batch(network, loss, classes, rows=12, seed=1):
 
 
 def mean_loss(network, loss, inputs, targets, *, rate=0.0, capacity=None):
-    """The mean loss and its gradient; the same mask of the dropout each time."""
+    """Return the mean loss and its gradient, with the same dropout mask each time."""
     dropout = Dropout(rate, np.random.default_rng(7)) if rate else None
     trace = network.trace(capacity or len(inputs), dropout).first(len(inputs))
-    scores = network.forward(inputs, trace)
-    delta, work = trace.layers[-1].delta, trace.layers[-1].derivative
-    losses = loss(scores, targets, delta, work)
+    logits = network.forward(inputs, trace)
+    delta, scratch = trace.layers[-1].delta, trace.layers[-1].derivative
+    losses = loss(logits, targets, delta, scratch)
     delta /= len(inputs)
     gradient = np.full_like(network.parameters, np.nan)
     network.backward(inputs, trace, network.views(gradient))
@@ -46,7 +46,7 @@ def mean_loss(network, loss, inputs, targets, *, rate=0.0, capacity=None):
 
 
 def worst_error(network, loss, inputs, targets, *, tamper=None, **options):
-    """The largest relative error of g · v over random directions v."""
+    """Return the largest relative error of g · v over random directions v."""
     h = 1e-5
     start = network.parameters.copy()
     _, gradient = mean_loss(network, loss, inputs, targets, **options)
@@ -64,21 +64,22 @@ def worst_error(network, loss, inputs, targets, *, tamper=None, **options):
     return max(errors)
 
 
-@pytest.mark.parametrize("rate", [0.0, 0.3])
 @pytest.mark.parametrize("name", ACTIVATIONS)
-def test_gradient_of_every_activation(name, rate):
+def test_gradient_with_every_activation(name):
     network = make_network((7, 6, 5, 4), (name, name))
     loss = LOSSES["cross-entropy"]()
-    assert worst_error(network, loss, *make_batch(network, loss, 4), rate=rate) < 1e-6
+    batch = make_batch(network, loss, 4)
+    for rate in (0.0, 0.3):
+        assert worst_error(network, loss, *batch, rate=rate) < 1e-6
 
 
-@pytest.mark.parametrize("rate", [0.0, 0.3])
-@pytest.mark.parametrize("classes", [2, 3, 10])
 @pytest.mark.parametrize(("name", "output"), PAIRS)
-def test_gradient_of_every_loss(name, output, classes, rate):
+def test_gradient_with_every_loss(name, output):
     loss = LOSSES[name](output, 0.1 if LOSSES[name].smooths else 0.0)
-    network = make_network((7, 6, 5, loss.units(classes)), ("tanh", "gelu"))
-    assert worst_error(network, loss, *make_batch(network, loss, classes), rate=rate) < 1e-6
+    for classes, rate in ((2, 0.0), (2, 0.3), (3, 0.3), (10, 0.0)):
+        network = make_network((7, 6, 5, loss.units(classes)), ("tanh", "gelu"))
+        batch = make_batch(network, loss, classes)
+        assert worst_error(network, loss, *batch, rate=rate) < 1e-6
 
 
 @pytest.mark.parametrize(
@@ -92,14 +93,14 @@ def test_gradient_of_every_loss(name, output, classes, rate):
         ((5, *(4 for _ in ACTIVATIONS), 5), tuple(ACTIVATIONS)),
     ],
 )
-def test_gradient_of_other_shapes(sizes, activations):
+def test_gradient_of_networks_of_other_shapes(sizes, activations):
     network = make_network(sizes, activations)
     loss = LOSSES["cross-entropy"]()
     assert worst_error(network, loss, *make_batch(network, loss, 5)) < 1e-6
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.3])
-def test_gradient_of_a_batch_that_is_smaller_than_the_buffers(rate):
+def test_gradient_of_a_mini_batch_that_is_smaller_than_the_buffers(rate):
     network = make_network((7, 6, 5, 4), ("silu", "relu"))
     loss = LOSSES["cross-entropy"]()
     batch = make_batch(network, loss, 4)
@@ -127,7 +128,7 @@ def transpose_square_weights(layers):
 @pytest.mark.parametrize(
     "tamper", [scale_all, drop_first_weights, drop_middle_biases, transpose_square_weights]
 )
-def test_negative_control_a_wrong_gradient_is_seen(tamper):
+def test_negative_control_a_wrong_gradient_is_detected(tamper):
     network = make_network((7, 6, 6, 4), ("tanh", "silu"))
     loss = LOSSES["cross-entropy"]()
     batch = make_batch(network, loss, 4)
@@ -136,11 +137,11 @@ def test_negative_control_a_wrong_gradient_is_seen(tamper):
 
 
 @pytest.mark.parametrize("name", [name for name in ACTIVATIONS if name != "identity"])
-def test_negative_control_a_wrong_derivative_is_seen(name, monkeypatch):
-    right = ACTIVATIONS[name].derivative
+def test_negative_control_a_wrong_derivative_is_detected(name, monkeypatch):
+    derivative = ACTIVATIONS[name].derivative
 
-    def wrong(self, z, y, out, work):
-        right(self, z, y, out, work)
+    def wrong(self, z, y, out, scratch):
+        derivative(self, z, y, out, scratch)
         out *= 1.01
 
     network = make_network((7, 6, 5, 4), (name, name))
@@ -151,10 +152,10 @@ def test_negative_control_a_wrong_derivative_is_seen(name, monkeypatch):
 
 
 def test_forward_and_backward_of_a_network_worked_out_by_hand():
-    # Two inputs, two ReLU units, one score.
+    # Two inputs, two ReLU units, one logit.
     #   x = (1, 2), W = ((1, 1), (1, -1)), b = (0.5, 0)  ->  z = (3.5, -1), y = (3.5, 0)
-    #   w = (2, 3), c = 1                                ->  score = 8
-    # With δ = 1 at the score: ∂w = y, ∂c = 1, δ of the units = (2, 3) ⊙ (1, 0) = (2, 0),
+    #   w = (2, 3), c = 1                                ->  logit = 8
+    # With δ = 1 at the logit: ∂w = y, ∂c = 1, δ of the units = (2, 3) ⊙ (1, 0) = (2, 0),
     # ∂W = ((2, 4), (0, 0)), ∂b = (2, 0).
     network = MLP((2, 2, 1), ("relu",), "float64")
     network.parameters[...] = [1, 1, 1, -1, 2, 3, 0.5, 0, 1]  # W^T, w, b, c
@@ -204,16 +205,16 @@ def test_the_number_of_activations_must_fit():
 
 
 @pytest.mark.parametrize("init", ["auto", *INITIALIZERS])
-@pytest.mark.parametrize("bias_init", BIAS_INITIALIZERS)
-def test_initialization_is_reproducible(init, bias_init):
-    networks = [MLP((6, 5, 4), ("relu",)) for _ in range(3)]
-    for network, seed in zip(networks, (3, 3, 4), strict=True):
-        network.initialize(np.random.default_rng(seed), init, bias_init)
-    first, same, other = (network.parameters for network in networks)
-    np.testing.assert_array_equal(first, same)
-    drawn = init != "zeros" or bias_init != "zeros"
-    assert np.array_equal(first, other) != drawn
-    assert np.isfinite(first).all()
+def test_initialization_is_reproducible(init):
+    for bias_init in BIAS_INITIALIZERS:
+        networks = [MLP((6, 5, 4), ("relu",)) for _ in range(3)]
+        for network, seed in zip(networks, (3, 3, 4), strict=True):
+            network.initialize(np.random.default_rng(seed), init, bias_init)
+        first, same, other = (network.parameters for network in networks)
+        np.testing.assert_array_equal(first, same)
+        is_random = init != "zeros" or bias_init != "zeros"
+        assert np.array_equal(first, other) != is_random
+        assert np.isfinite(first).all()
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
@@ -222,15 +223,15 @@ def test_auto_takes_the_initializer_that_fits_each_activation(name):
     network.initialize(np.random.default_rng(0))
     rng = np.random.default_rng(0)
     first = INITIALIZERS[ACTIVATIONS[name].initializer](rng, 30, 40)
-    # Nothing follows the scores but their link: as after the identity.
+    # Only the link follows the logits: their layer is initialized as for the identity.
     last = INITIALIZERS[ACTIVATIONS["identity"].initializer](rng, 20, 30)
     np.testing.assert_array_equal(network.layers[0].weights, first)
     np.testing.assert_array_equal(network.layers[1].weights, last)
     assert not network.layers[0].biases.any()
 
 
-def test_the_seed_of_one_layer_does_not_depend_on_the_biases_of_none():
-    # Layer after layer: the first layers of two networks of one seed are the same.
+def test_parameters_are_drawn_layer_after_layer():
+    # So the first layers of two networks with the same seed are the same.
     short, long = MLP((6, 5, 4), ("relu",)), MLP((6, 5, 4, 3), ("relu", "relu"))
     for network in (short, long):
         network.initialize(np.random.default_rng(0), "he-normal", "normal")
@@ -240,7 +241,7 @@ def test_the_seed_of_one_layer_does_not_depend_on_the_biases_of_none():
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_forward_in_pieces_is_forward_of_the_whole(dtype):
+def test_logits_do_not_depend_on_the_mini_batches(dtype):
     network = make_network((20, 16, 12, 10), ("relu", "gelu"), dtype)
     inputs = np.random.default_rng(2).normal(size=(103, 20)).astype(dtype)
     whole = network.forward(inputs, network.trace(103)).copy()
@@ -253,7 +254,7 @@ def test_forward_in_pieces_is_forward_of_the_whole(dtype):
     np.testing.assert_allclose(np.concatenate(pieces), whole, rtol=tolerance, atol=tolerance)
 
 
-def test_gradient_is_the_sum_of_those_of_the_rows():
+def test_the_gradient_is_the_mean_of_the_gradients_of_the_rows():
     network = make_network((7, 6, 5), ("tanh",))
     loss = LOSSES["cross-entropy"]()
     inputs, targets = make_batch(network, loss, 5)
@@ -270,7 +271,7 @@ def test_first_rows_are_views_of_the_same_buffers():
     assert trace.first(10) is trace
     assert part.dropout is trace.dropout
     for small, large in zip(part.layers, trace.layers, strict=True):
-        for field in ("z", "y", "sent", "mask", "delta", "work"):
+        for field in ("z", "y", "output", "mask", "delta", "derivative"):
             a, b = getattr(small, field), getattr(large, field)
             assert (a is None) == (b is None)
             assert a is None or (len(a) == 4 and np.shares_memory(a, b))
@@ -289,9 +290,9 @@ def test_a_training_step_allocates_nothing_big(rate):
     state = optimizer.start(network.parameters)
 
     def step():
-        scores = network.forward(inputs, trace)
-        delta, work = trace.layers[-1].delta, trace.layers[-1].derivative
-        loss(scores, targets, delta, work)
+        logits = network.forward(inputs, trace)
+        delta, scratch = trace.layers[-1].delta, trace.layers[-1].derivative
+        loss(logits, targets, delta, scratch)
         delta /= len(inputs)
         network.backward(inputs, trace, views)
         optimizer.step(network.parameters, gradient, state, 0.001, network.weight_count)
@@ -308,9 +309,8 @@ def test_a_training_step_allocates_nothing_big(rate):
     assert peak < 50_000
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("rate", [0.1, 0.5, 0.8])
-def test_dropout_silences_its_share_and_keeps_the_mean(rate, dtype):
+@pytest.mark.parametrize(("dtype", "rate"), [("float32", 0.1), ("float64", 0.5), ("float32", 0.8)])
+def test_dropout_silences_its_share_of_the_units_and_keeps_the_mean(dtype, rate):
     mask = np.full((400, 500), np.nan, dtype)
     Dropout(rate, np.random.default_rng(0)).draw(mask)
     # A share of 200,000 draws: five standard deviations.
@@ -320,7 +320,7 @@ def test_dropout_silences_its_share_and_keeps_the_mean(rate, dtype):
     assert mask.mean(dtype=float) == pytest.approx(1, abs=margin / (1 - rate) + 1e-6)
 
 
-def test_dropout_acts_on_hidden_layers_and_not_on_the_scores():
+def test_dropout_acts_on_hidden_layers_and_not_on_the_logits():
     network = make_network((5, 300, 300, 4), ("sigmoid", "sigmoid"))
     trace = network.trace(40, Dropout(0.5, np.random.default_rng(0)))
     network.forward(np.random.default_rng(1).normal(size=(40, 5)), trace)
@@ -328,7 +328,7 @@ def test_dropout_acts_on_hidden_layers_and_not_on_the_scores():
     assert last.mask is None
     for at in hidden:
         assert 0.45 < np.mean(at.output == 0) < 0.55
-        assert at.y.all()  # what the units themselves say stays
+        assert at.y.all()  # the activations themselves stay
         silent = at.output == 0
         np.testing.assert_allclose(at.output[~silent], 2 * at.y[~silent], rtol=1e-15)
     assert not np.array_equal(hidden[0].mask, hidden[1].mask)
@@ -337,19 +337,19 @@ def test_dropout_acts_on_hidden_layers_and_not_on_the_scores():
 def test_dropout_draws_anew_each_time_and_the_same_for_the_same_seed():
     network = make_network((5, 30, 4), ("tanh",))
     inputs = np.random.default_rng(1).normal(size=(40, 5))
-    scores = []
+    logits = []
     for _ in range(2):
         trace = network.trace(40, Dropout(0.5, np.random.default_rng(0)))
-        scores += [network.forward(inputs, trace).copy() for _ in range(2)]
-    assert not np.array_equal(scores[0], scores[1])
-    np.testing.assert_array_equal(scores[:2], scores[2:])
+        logits += [network.forward(inputs, trace).copy() for _ in range(2)]
+    assert not np.array_equal(logits[0], logits[1])
+    np.testing.assert_array_equal(logits[:2], logits[2:])
 
 
-def test_mean_score_with_dropout_is_the_score_without():
+def test_the_mean_logits_with_dropout_are_the_logits_without():
     # The units of a linear network: the expectation passes through.
     network = make_network((5, 60, 3), ("identity",))
     inputs = np.random.default_rng(1).normal(size=(1, 5)).repeat(20_000, axis=0)
     expected = network.forward(inputs[:1], network.trace(1))[0]
-    scores = network.forward(inputs, network.trace(20_000, Dropout(0.5, np.random.default_rng(0))))
-    deviation = scores.std(axis=0) / np.sqrt(len(scores))
-    assert (np.abs(scores.mean(axis=0) - expected) < 5 * deviation).all()
+    logits = network.forward(inputs, network.trace(20_000, Dropout(0.5, np.random.default_rng(0))))
+    deviation = logits.std(axis=0) / np.sqrt(len(logits))
+    assert (np.abs(logits.mean(axis=0) - expected) < 5 * deviation).all()

@@ -1,10 +1,11 @@
 """Every optimizer on functions whose minimum is known, and every schedule at its ends.
 
-That each step is the one of its source is held against PyTorch in test_torch_oracle.py.
+test_torch_oracle.py compares the steps with PyTorch's, number by number.
 """
 
 import copy
 import dataclasses
+import itertools
 import math
 from itertools import pairwise
 
@@ -42,7 +43,7 @@ def rosenbrock(p):
 
 
 def minimise(optimizer, function, start, rate, steps):
-    """Where the last step arrives; the rate falls linearly, so that signs alone can settle."""
+    """Return the point after the last step; the rate falls linearly, so that any rule settles."""
     p = np.array(start, dtype=np.float64)
     state = optimizer.start(p)
     for step in range(steps):
@@ -52,13 +53,13 @@ def minimise(optimizer, function, start, rate, steps):
 
 
 @EVERY
-def test_parabola(name):
+def test_every_optimizer_finds_the_minimum_of_a_parabola(name):
     p = minimise(OPTIMIZERS[name](), parabola, [-1, 0, 3, 10], RATES[name][0], 3000)
     np.testing.assert_allclose(p, 1, atol=1e-3)
 
 
 @EVERY
-def test_rosenbrock(name):
+def test_every_optimizer_descends_rosenbrocks_valley(name):
     start = [-1.0, 1.0]
     p = minimise(OPTIMIZERS[name](), rosenbrock, start, RATES[name][1], 15_000)
     assert rosenbrock(p)[0] < 1e-2 * rosenbrock(np.array(start))[0]
@@ -66,7 +67,7 @@ def test_rosenbrock(name):
 
 
 @pytest.mark.parametrize("nesterov", [False, True])
-def test_momentum_goes_down_the_valley_faster(nesterov):
+def test_momentum_descends_the_valley_faster(nesterov):
     plain = minimise(OPTIMIZERS["sgd"](), rosenbrock, [-1, 1], 1e-3, 2000)
     fast = OPTIMIZERS["sgd"](momentum=0.9, nesterov=nesterov)
     p = minimise(fast, rosenbrock, [-1, 1], 1e-3, 2000)
@@ -123,7 +124,7 @@ def test_weight_decay_acts_on_the_first_parameters_alone(name):
 
 @EVERY
 def test_weight_decay_pulls_to_zero(name):
-    # With no gradient of its own each parameter can only shrink.
+    # Where the gradient is 0, a parameter can only shrink.
     p = np.array([2.0, -2.0])
     optimizer = OPTIMIZERS[name](weight_decay=0.1)
     state = optimizer.start(p)
@@ -151,7 +152,7 @@ def test_decoupled_decay_is_not_scaled():
 
 
 @EVERY
-def test_a_parameter_without_gradient_stays(name):
+def test_a_parameter_whose_gradient_is_0_stays(name):
     p = np.array([1.5, -2.5, 0.0], np.float32)
     optimizer = OPTIMIZERS[name]()
     state = optimizer.start(p)
@@ -162,7 +163,7 @@ def test_a_parameter_without_gradient_stays(name):
 
 
 @EVERY
-def test_what_fades_does_not_end_in_denormal_numbers(name):
+def test_decaying_slots_do_not_become_denormal_numbers(name):
     # There arithmetic is ten times slower, and 0.9 times the smallest float rounds to itself.
     smallest = np.finfo(np.float32).tiny
     rule = OPTIMIZERS[name]
@@ -174,17 +175,17 @@ def test_what_fades_does_not_end_in_denormal_numbers(name):
     for _ in range(400):
         optimizer.step(p, np.zeros_like(p), state, 1e-3, decayed=4)
     for slot in state.slots.values():
-        faded = np.abs(slot) < smallest
-        assert not slot[faded].any()
+        negligible = np.abs(slot) < smallest
+        assert not slot[negligible].any()
         assert slot[0] == 0
-        assert slot[2] > 0  # what has not faded is kept
+        assert slot[2] > 0  # larger values are kept
     assert np.isfinite(p).all()
 
 
-@pytest.mark.parametrize("fading", [0.3, 0.5, 0.9, 0.99])
-def test_no_denormal_number_lives_long_however_fast_a_slot_fades(fading):
+@pytest.mark.parametrize("momentum", [0.3, 0.5, 0.9, 0.99])
+def test_no_momentum_leaves_denormal_numbers_for_long(momentum):
     smallest = np.finfo(np.float32).tiny
-    optimizer = OPTIMIZERS["sgd"](momentum=fading)
+    optimizer = OPTIMIZERS["sgd"](momentum=momentum)
     p = np.ones(1, np.float32)
     state = optimizer.start(p)
     state.slots["velocity"][...] = 0.1
@@ -194,7 +195,7 @@ def test_no_denormal_number_lives_long_however_fast_a_slot_fades(fading):
         assert velocity == 0 or velocity > 1e4 * smallest
 
 
-def test_weights_that_decay_do_not_end_in_denormal_numbers():
+def test_decaying_weights_do_not_become_denormal_numbers():
     p = np.ones(3, np.float32)
     optimizer = OPTIMIZERS["adamw"](weight_decay=1.0)
     state = optimizer.start(p)
@@ -204,8 +205,9 @@ def test_weights_that_decay_do_not_end_in_denormal_numbers():
 
 
 @EVERY
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("size", [1e-12, 1.0, 1e12])
+@pytest.mark.parametrize(
+    ("dtype", "size"), [("float32", 1e-12), ("float64", 1.0), ("float32", 1e12)]
+)
 def test_gradients_of_any_size_give_finite_steps(name, dtype, size):
     p = np.zeros(3, dtype)
     optimizer = OPTIMIZERS[name]()
@@ -222,8 +224,8 @@ def test_gradients_of_any_size_give_finite_steps(name, dtype, size):
 
 
 @EVERY
-def test_a_step_depends_on_its_inputs_alone(name):
-    # And so a state that was kept goes on exactly where it was.
+def test_a_step_depends_on_its_arguments_alone(name):
+    # So training resumes exactly from a saved state.
     rng = np.random.default_rng(0)
     gradients = rng.normal(size=(8, 5))
     optimizer = OPTIMIZERS[name](weight_decay=0.01)
@@ -231,19 +233,19 @@ def test_a_step_depends_on_its_inputs_alone(name):
     state = optimizer.start(p)
     for gradient in gradients[:4]:
         optimizer.step(p, gradient.copy(), state, 0.1, decayed=3)
-    kept = p.copy(), copy.deepcopy(state)
-    kept[1].scratch.fill(np.nan)  # scratch is no part of the state
-    for parameters, memory in ((p, state), kept):
+    saved = p.copy(), copy.deepcopy(state)
+    saved[1].scratch.fill(np.nan)  # scratch is not a part of the state
+    for parameters, memory in ((p, state), saved):
         other = OPTIMIZERS[name](weight_decay=0.01)
         for gradient in gradients[4:]:
             other.step(parameters, gradient.copy(), memory, 0.1, decayed=3)
-    np.testing.assert_array_equal(p, kept[0])
+    np.testing.assert_array_equal(p, saved[0])
     for slot, values in state.slots.items():
-        np.testing.assert_array_equal(values, kept[1].slots[slot])
+        np.testing.assert_array_equal(values, saved[1].slots[slot])
 
 
 @EVERY
-def test_what_is_known_of_it_is_told(name):
+def test_every_optimizer_is_described(name):
     rule = OPTIMIZERS[name]
     assert rule.summary.strip().endswith(".")
     assert rule.source.strip()
@@ -254,7 +256,7 @@ def test_what_is_known_of_it_is_told(name):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_clip_by_norm(dtype):
+def test_clipping_bounds_the_norm_and_keeps_short_gradients(dtype):
     gradient = np.array([3, -4], dtype)  # of norm 5
     clip_by_norm(gradient, 5.0)
     np.testing.assert_array_equal(gradient, [3, -4])
@@ -273,12 +275,11 @@ def test_clip_by_norm(dtype):
 
 
 @EVERY_SCHEDULE
-@pytest.mark.parametrize("total", [1, 2, 3, 10, 1000])
-@pytest.mark.parametrize("warmup", [0, 1, 2, 5, 10, 2000])
-def test_shares_lie_between_0_and_1(name, total, warmup):
-    shares = [SCHEDULES[name](step, total, warmup) for step in range(total)]
-    assert all(0 < share <= 1 for share in shares[:-1])
-    assert 0 <= shares[-1] <= 1  # one-cycle's end is 4 millionths
+def test_shares_of_the_peak_lie_between_0_and_1(name):
+    for total, warmup in itertools.product((1, 2, 3, 10, 1000), (0, 1, 2, 5, 10, 2000)):
+        shares = [SCHEDULES[name](step, total, warmup) for step in range(total)]
+        assert all(0 < share <= 1 for share in shares[:-1])
+        assert 0 <= shares[-1] <= 1  # one-cycle's end is 4 millionths
 
 
 @EVERY_SCHEDULE
@@ -296,7 +297,7 @@ def test_warmup_rises_linearly_to_the_peak(name):
     shares = [SCHEDULES[name](step, 100, 10) for step in range(11)]
     np.testing.assert_allclose(shares[:10], np.arange(1, 11) / 10, rtol=1e-14)
     assert shares[10] == 1
-    # What follows spans the rest: as a run of 90 steps without warmup.
+    # The schedule itself spans the rest, like a run of 90 steps without warmup.
     rest = [SCHEDULES[name](step, 100, 10) for step in range(10, 100)]
     np.testing.assert_allclose(rest, [SCHEDULES[name](step, 90, 0) for step in range(90)])
 
@@ -320,7 +321,7 @@ def test_one_cycle_takes_the_warmup_as_the_length_of_its_rise():
         ("exponential", 1, 1 / 10, 1 / 100),  # the same factor each half: √0.01
     ],
 )
-def test_start_middle_and_end(name, start, middle, end):
+def test_schedules_at_their_start_middle_and_end(name, start, middle, end):
     schedule = SCHEDULES[name]
     assert schedule(0, 1000, 0) == start
     assert schedule(500, 1000, 0) == pytest.approx(middle, abs=1e-15)
@@ -329,7 +330,7 @@ def test_start_middle_and_end(name, start, middle, end):
     assert schedule(999, 1000, 0) == pytest.approx(end, abs=1.1e-3)
 
 
-def test_ends_of_one_cycle():
+def test_one_cycle_at_its_ends():
     schedule = SCHEDULES["one-cycle"]
     assert schedule(0, 100, 0) == pytest.approx(1 / 25, rel=1e-12)
     assert schedule(99, 100, 0) == pytest.approx(1 / 250_000, rel=1e-6)
@@ -341,9 +342,8 @@ def test_without_warmup_the_rate_never_rises(name):
     assert all(before >= after for before, after in pairwise(shares))
 
 
-@pytest.mark.parametrize("name", ["exponential"])
-def test_exponential_falls_by_the_same_factor(name):
-    shares = [SCHEDULES[name](step, 50, 0) for step in range(51)]
+def test_exponential_falls_by_the_same_factor_at_each_step():
+    shares = [SCHEDULES["exponential"](step, 50, 0) for step in range(51)]
     np.testing.assert_allclose(np.diff(np.log(shares)), math.log(0.01) / 50, rtol=1e-10)
 
 

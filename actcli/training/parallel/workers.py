@@ -1,9 +1,9 @@
 """Worker processes that go through the phases of one piece of work, with a barrier between phases.
 
-Python threads would share one interpreter, and each of the hundred short calls of a step would wait
-for it: two threads on two cores are a third slower. So workers are forks of this process, and what
-they write for each other lies in shared memory. They meet over sockets, which also report the end
-of a worker, however it came: no worker outlives the others by more than a phase.
+Python threads would share one interpreter lock, and each of the hundred short calls of a step would
+wait for it: two threads on two cores are a third slower. So workers are forks of this process that
+exchange results through shared memory. The barrier is made of sockets, which also report when a
+worker ends for any reason: no worker outlives the others by more than a phase.
 
 The first worker at the barrier spins briefly before it blocks, because a sleeping core takes longer
 to wake than most waits last. Where spinning has not paid, as on a busy machine, it blocks sooner.
@@ -29,14 +29,14 @@ from numpy.typing import NDArray
 from actcli.errors import ActcliError
 from actcli.machine import FORK_IS_SAFE
 
-# Takes the rank of the worker, from 0, and what its phase before returned; None in the first phase.
+# Takes the rank of the worker, from 0, and the result of its last phase; None in the first phase.
 Phase = Callable[[int, Any], Any]
 
 MAX_SPINS = 256  # reads of a socket before a worker blocks, some µs each
 MIN_SPINS = 16
 
-# The sockets between workers: by the rank of the worker that has the end, and the rank at the other
-# end.
+# The sockets between workers, by the rank of the worker that holds the socket and the rank of the
+# worker at its other end.
 Ends = dict[tuple[int, int], socket.socket]
 
 
@@ -48,7 +48,7 @@ def shared_zeros(shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
     """Return zeros in memory that all workers share, if they are started later.
 
     Raises:
-        MemoryError: there is no room.
+        MemoryError: the system has too little memory.
     """
     count, dtype = math.prod(shape), np.dtype(dtype)
     size = max(1, count * dtype.itemsize)
@@ -120,12 +120,12 @@ class WorkerGroup:
             raise ActcliError(f"a worker process {self._cause()}", self._hint) from None
 
     def close(self) -> None:
-        """End the other workers at once; they own nothing that could be lost."""
+        """Kill the other workers; all results lie in shared memory."""
         self._barrier.close()
-        self._phases = ()  # releases what they refer to
+        self._phases = ()  # releases the arrays that they refer to
         while self._pids:
             pid = self._pids.pop()
-            # Where SIGCHLD is ignored there is nothing to wait for.
+            # Where SIGCHLD is ignored, the system reaps the process and `waitpid` fails.
             with contextlib.suppress(ProcessLookupError, ChildProcessError):
                 os.kill(pid, signal.SIGKILL)
                 os.waitpid(pid, 0)
@@ -157,8 +157,8 @@ class Barrier:
     """One worker's side of the barrier: a socket to each other worker.
 
     Args:
-        ends: of all sockets; those of other workers are closed.
-        rank: of this worker.
+        ends: all sockets; the ones of other workers are closed.
+        rank: the rank of this worker.
     """
 
     def __init__(self, ends: Ends, rank: int) -> None:
@@ -211,7 +211,7 @@ def _serve(rank: int, ends: Ends, phases: Sequence[Phase]) -> NoReturn:
     """Go through the phases in a forked worker, until another worker ends."""
     status = 1
     try:
-        gc.freeze()  # objects of the parent are the parent's to clean up
+        gc.freeze()  # only the parent may finalize objects that it created
         barrier = Barrier(ends, rank)
         _close_other_files(barrier.files)
         while True:
