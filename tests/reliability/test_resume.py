@@ -411,7 +411,7 @@ REFUSED: dict[str, tuple[Change, int, str]] = {
     "metrics that are no text": (
         write("metrics.jsonl", b"\xff\n"),
         1,
-        f"{METRICS} does not have the 1 epochs that are trained, each once",
+        f"{METRICS}, line 1 is not JSON",
     ),
     "no environment": (remove("environment.json"), 1, f"cannot read {ENVIRONMENT}: No such fi"),
     "an environment cut short": (
@@ -427,12 +427,12 @@ REFUSED: dict[str, tuple[Change, int, str]] = {
     "a damaged result": (
         write("result.json", b'{"status'),
         1,
-        "runs/stopped/result.json does not say how the run ended",
+        "runs/stopped/result.json is not JSON",
     ),
     "a result that says nothing": (
         write("result.json", b"{}\n"),
         1,
-        "runs/stopped/result.json does not say how the run ended",
+        "runs/stopped/result.json: 'status' is not a text",
     ),
 }
 
@@ -514,7 +514,7 @@ def test_a_run_that_diverged_is_refused(blobs: Blobs, contents: Contents) -> Non
         assert told.stderr.startswith(
             "Error: runs/lost diverged: the loss stopped being finite in epoch 1, step"
         )
-        assert told.stderr.endswith("comes to the same. Start a new run with other settings\n")
+        assert told.stderr.endswith("diverge again. Start a new run with other settings\n")
     assert contents(run.folder) == before
 
 
