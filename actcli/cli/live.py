@@ -14,6 +14,7 @@ from rich.text import Text
 from actcli.diagnostics.health import layer_health
 from actcli.render.live import LiveBlock, Moment
 from actcli.render.train import EpochTable
+from actcli.term.canvas import Canvas
 from actcli.term.console import size_now
 from actcli.term.screen import Block, Signals
 from actcli.term.sparklines import Thinning
@@ -127,12 +128,12 @@ class LiveView:
     def _lay_out(self, size: tuple[int, int]) -> None:
         """Fit everything to a size of the terminal."""
         self._size, self._state = size, None
-        learner, ascii_only = self._run.learner, self._console.options.ascii_only
+        learner, canvas = self._run.learner, Canvas.of(self._console.options)
         epochs, validated = learner.config.training.epochs, len(learner.dataset.validation) > 0
-        self._table = EpochTable(epochs, validated, size[0], ascii_only)
+        self._table = EpochTable(epochs, validated, canvas.resized(size[0]))
         above = min(IN_SIGHT, max(LEAST_IN_SIGHT, size[1] // 3))
         # Terminals differ in what a line that ends in their last column does to the next.
-        self._layout = LiveBlock(epochs, size[0] - 1, size[1] - above, ascii_only)
+        self._layout = LiveBlock(epochs, canvas.resized(size[0] - 1), size[1] - above)
 
     def _table_lines(self) -> list[str]:
         """The rows that were not printed yet, below headings if those above do not fit them."""

@@ -62,13 +62,14 @@ def watch(run: "Run", quiet: bool, interrupts: Interrupts) -> None:
 def print_epochs(run: "Run", events: "Iterable[Event]", console: "Console") -> None:
     """Print a sentence for each epoch, for a file or a pipe."""
     from actcli.render.train import EpochTable
+    from actcli.term.canvas import Canvas
     from actcli.term.console import UNLIMITED
     from actcli.training.events import EpochDone
 
     epochs, validated = run.learner.config.training.epochs, len(run.learner.dataset.validation) > 0
     # $COLUMNS limits a terminal, not a file.
     width = console.width if console.is_dumb_terminal else UNLIMITED
-    table = EpochTable(epochs, validated, width, console.options.ascii_only)
+    table = EpochTable(epochs, validated, Canvas.of(console.options).resized(width))
     for event in events:
         if isinstance(event, EpochDone):
             console.print(table.sentence(event), soft_wrap=True)

@@ -8,6 +8,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
 from actcli.explore.activations import ActivationCurve, ActivationFacts, ActivationStudy
+from actcli.term.canvas import Canvas
 from actcli.term.numbers import fixed, shortest, significant
 from actcli.term.plot import Plot
 from actcli.term.plot_area import Curve
@@ -19,7 +20,6 @@ from actcli.term.table import (
     needed,
     numbers,
     paragraph,
-    plain,
     titled,
 )
 
@@ -54,29 +54,25 @@ class FactsView:
     facts: Sequence[ActivationFacts]
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        ascii_only, width = options.ascii_only, options.max_width
-        yield titled("Activations", ABOUT, width, ascii_only)
-        columns = _columns(self.facts, ascii_only)
-        formula = Column(
-            "f(z)", [plain(each.formula, ascii_only) for each in self.facts], left=True
-        )
-        source = Column(
-            "source", [plain(each.source, ascii_only) for each in self.facts], left=True
-        )
+        canvas = Canvas.of(options)
+        yield titled("Activations", ABOUT, canvas)
+        columns = _columns(self.facts, canvas)
+        formula = Column("f(z)", [canvas.plain(each.formula) for each in self.facts], left=True)
+        source = Column("source", [canvas.plain(each.source) for each in self.facts], left=True)
         with_formula = [columns[0], formula, *columns[1:]]
-        if needed([*with_formula, source]) <= width:
+        if needed([*with_formula, source]) <= canvas.width:
             yield from lines([*with_formula, source])
             return
-        fits = needed(with_formula) <= width
-        yield from lines(with_formula if fits else fit(columns, width))
+        fits = needed(with_formula) <= canvas.width
+        yield from lines(with_formula if fits else fit(columns, canvas.width))
         yield Text()
         yield Text("Sources" if fits else "Formulas and sources", style="bold")
         for each in self.facts:
             label = each.name.ljust(columns[0].width + 2)
             if not fits:
-                yield paragraph(each.formula, width, ascii_only, label)
+                yield paragraph(each.formula, canvas, label)
                 label = " " * len(label)
-            yield paragraph(each.source, width, ascii_only, label, "" if fits else "dim")
+            yield paragraph(each.source, canvas, label, "" if fits else "dim")
 
 
 @dataclass(frozen=True)
@@ -89,12 +85,13 @@ class StudiesView:
         width = min(options.max_width, WIDEST)
         abreast = max(1, min(len(self.studies), (width + BETWEEN) // (NARROWEST_CARD + BETWEEN)))
         card = min(WIDEST_CARD, (width - BETWEEN * (abreast - 1)) // abreast)
+        canvas = Canvas.of(options).resized(card)
         for first in range(0, len(self.studies), abreast):
             row = self.studies[first : first + abreast]
             if first:
                 yield Text("\n")
             for part in PARTS:
-                blocks = [part(study, card, options.ascii_only) for study in row]
+                blocks = [part(study, canvas) for study in row]
                 yield from _side_by_side(_level(blocks) if part is _plot else blocks, card)
 
 
@@ -116,17 +113,17 @@ def _side_by_side(blocks: Sequence[Sequence[Text]], width: int) -> Iterator[Text
         yield line
 
 
-def _head(study: ActivationStudy, width: int, ascii_only: bool) -> list[Text]:
+def _head(study: ActivationStudy, canvas: Canvas) -> list[Text]:
     text = study.facts.summary
     return [
         Text(study.facts.name, style="bold"),
-        *_split(paragraph(f"f(z) = {study.facts.formula}", width, ascii_only)),
-        *_split(paragraph(text, width, ascii_only, style="dim")),
+        *_split(paragraph(f"f(z) = {study.facts.formula}", canvas)),
+        *_split(paragraph(text, canvas, style="dim")),
     ]
 
 
-def _plot(study: ActivationStudy, width: int, ascii_only: bool) -> list[Text]:
-    of_value, of_slope, together = ASCII_SIGNS if ascii_only else SIGNS
+def _plot(study: ActivationStudy, canvas: Canvas) -> list[Text]:
+    of_value, of_slope, together = ASCII_SIGNS if canvas.ascii else SIGNS
     curves = [
         Curve(name, _points(course), _marks(study, values), sign)
         for name, course, values, sign in (
@@ -134,8 +131,8 @@ def _plot(study: ActivationStudy, width: int, ascii_only: bool) -> list[Text]:
             ("f'(z)", study.slope_course, study.slopes, of_slope),
         )
     ]
-    plot = Plot(curves, width, ROWS, "z", together=together)
-    return [Text(), *plot.lines(ascii_only)]
+    plot = Plot(curves, ROWS, "z", together=together)
+    return [Text(), *plot.lines(canvas)]
 
 
 def _points(course: ActivationCurve) -> list[tuple[float, float]]:
@@ -148,7 +145,7 @@ def _marks(study: ActivationStudy, values: Sequence[float]) -> list[tuple[float,
     return [(z, y) for z, y in zip(study.at, values, strict=True) if low <= z <= high]
 
 
-def _table(study: ActivationStudy, width: int, ascii_only: bool) -> list[Text]:
+def _table(study: ActivationStudy, canvas: Canvas) -> list[Text]:
     found = lines(
         [
             numbers("z", [shortest(z) for z in study.at]),
@@ -160,16 +157,16 @@ def _table(study: ActivationStudy, width: int, ascii_only: bool) -> list[Text]:
     if outside:
         low, high = study.value_course.z[0], study.value_course.z[-1]
         told = f"The plot ends at z = {low:g} and {high:g}; what lies beyond is in the table only."
-        found += _split(paragraph(told, width, ascii_only))
+        found += _split(paragraph(told, canvas))
     return [Text(), *found]
 
 
-def _remark(study: ActivationStudy, width: int, ascii_only: bool) -> list[Text]:
-    return [Text(), *_split(paragraph(study.remark, width, ascii_only, style="bold"))]
+def _remark(study: ActivationStudy, canvas: Canvas) -> list[Text]:
+    return [Text(), *_split(paragraph(study.remark, canvas, style="bold"))]
 
 
-def _known(study: ActivationStudy, width: int, ascii_only: bool) -> list[Text]:
-    cells = [column.cells[0].strip() for column in _columns([study.facts], ascii_only)[1:]]
+def _known(study: ActivationStudy, canvas: Canvas) -> list[Text]:
+    cells = [column.cells[0].strip() for column in _columns([study.facts], canvas)[1:]]
     entries = [*zip(HEADINGS, cells, strict=True), ("source", study.facts.source)]
     indent = max(len(heading) for heading, _ in entries) + 2
     return [
@@ -177,12 +174,12 @@ def _known(study: ActivationStudy, width: int, ascii_only: bool) -> list[Text]:
         *(
             line
             for heading, value in entries
-            for line in _split(paragraph(value, width, ascii_only, heading.ljust(indent)))
+            for line in _split(paragraph(value, canvas, heading.ljust(indent)))
         ),
     ]
 
 
-PARTS: tuple[Callable[[ActivationStudy, int, bool], list[Text]], ...] = (
+PARTS: tuple[Callable[[ActivationStudy, Canvas], list[Text]], ...] = (
     _head,
     _plot,
     _table,
@@ -191,10 +188,10 @@ PARTS: tuple[Callable[[ActivationStudy, int, bool], list[Text]], ...] = (
 )
 
 
-def _columns(facts: Sequence[ActivationFacts], ascii_only: bool) -> list[Column]:
+def _columns(facts: Sequence[ActivationFacts], canvas: Canvas) -> list[Column]:
     yes = ("no", "yes")
     cells = (
-        [_range(each.range, ascii_only) for each in facts],
+        [_range(each.range, canvas) for each in facts],
         [_bound(each.bound) for each in facts],
         [fixed(each.mean, 3) for each in facts],
         [yes[each.zero_centred] for each in facts],
@@ -211,11 +208,9 @@ def _columns(facts: Sequence[ActivationFacts], ascii_only: bool) -> list[Column]
     return columns
 
 
-def _range(ends: tuple[float, float], ascii_only: bool) -> str:
+def _range(ends: tuple[float, float], canvas: Canvas) -> str:
     low, high = (
-        plain(f"{end:+}".replace("inf", "∞"), ascii_only)
-        if math.isinf(end)
-        else shortest(round(end, 2))
+        canvas.plain(f"{end:+}".replace("inf", "∞")) if math.isinf(end) else shortest(round(end, 2))
         for end in ends
     )
     return f"{low} to {high.removeprefix('+')}".replace("+", "")

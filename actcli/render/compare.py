@@ -12,6 +12,7 @@ from rich.text import Text
 from actcli.config.schema import toml_value
 from actcli.explore.compare import Comparison
 from actcli.render.runs import ABOUT, ended, is_well
+from actcli.term.canvas import Canvas
 from actcli.term.numbers import percent, shortest, significant
 from actcli.term.plot import Plot
 from actcli.term.plot_area import Curve
@@ -24,7 +25,6 @@ from actcli.term.table import (
     numbers,
     optional,
     paragraph,
-    plain,
     shorten,
     titled,
 )
@@ -44,34 +44,32 @@ class CompareView:
     found: Comparison
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        found, width, ascii_only = self.found, options.max_width, options.ascii_only
-        names = [_name(run.name, ascii_only) for run in found.runs]
-        yield from _differences(found, names, width, ascii_only)
+        found, canvas = self.found, Canvas.of(options)
+        names = [_name(run.name, canvas) for run in found.runs]
+        yield from _differences(found, names, canvas)
         yield Text()
         if any(found.curves):
             about = f"accuracy in %, {ROWS_NAMED[found.rows]}, after each epoch"
-            yield titled("Learning curves", about, width, ascii_only)
-            yield from _plot(found, names, min(width, WIDEST), ascii_only)
+            yield titled("Learning curves", about, canvas)
+            yield from _plot(found, names, canvas.resized(min(canvas.width, WIDEST)))
             yield Text()
-        columns = fit(shorten(_results(found, names, ascii_only), 1, width), width)
+        columns = fit(shorten(_results(found, names, canvas), 1, canvas.width), canvas.width)
         headings = {column.heading for column in columns}
-        yield titled("Results", _about(headings), width, ascii_only)
+        yield titled("Results", _about(headings), canvas)
         styles = ["" if is_well(run.verdict, run.state) else "bold" for run in found.runs]
         yield from lines(columns, styles)
         yield Text()
-        yield paragraph(_told(found), width, ascii_only, style="bold")
+        yield paragraph(_told(found), canvas, style="bold")
 
 
-def _differences(
-    found: Comparison, names: list[str], width: int, ascii_only: bool
-) -> Iterator[Text]:
+def _differences(found: Comparison, names: list[str], canvas: Canvas) -> Iterator[Text]:
     """A column for each run if there is room for that, else a line for the runs of each value."""
     yield Text("What differs", style="bold")
     if not found.differences:
         yield Text("Nothing: the configurations are the same.")
         return
     cells = {
-        key: [plain(written(value), ascii_only) for value in values]
+        key: [canvas.plain(written(value)) for value in values]
         for key, values in found.differences.items()
     }
     columns = [
@@ -81,9 +79,9 @@ def _differences(
             for index, (sign, name) in enumerate(zip(ascii_lowercase, names, strict=False))
         ),
     ]
-    if needed(columns) > width:  # the table of results has the whole names
+    if needed(columns) > canvas.width:  # the table of results has the whole names
         columns = [columns[0], *(_narrowed(column) for column in columns[1:])]
-    if needed(columns) <= width:
+    if needed(columns) <= canvas.width:
         yield from lines(columns)
         return
     for key, values in cells.items():
@@ -93,7 +91,7 @@ def _differences(
             signs.setdefault(value, []).append(sign)
         label = max(len(" ".join(each)) for each in signs.values())
         for value, each in signs.items():
-            yield paragraph(value, width, ascii_only, f"  {' '.join(each).ljust(label)}  ")
+            yield paragraph(value, canvas, f"  {' '.join(each).ljust(label)}  ")
 
 
 def written(value: str) -> str:
@@ -115,25 +113,25 @@ def _narrowed(column: Column) -> Column:
     return replace(column, heading=cut(column.heading, max(HEADING, *map(cell_len, column.cells))))
 
 
-def _plot(found: Comparison, names: list[str], width: int, ascii_only: bool) -> list[Text]:
+def _plot(found: Comparison, names: list[str], canvas: Canvas) -> list[Text]:
     curves = []
     for sign, name, curve in zip(ascii_lowercase, names, found.curves, strict=False):
         points = [(float(epoch), 100 * share) for epoch, share in enumerate(curve, 1)]
         marks = points if len(points) <= MOST_MARKS else [points[0], points[-1]]
         curves.append(Curve(name, points, marks, sign))
-    return Plot(curves, width, ROWS, "epoch", whole=True).lines(ascii_only)
+    return Plot(curves, ROWS, "epoch", whole=True).lines(canvas)
 
 
-def _results(found: Comparison, names: list[str], ascii_only: bool) -> list[Column]:
+def _results(found: Comparison, names: list[str], canvas: Canvas) -> list[Column]:
     def shares(values: Iterator[float | None], decimals: int) -> list[str]:
-        return [optional(value, lambda v: percent(v, decimals), ascii_only) for value in values]
+        return [optional(value, lambda v: percent(v, decimals), canvas) for value in values]
 
     def loss(value: float) -> str:
         return significant(value, 4)
 
     runs = found.runs
     reached = [
-        (f">{len(curve)}" if curve else plain("–", ascii_only)) if epoch is None else str(epoch)
+        (f">{len(curve)}" if curve else canvas.plain("–")) if epoch is None else str(epoch)
         for epoch, curve in zip(found.reached, found.curves, strict=True)
     ]
     silent = Column("silent", shares((run.silent for run in runs), 1), rank=3)
@@ -143,10 +141,10 @@ def _results(found: Comparison, names: list[str], ascii_only: bool) -> list[Colu
         Column("epochs", [str(len(run.history)) for run in runs], rank=4),
         Column(f"to {_goal(found)}", reached),
         Column("accuracy", shares((run.test_accuracy for run in runs), 2)),
-        numbers("test loss", [optional(run.test_loss, loss, ascii_only) for run in runs], rank=2),
+        numbers("test loss", [optional(run.test_loss, loss, canvas) for run in runs], rank=2),
         Column("dead", shares((run.dead for run in runs), 1), rank=1),
         *([silent] if _silent(found) else []),
-        Column("verdict", [ended(run.verdict, run.state, ascii_only) for run in runs], left=True),
+        Column("verdict", [ended(run.verdict, run.state, canvas) for run in runs], left=True),
     ]
 
 
@@ -178,5 +176,5 @@ def _goal(found: Comparison) -> str:
     return f"{shortest(100 * found.goal)} %"
 
 
-def _name(name: str, ascii_only: bool) -> str:
-    return cut(plain(name, ascii_only), NAME)
+def _name(name: str, canvas: Canvas) -> str:
+    return cut(canvas.plain(name), NAME)

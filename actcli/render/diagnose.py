@@ -13,6 +13,7 @@ from actcli.render.gradients import GradientView
 from actcli.render.history import HistoryView
 from actcli.render.outputs import OutputsView
 from actcli.render.units import UnitsView
+from actcli.term.canvas import Canvas
 from actcli.term.numbers import grouped, percent, significant
 from actcli.term.table import paragraph
 
@@ -31,7 +32,7 @@ class DiagnoseView:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         diagnosis, evidence = self.diagnosis, self.diagnosis.evidence
-        head = paragraph(self._heading(), options.max_width, options.ascii_only)
+        head = paragraph(self._heading(), Canvas.of(options))
         head.stylize("bold", 0, len(evidence.model))
         yield head
         units = tuple(layer.units for layer in diagnosis.units)

@@ -8,7 +8,8 @@ from rich.text import Text
 
 from actcli.diagnostics.findings import Finding, Rule, Severity
 from actcli.diagnostics.rules.wording import named_layers
-from actcli.term.table import paragraph, plain, titled
+from actcli.term.canvas import Canvas
+from actcli.term.table import paragraph, titled
 
 # Yellow and cyan letters cannot be read on white.
 STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "black on yellow", Severity.NOTE: "bold"}
@@ -28,16 +29,16 @@ class VerdictView:
     because: str
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        ascii_only, width = options.ascii_only, options.max_width
-        yield titled("Verdict", _counted(self.findings), width, ascii_only)
+        canvas = Canvas.of(options)
+        yield titled("Verdict", _counted(self.findings), canvas)
         if self.because:
-            told = paragraph(self.because, width, ascii_only)
+            told = paragraph(self.because, canvas)
             told.highlight_regex("^Healthy", "bold green")
             yield told
         for position, finding in enumerate(self.findings):
             if position or self.because:
                 yield Text()
-            yield from _told(finding, width, ascii_only)
+            yield from _told(finding, canvas)
 
 
 def _counted(findings: Sequence[Finding]) -> str:
@@ -50,7 +51,7 @@ def _counted(findings: Sequence[Finding]) -> str:
     return ", ".join(parts)
 
 
-def _told(finding: Finding, width: int, ascii_only: bool) -> list[Text]:
+def _told(finding: Finding, canvas: Canvas) -> list[Text]:
     severity = finding.severity.name
     head = Text.assemble((severity, STYLES[finding.severity]), " " * (LABEL - len(severity)))
     head.append(finding.rule, "bold")
@@ -61,12 +62,12 @@ def _told(finding: Finding, width: int, ascii_only: bool) -> list[Text]:
         "cause": finding.cause,
         "remedy": finding.remedy,
     }
-    found = [_part(name, text, width, ascii_only) for name, text in parts.items() if text]
-    return [head, *found, _part("source", finding.source, width, ascii_only, "dim")]
+    found = [_part(name, text, canvas) for name, text in parts.items() if text]
+    return [head, *found, _part("source", finding.source, canvas, "dim")]
 
 
-def _part(name: str, text: str, width: int, ascii_only: bool, style: str = "") -> Text:
-    part = paragraph(text, width, ascii_only, f"{name:{LABEL}}", style)
+def _part(name: str, text: str, canvas: Canvas, style: str = "") -> Text:
+    part = paragraph(text, canvas, f"{name:{LABEL}}", style)
     part.stylize("dim", 0, len(name))
     return part
 
@@ -84,7 +85,7 @@ class RuleView:
     rule: type[Rule]
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        ascii_only, width = options.ascii_only, options.max_width
-        yield Text(plain(self.name, ascii_only), style="bold")
+        canvas = Canvas.of(options)
+        yield Text(canvas.plain(self.name), style="bold")
         for name, text in self.rule.texts().items():
-            yield _part(name, text, width, ascii_only)
+            yield _part(name, text, canvas)

@@ -8,6 +8,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 
 from actcli.diagnostics.gradients import LayerGradient
 from actcli.term.bars import bar
+from actcli.term.canvas import Canvas
 from actcli.term.numbers import fixed, grouped, percent, shortest, significant
 from actcli.term.table import (
     GAP,
@@ -18,7 +19,6 @@ from actcli.term.table import (
     numbers,
     optional,
     paragraph,
-    plain,
     titled,
 )
 
@@ -37,29 +37,29 @@ class GradientView:
     layers: tuple[LayerGradient, ...]
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        ascii_only, width = options.ascii_only, options.max_width
-        yield titled("Gradient flow", ABOUT, width, ascii_only)
-        columns = fit(_columns(self.layers, ascii_only), width - GAP - NARROWEST_BAR, BAR_RANK)
-        room = min(WIDEST_BAR, width - needed(columns) - GAP)
+        canvas = Canvas.of(options)
+        yield titled("Gradient flow", ABOUT, canvas)
+        columns = fit(_columns(self.layers, canvas), canvas.width - GAP - NARROWEST_BAR, BAR_RANK)
+        room = min(WIDEST_BAR, canvas.width - needed(columns) - GAP)
         if room >= NARROWEST_BAR:
             shares = [layer.compounded for layer in self.layers]
-            columns.append(log_bars(shares, room, ascii_only))
-        columns = fit(columns, width)
+            columns.append(log_bars(shares, room, canvas))
+        columns = fit(columns, canvas.width)
         yield from lines(columns)
-        yield paragraph(reach(self.layers), width, ascii_only)
+        yield paragraph(reach(self.layers), canvas)
 
 
-def _columns(layers: Sequence[LayerGradient], ascii_only: bool) -> list[Column]:
+def _columns(layers: Sequence[LayerGradient], canvas: Canvas) -> list[Column]:
     def column(heading: str, texts: Iterable[str], rank: int = 0) -> Column:
-        return numbers(plain(heading, ascii_only), texts, rank)
+        return numbers(canvas.plain(heading), texts, rank)
 
     def ratio(value: float) -> str:
         return fixed(value, 3)
 
     names = [*(str(layer.layer) for layer in layers[:-1]), "output"]
-    slopes = [optional(layer.derivative_mean, ratio, ascii_only) for layer in layers]
-    bounds = [optional(layer.derivative_bound, _bound, ascii_only) for layer in layers]
-    factors = [optional(layer.backprop_factor, ratio, ascii_only) for layer in layers]
+    slopes = [optional(layer.derivative_mean, ratio, canvas) for layer in layers]
+    bounds = [optional(layer.derivative_bound, _bound, canvas) for layer in layers]
+    factors = [optional(layer.backprop_factor, ratio, canvas) for layer in layers]
     updates = [layer.update_ratio for layer in layers]
     columns = [
         Column("layer", names, left=True),
@@ -73,7 +73,7 @@ def _columns(layers: Sequence[LayerGradient], ascii_only: bool) -> list[Column]:
         column("‖∂L/∂b‖", measures([layer.bias_grad_norm for layer in layers]), rank=6),
     ]
     if any(update is not None for update in updates):
-        ratios = [optional(update, _two_digits, ascii_only) for update in updates]
+        ratios = [optional(update, _two_digits, canvas) for update in updates]
         columns.append(column("ΔW/W", ratios, rank=3))
     return columns
 
@@ -110,7 +110,7 @@ def share(value: float, decimals: int) -> str:
     return f"{100 * value:.1e} %" if 1e4 <= value < math.inf else percent(value, decimals)
 
 
-def log_bars(shares: Sequence[float], width: int, ascii_only: bool) -> Column:
+def log_bars(shares: Sequence[float], width: int, canvas: Canvas) -> Column:
     """The compounded factors; the scale ends at powers of ten, which the heading names."""
     known = [part for part in shares if 0 < part < math.inf]
     logs = [math.log10(value) for value in known] or [0.0]
@@ -119,7 +119,7 @@ def log_bars(shares: Sequence[float], width: int, ascii_only: bool) -> Column:
     cells = []
     for part in shares:
         level = math.log10(part) - low if 0 < part < math.inf else math.nan
-        cells.append(bar(level / (high - low), width, ascii_only))
+        cells.append(bar(level / (high - low), width, canvas))
     left, right = (f"1e{end}" if end else "1" for end in (low, high))
     heading = left + right.rjust(width - len(left))
     return Column(heading, cells, left=True, style="cyan")

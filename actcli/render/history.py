@@ -9,9 +9,10 @@ from rich.text import Text
 
 from actcli.diagnostics.evidence import Training
 from actcli.render.gradients import measures
+from actcli.term.canvas import Canvas
 from actcli.term.numbers import grouped, percent, significant
 from actcli.term.sparklines import extent, sparkline, thinned
-from actcli.term.table import Column, lines, needed, numbers, optional, paragraph, plain, titled
+from actcli.term.table import Column, lines, needed, numbers, optional, paragraph, titled
 from actcli.training.events import EpochDone
 
 WIDEST, NARROWEST = 20, 4  # characters of a sparkline
@@ -34,24 +35,24 @@ class HistoryView:
     units: tuple[int, ...]
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        ascii_only, width = options.ascii_only, options.max_width
+        canvas = Canvas.of(options)
         epochs = self.training.history if self.training else ()
         if not epochs:
             yield Text("History", style="bold")
             told = "No epoch was trained." if self.training else "How it was trained is not known."
-            yield paragraph(told, width, ascii_only)
+            yield paragraph(told, canvas)
             return
         about = f"epoch {epochs[0].epoch} to {epochs[-1].epoch}: first, course, last"
-        yield titled("History", about, width, ascii_only)
-        yield from lines(_fitting(lambda most: _scores(epochs, most, ascii_only), width))
+        yield titled("History", about, canvas)
+        yield from lines(_fitting(lambda most: _scores(epochs, most, canvas), canvas.width))
         yield Text()
         if all(epoch.health and epoch.health.delta_norm for epoch in epochs):
             yield from lines(
-                _fitting(lambda most: _layers(epochs, self.units, most, ascii_only), width)
+                _fitting(lambda most: _layers(epochs, self.units, most, canvas), canvas.width)
             )
         else:
             told = "What went on in the layers was not recorded during the training."
-            yield paragraph(told, width, ascii_only)
+            yield paragraph(told, canvas)
 
 
 def _fitting(build: Callable[[int], list[Column]], width: int) -> list[Column]:
@@ -64,7 +65,7 @@ def _fitting(build: Callable[[int], list[Column]], width: int) -> list[Column]:
     return columns
 
 
-def _scores(epochs: Sequence[EpochDone], most: int, ascii_only: bool) -> list[Column]:
+def _scores(epochs: Sequence[EpochDone], most: int, canvas: Canvas) -> list[Column]:
     losses: list[Series] = [[epoch.train.loss for epoch in epochs]]
     shares: list[Series] = [[epoch.train.accuracy for epoch in epochs]]
     scores = [epoch.validation for epoch in epochs]
@@ -73,7 +74,7 @@ def _scores(epochs: Sequence[EpochDone], most: int, ascii_only: bool) -> list[Co
         shares.append([score.accuracy if score else None for score in scores])
     top = extent(losses)[1]
     low, high = extent(shares)
-    drawn = Drawing(most, ascii_only)
+    drawn = Drawing(most, canvas)
     return [
         Column("", ["training", "validation"][: len(losses)], left=True),
         drawn.ends("loss", losses, 0, _three_digits),
@@ -86,7 +87,7 @@ def _scores(epochs: Sequence[EpochDone], most: int, ascii_only: bool) -> list[Co
 
 
 def _layers(
-    epochs: Sequence[EpochDone], units: Sequence[int], most: int, ascii_only: bool
+    epochs: Sequence[EpochDone], units: Sequence[int], most: int, canvas: Canvas
 ) -> list[Column]:
     healths = [epoch.health for epoch in epochs if epoch.health]
     count = len(healths[0].delta_norm)
@@ -98,10 +99,10 @@ def _layers(
         [health.silent[index] if index < len(health.silent) else None for health in healths]
         for index in range(count)
     ]
-    drawn = Drawing(most, ascii_only)
+    drawn = Drawing(most, canvas)
     return [
         Column("layer", [*map(str, range(1, count)), "output"], left=True),
-        numbers(plain("δ norm", ascii_only), first),
+        numbers(canvas.plain("δ norm"), first),
         drawn.course(logs, [(min(low, high - DECADES), high)] * count),
         numbers("", last),
         drawn.ends("silent units", silent, 0, _count),
@@ -116,22 +117,22 @@ class Drawing:
 
     Args:
         most: characters of a sparkline.
-        ascii_only: whether the stream shows ASCII alone.
+        canvas: the characters that can be shown.
     """
 
     most: int
-    ascii_only: bool
+    canvas: Canvas
 
     def ends(
         self, heading: str, series: Sequence[Series], end: int, write: Callable[[float], str]
     ) -> Column:
         """Where each series began (0) or ended (-1)."""
-        return numbers(heading, [optional(each[end], write, self.ascii_only) for each in series])
+        return numbers(heading, [optional(each[end], write, self.canvas) for each in series])
 
     def course(self, series: Sequence[Series], extents: Sequence[tuple[float, float]]) -> Column:
         """How each went in between, from what is lowest to what is highest."""
         cells = [
-            sparkline(thinned(values, self.most), *extent, self.ascii_only)
+            sparkline(thinned(values, self.most), *extent, self.canvas)
             for values, extent in zip(series, extents, strict=True)
         ]
         return Column("", cells, left=True, style="cyan")

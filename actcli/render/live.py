@@ -17,9 +17,10 @@ from actcli.diagnostics.symptoms import DEAD_IN_LAYER
 from actcli.render.gradients import log_bars, measures
 from actcli.render.history import SPAN
 from actcli.render.train import accuracy_text, loss_text
+from actcli.term.canvas import Canvas
 from actcli.term.numbers import align_points, fixed, percent, rounded, significant
 from actcli.term.sparklines import extent, sparkline, thinned
-from actcli.term.table import GAP, Column, fit, lines, needed, numbers, optional, plain
+from actcli.term.table import GAP, Column, fit, lines, needed, numbers, optional
 from actcli.training.events import EpochDone
 
 WIDEST = 68  # columns, as the rows above have; but the course, if there are enough epochs
@@ -48,14 +49,13 @@ class LiveBlock:
 
     Args:
         epochs: how many there will be.
-        width, height: columns and lines that there are for it.
-        ascii_only: whether the stream shows ASCII alone.
+        canvas: of the width that there is for it.
+        height: lines that there are for it.
     """
 
     epochs: int
-    width: int
+    canvas: Canvas
     height: int
-    ascii_only: bool
 
     def state(self, history: Sequence[EpochDone], layers: Sequence[LayerHealth] = ()) -> list[Text]:
         """What is known after an epoch, each part below a blank line; a line is left to progress.
@@ -70,13 +70,18 @@ class LiveBlock:
         if len(history) > 1 and room >= COURSE + (least if room >= least else 0):
             shown += [
                 Text(),
-                *course(history, self.epochs, min(self.width, WIDEST_COURSE), self.ascii_only),
+                *course(
+                    history, self.epochs, self.canvas.resized(min(self.canvas.width, WIDEST_COURSE))
+                ),
             ]
         room -= len(shown) + 1
         if layers and room >= min(len(layers) + 1, FEWEST):
-            shown += [Text(), *layer_lines(layers, min(self.width, WIDEST), room, self.ascii_only)]
+            shown += [
+                Text(),
+                *layer_lines(layers, self.canvas.resized(min(self.canvas.width, WIDEST)), room),
+            ]
         for line in shown:
-            line.truncate(self.width, overflow="crop")
+            line.truncate(self.canvas.width, overflow="crop")
         return shown
 
     def progress(self, moment: Moment) -> Text:
@@ -89,18 +94,18 @@ class LiveBlock:
         speed = f"{rounded(moment.rows_per_second)} rows/s"
         for after in ([share, speed, f"{left} left"], [share, f"{left} left"], [share]):
             told = "  ".join(after)
-            room = min(self.width, WIDEST) - len(first) - len(told) - 4
+            room = min(self.canvas.width, WIDEST) - len(first) - len(told) - 4
             if room >= NARROWEST_BAR:
                 break
         else:
-            return Text(f"{first}  {told}"[: self.width])
+            return Text(f"{first}  {told}"[: self.canvas.width])
         done = int(moment.share * room)
-        signs = "#-" if self.ascii_only else "━─"
+        signs = "#-" if self.canvas.ascii else "━─"
         bar = (signs[0] * done, "cyan"), (signs[1] * (room - done), "dim")
         return Text.assemble(f"{first}  ", *bar, f"  {told}")
 
 
-def course(history: Sequence[EpochDone], epochs: int, width: int, ascii_only: bool) -> list[Text]:
+def course(history: Sequence[EpochDone], epochs: int, canvas: Canvas) -> list[Text]:
     """Loss and accuracy of the last epoch, and how they came to that.
 
     The lines grow until they have a character for each epoch or fill their room; from then on
@@ -121,17 +126,17 @@ def course(history: Sequence[EpochDone], epochs: int, width: int, ascii_only: bo
     told = f"0 to {significant(top, 3)}", _span(percent(low), percent(high))
     columns = [
         Column("", names, left=True),
-        Column("loss", [optional(v[-1], loss_text, ascii_only).rjust(7) for v in losses]),
-        Column("accuracy", [optional(v[-1], accuracy_text, ascii_only) for v in shares]),
+        Column("loss", [optional(v[-1], loss_text, canvas).rjust(7) for v in losses]),
+        Column("accuracy", [optional(v[-1], accuracy_text, canvas) for v in shares]),
     ]
-    rooms = _rooms(width - needed(columns) - 2 * GAP, told)
+    rooms = _rooms(canvas.width - needed(columns) - 2 * GAP, told)
     if min(rooms) < 2:
         return lines(columns)
     for position, series, scale, heading, room in zip(
         (2, 4), (losses, shares), scales, told, rooms, strict=True
     ):
         cells = [
-            sparkline(thinned(values, room), *scale, ascii_only).ljust(min(room, epochs))
+            sparkline(thinned(values, room), *scale, canvas).ljust(min(room, epochs))
             for values in series
         ]
         fits = len(heading) <= room
@@ -148,15 +153,13 @@ def _rooms(width: int, headings: Sequence[str]) -> tuple[int, int]:
     return half, min(max(half, second), width - half)
 
 
-def layer_lines(
-    layers: Sequence[LayerHealth], width: int, height: int, ascii_only: bool
-) -> list[Text]:
+def layer_lines(layers: Sequence[LayerHealth], canvas: Canvas, height: int) -> list[Text]:
     """A line for each layer; where there are too many, one line for those in the middle."""
-    columns = fit(_columns(layers, ascii_only), width - GAP - NARROWEST_BAR, BAR_RANK)
-    room = min(WIDEST_BAR, width - needed(columns) - GAP)
+    columns = fit(_columns(layers, canvas), canvas.width - GAP - NARROWEST_BAR, BAR_RANK)
+    room = min(WIDEST_BAR, canvas.width - needed(columns) - GAP)
     if len(layers) > 1 and room >= NARROWEST_BAR:
-        columns.insert(-1, _bars(layers, room, ascii_only))
-    found = lines(fit(columns, width))
+        columns.insert(-1, _bars(layers, room, canvas))
+    found = lines(fit(columns, canvas.width))
     for line in found:
         line.highlight_words([MANY], "bold")
     if len(found) <= height:
@@ -164,46 +167,46 @@ def layer_lines(
     before = (height - 1) // 2
     after = height - 2 - before
     hidden = layers[before : len(layers) - after]
-    return [*found[: before + 1], _between(hidden, width, ascii_only), *found[-after:]]
+    return [*found[: before + 1], _between(hidden, canvas), *found[-after:]]
 
 
-def _columns(layers: Sequence[LayerHealth], ascii_only: bool) -> list[Column]:
+def _columns(layers: Sequence[LayerHealth], canvas: Canvas) -> list[Column]:
     """Each as wide as it will ever be, so that nothing moves sideways from epoch to epoch."""
     norms = align_points(measures([layer.delta_norm for layer in layers]))
-    factors = [plain(optional(layer.factor, _times, False), ascii_only) for layer in layers]
+    factors = [canvas.plain(optional(layer.factor, _times, canvas)) for layer in layers]
     marks = [_mark(layer.factor).ljust(len("shrinks")) for layer in layers]
-    silent = [optional(layer.silent_share, _silent, ascii_only) for layer in layers]
+    silent = [optional(layer.silent_share, _silent, canvas) for layer in layers]
     return [
         Column("layer", [*(str(layer.layer) for layer in layers[:-1]), "output"], left=True),
-        Column(plain("δ norm", ascii_only), [norm.rjust(8) for norm in norms], rank=BAR_RANK),
+        Column(canvas.plain("δ norm"), [norm.rjust(8) for norm in norms], rank=BAR_RANK),
         numbers("factor", factors),
         Column("", marks, left=True, style="bold"),
         Column("silent units", silent),
     ]
 
 
-def _bars(layers: Sequence[LayerHealth], width: int, ascii_only: bool) -> Column:
+def _bars(layers: Sequence[LayerHealth], width: int, canvas: Canvas) -> Column:
     """δ over that of the output, which the heading says in the middle of the scale."""
-    bars = log_bars([layer.compounded for layer in layers], width, ascii_only)
-    told = plain("× output", ascii_only).center(width)
+    bars = log_bars([layer.compounded for layer in layers], width, canvas)
+    told = canvas.plain("× output").center(width)
     ends = bars.heading.split()
     room = 2 * max(map(len, ends)) + len(told.strip()) + 2 <= width
     heading = ends[0] + told[len(ends[0]) : width - len(ends[1])] + ends[1]
     return replace(bars, heading=heading if room else bars.heading, rank=1)
 
 
-def _between(layers: Sequence[LayerHealth], width: int, ascii_only: bool) -> Text:
+def _between(layers: Sequence[LayerHealth], canvas: Canvas) -> Text:
     """Layers that are not shown, in one line; bold if one of them would have a mark."""
     factors = [_times(end) for end in extent([[layer.factor for layer in layers]])]
     silent = [percent(end) for end in extent([[layer.silent_share for layer in layers]])]
     told = f"{layers[0].layer} to {layers[-1].layer}: factor {_span(*factors)}"
     more = f", silent {_span(*silent)}"
-    text = plain(f"… {told}{more}", ascii_only)
+    text = canvas.plain(f"… {told}{more}")
     marked = any(
         _mark(layer.factor) or (layer.silent_share or 0) >= DEAD_IN_LAYER for layer in layers
     )
     style = "bold" if marked else "dim"
-    return Text(text if len(text) <= width else plain(f"… {told}", ascii_only), style)
+    return Text(text if len(text) <= canvas.width else canvas.plain(f"… {told}"), style)
 
 
 def _span(low: str, high: str) -> str:

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from actcli.explore.loss import OFF, LossComparison, Vector
 from actcli.term.bars import bar
+from actcli.term.canvas import Canvas
 from actcli.term.numbers import fixed, grouped, shortest
 from actcli.term.table import (
     GAP,
@@ -19,10 +20,8 @@ from actcli.term.table import (
     needed,
     numbers,
     paragraph,
-    plain,
     titled,
 )
-from actcli.term.text import printable
 
 MOST_ROWS = 40
 WIDEST_BAR, NARROWEST_BAR = 20, 6
@@ -48,20 +47,20 @@ class LossView:
     pair: LossComparison
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        pair, width, ascii_only = self.pair, options.max_width, options.ascii_only
+        pair, canvas = self.pair, Canvas.of(options)
         shown = _rows(pair)
-        yield from _terms(pair, shown, width, ascii_only)
+        yield from _terms(pair, shown, canvas)
         left_out = pair.target.size - len(shown)
         if left_out:
-            dots = plain("…", ascii_only)
+            dots = canvas.plain("…")
             yield Text(f"{dots} and {grouped(left_out)} more, in the sums too; --json gives all")
         for note in _notes(pair):
             yield Text()
-            yield paragraph(note, width, ascii_only)
+            yield paragraph(note, canvas)
         yield Text()
-        yield from _losses(pair, width, ascii_only)
+        yield from _losses(pair, canvas)
         yield Text()
-        yield from _swapped(pair, width, ascii_only)
+        yield from _swapped(pair, canvas)
 
 
 def _rows(pair: LossComparison) -> list[int]:
@@ -74,60 +73,58 @@ def _rows(pair: LossComparison) -> list[int]:
     return rows
 
 
-def _terms(
-    pair: LossComparison, rows: Sequence[int], width: int, ascii_only: bool
-) -> Iterator[Text]:
+def _terms(pair: LossComparison, rows: Sequence[int], canvas: Canvas) -> Iterator[Text]:
     """A row for each class, and their sums."""
     p, t, losses = pair.predicted, pair.target, pair.losses
     columns = [
-        _given("target t", t, rows),
-        _given("predicted p", p, rows),
-        _computed("-t ln p", pair.cross_entropy_terms, rows, losses["cross-entropy"], ascii_only),
-        _computed("t ln(t/p)", pair.kl_terms, rows, losses["kl-divergence"], ascii_only),
-        _computed("(p-t)²", pair.squared_errors, rows, losses["sse"], ascii_only),
+        _given("target t", t, rows, canvas),
+        _given("predicted p", p, rows, canvas),
+        _computed("-t ln p", pair.cross_entropy_terms, rows, losses["cross-entropy"], canvas),
+        _computed("t ln(t/p)", pair.kl_terms, rows, losses["kl-divergence"], canvas),
+        _computed("(p-t)²", pair.squared_errors, rows, losses["sse"], canvas),
     ]
     columns[3] = replace(columns[3], rank=1)
     if pair.logits is not None:
         cells = [*(shortest(pair.logits[row]) for row in rows), ""]
         columns.insert(0, numbers("logit", cells, rank=2))
-    columns = fit(columns, width - GAP - NARROWEST_LABEL)
-    names = _names(pair, rows, width - GAP - needed(columns), ascii_only)
+    columns = fit(columns, canvas.width - GAP - NARROWEST_LABEL)
+    names = _names(pair, rows, canvas.resized(canvas.width - GAP - needed(columns)))
     columns = [names, *columns]
-    room = min(WIDEST_BAR, width - needed(columns) - GAP)
+    room = min(WIDEST_BAR, canvas.width - needed(columns) - GAP)
     if room >= NARROWEST_BAR:
         at = next(i for i, column in enumerate(columns) if column.heading == "predicted p") + 1
-        bars = [*(bar(p[row], room, ascii_only) for row in rows), ""]
+        bars = [*(bar(p[row], room, canvas) for row in rows), ""]
         columns.insert(at, Column(f"0{' ' * (room - 2)}1", bars, left=True, style="cyan"))
     styles = ["bold" if row == pair.true_class else "" for row in rows]
     head, *body, last = lines(columns, styles)
-    rule = Text(("-" if ascii_only else "─") * max(line.cell_len for line in (head, *body)), "dim")
+    rule = Text((canvas.symbol("─", "-")) * max(line.cell_len for line in (head, *body)), "dim")
     yield from (head, *body, rule, last)
-    triangle, diamond = MARKS[ascii_only]
+    triangle, diamond = MARKS[canvas.ascii]
     legend = f"{triangle} largest p{' ' * GAP}{diamond} target"
     yield Text(legend if pair.true_class is not None else legend.partition(" " * GAP)[0], "dim")
 
 
-def _given(heading: str, values: Vector, rows: Sequence[int]) -> Column:
+def _given(heading: str, values: Vector, rows: Sequence[int], canvas: Canvas) -> Column:
     """As they were typed, with as few decimals as show all of them, but no more than usual."""
     shown = [float(value) for value in (*values[rows], values.sum())]
     decimals = next(
         (n for n in range(DECIMALS) if all(abs(round(v, n) - v) < ROUNDING for v in shown)),
         DECIMALS,
     )
-    return numbers(heading, [_fixed(value, False, decimals) for value in shown])
+    return numbers(heading, [_fixed(value, canvas, decimals) for value in shown])
 
 
 def _computed(
-    heading: str, terms: Vector, rows: Sequence[int], total: float, ascii_only: bool
+    heading: str, terms: Vector, rows: Sequence[int], total: float, canvas: Canvas
 ) -> Column:
-    texts = [_fixed(float(value), ascii_only) for value in (*terms[rows], total)]
-    return numbers(plain(heading, ascii_only), texts)
+    texts = [_fixed(float(value), canvas) for value in (*terms[rows], total)]
+    return numbers(canvas.plain(heading), texts)
 
 
-def _fixed(value: float, ascii_only: bool, decimals: int = DECIMALS) -> str:
+def _fixed(value: float, canvas: Canvas, decimals: int = DECIMALS) -> str:
     """What is exactly 0 has no decimals, so that what counts stands out."""
     if math.isinf(value):
-        return plain("∞", ascii_only)
+        return canvas.plain("∞")
     return "0" if value == 0 else fixed(value, decimals)
 
 
@@ -155,40 +152,39 @@ def _notes(pair: LossComparison) -> Iterator[str]:
         )
 
 
-def _losses(pair: LossComparison, width: int, ascii_only: bool) -> Iterator[Text]:
+def _losses(pair: LossComparison, canvas: Canvas) -> Iterator[Text]:
     values = pair.losses | {"target entropy": pair.target_entropy}
     meanings = MEANINGS if pair.logits is None else MEANINGS | OF_SCORES
     yield Text("Losses", style="bold")
-    yield from _described({name: values[name] for name in meanings}, meanings, width, ascii_only)
+    yield from _described({name: values[name] for name in meanings}, meanings, canvas)
 
 
-def _swapped(pair: LossComparison, width: int, ascii_only: bool) -> Iterator[Text]:
+def _swapped(pair: LossComparison, canvas: Canvas) -> Iterator[Text]:
     swapped = pair.swapped
     about = "p as the target, t as the prediction"
-    yield titled("Swapped", about, width, ascii_only)
+    yield titled("Swapped", about, canvas)
     yield from _described(
         {"cross-entropy": swapped.cross_entropy, "kl-divergence": swapped.kl_divergence},
         {"cross-entropy": "nats, -Σ p ln t", "kl-divergence": "nats, Σ p ln(p/t)"},
-        width,
-        ascii_only,
+        canvas,
     )
     told = "Cross-entropy is not symmetric."
     if swapped.impossible:
         told = f"{_because(pair, swapped.impossible, 'p', 't')} {told}"
-    yield paragraph(told, width, ascii_only)
+    yield paragraph(told, canvas)
 
 
 def _described(
-    values: dict[str, float], meanings: dict[str, str], width: int, ascii_only: bool
+    values: dict[str, float], meanings: dict[str, str], canvas: Canvas
 ) -> Iterator[Text]:
     """Names, values and what they are, which wraps where it is narrow."""
     columns = [
         Column("", list(values), left=True),
-        numbers("", [_fixed(value, ascii_only) for value in values.values()]),
+        numbers("", [_fixed(value, canvas) for value in values.values()]),
     ]
     for name, line in zip(values, lines(columns)[1:], strict=True):
         label = line.plain.ljust(needed(columns)) + " " * GAP
-        yield paragraph(meanings[name], width, ascii_only, label, "dim")
+        yield paragraph(meanings[name], canvas, label, "dim")
 
 
 def _because(pair: LossComparison, classes: Sequence[int], weight: str, other: str) -> str:
@@ -201,19 +197,19 @@ def _because(pair: LossComparison, classes: Sequence[int], weight: str, other: s
     )
 
 
-def _mark(pair: LossComparison, row: int, ascii_only: bool) -> str:
+def _mark(pair: LossComparison, row: int, canvas: Canvas) -> str:
     """What stands before the winner and the true class; the same width for every row."""
-    triangle, diamond = MARKS[ascii_only]
+    triangle, diamond = MARKS[canvas.ascii]
     return f"{triangle if row == pair.argmax else ' '}{diamond if row == pair.true_class else ' '} "
 
 
-def _names(pair: LossComparison, rows: Sequence[int], width: int, ascii_only: bool) -> Column:
+def _names(pair: LossComparison, rows: Sequence[int], canvas: Canvas) -> Column:
     """Marks and names of the classes; a long name is cut, and ends in ~."""
-    most = min(width, LABEL)
+    most = min(canvas.width, LABEL)
     cells = []
     for row in rows:
-        name = str(row) if pair.labels is None else printable(pair.labels[row], ascii_only)
-        cell = f"{_mark(pair, row, ascii_only)}{name}"
+        name = str(row) if pair.labels is None else canvas.printable(pair.labels[row])
+        cell = f"{_mark(pair, row, canvas)}{name}"
         cells.append(cut(cell, most))
     heading = "   class" if pair.labels is None else "   label"
     return Column(heading, [*cells, "   sum"], left=True)

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from actcli.diagnostics.outputs import Bin, ClassOutputs, Outputs
 from actcli.term.bars import bar
+from actcli.term.canvas import Canvas
 from actcli.term.numbers import fixed, grouped, percent, significant
 from actcli.term.table import (
     GAP,
@@ -19,7 +20,6 @@ from actcli.term.table import (
     needed,
     optional,
     paragraph,
-    plain,
     titled,
 )
 
@@ -50,24 +50,24 @@ class OutputsView:
     output: str
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        ascii_only, width = options.ascii_only, options.max_width
+        canvas = Canvas.of(options)
         title = self.output.capitalize()
         if self.outputs is None:
             yield Text(title, style="bold")
-            yield paragraph(NO_PROBABILITIES, width, ascii_only)
+            yield paragraph(NO_PROBABILITIES, canvas)
             return
-        yield titled(title, ABOUT[self.output], width, ascii_only)
-        yield from lines(fit(_overall(self.outputs, ascii_only), width))
+        yield titled(title, ABOUT[self.output], canvas)
+        yield from lines(fit(_overall(self.outputs, canvas), canvas.width))
         yield Text()
         chosen = _chosen(self.outputs.classes)
-        yield from _tables(chosen, self.outputs.reliability, width, ascii_only)
+        yield from _tables(chosen, self.outputs.reliability, canvas)
         left_out = len(self.outputs.classes) - len(chosen)
         if left_out:
-            dots = plain("…", ascii_only)
+            dots = canvas.plain("…")
             yield Text(f"{dots} and {grouped(left_out)} classes more, all of them better; --json")
 
 
-def _overall(outputs: Outputs, ascii_only: bool) -> list[Column]:
+def _overall(outputs: Outputs, canvas: Canvas) -> list[Column]:
     def temperature(value: float) -> str:
         return fixed(value, 2)
 
@@ -78,9 +78,7 @@ def _overall(outputs: Outputs, ascii_only: bool) -> list[Column]:
         Column("entropy", [significant(outputs.entropy, 3)]),
         Column("ECE", [percent(outputs.ece, 2)]),
         Column("MCE", [percent(outputs.mce)], rank=1),
-        Column(
-            "best temperature", [optional(outputs.temperature, temperature, ascii_only)], rank=2
-        ),
+        Column("best temperature", [optional(outputs.temperature, temperature, canvas)], rank=2),
     ]
 
 
@@ -95,73 +93,67 @@ def _chosen(classes: Sequence[ClassOutputs]) -> list[ClassOutputs]:
     return sorted(classes, key=how_good)[:WORST]
 
 
-def _tables(
-    classes: Sequence[ClassOutputs], bins: Sequence[Bin], width: int, ascii_only: bool
-) -> list[Text]:
+def _tables(classes: Sequence[ClassOutputs], bins: Sequence[Bin], canvas: Canvas) -> list[Text]:
     """Side by side; one below the other where that would leave no room for the bar."""
-    left = _of_classes(classes, ascii_only)
-    right = _of_bins([each for each in bins if each.count], ascii_only)
-    for_both = width - BETWEEN - GAP - NARROWEST_BAR
+    left = _of_classes(classes, canvas)
+    right = _of_bins([each for each in bins if each.count], canvas)
+    for_both = canvas.width - BETWEEN - GAP - NARROWEST_BAR
     while needed(left) + needed(right) > for_both:
         ranked = [column for column in (*left, *right) if column.rank > 1]
         if not ranked:
-            left = fit(_of_classes(classes, ascii_only), width)
-            right = fit(_of_bins([each for each in bins if each.count], ascii_only), width)
-            right = _with_bar(right, bins, width, ascii_only)
+            left = fit(_of_classes(classes, canvas), canvas.width)
+            right = fit(_of_bins([each for each in bins if each.count], canvas), canvas.width)
+            right = _with_bar(right, bins, canvas)
             return [*lines(left), Text(), *lines(right)]
         worst = max(ranked, key=lambda column: column.rank)
         left = [column for column in left if column is not worst]
         right = [column for column in right if column is not worst]
-    rest = width - needed(left) - BETWEEN
-    return beside(lines(left), lines(_with_bar(right, bins, rest, ascii_only)), BETWEEN)
+    rest = canvas.width - needed(left) - BETWEEN
+    return beside(lines(left), lines(_with_bar(right, bins, canvas.resized(rest))), BETWEEN)
 
 
-def _of_classes(classes: Sequence[ClassOutputs], ascii_only: bool) -> list[Column]:
+def _of_classes(classes: Sequence[ClassOutputs], canvas: Canvas) -> list[Column]:
     def decimals(value: float) -> str:
         return fixed(value, 3)
 
     def label(text: str) -> str:
-        text = plain(text, ascii_only)
+        text = canvas.plain(text)
         return text if len(text) <= LABEL else f"{text[: LABEL - 1]}~"
 
     def shares(values: Sequence[float | None]) -> list[str]:
-        return [optional(value, percent, ascii_only) for value in values]
+        return [optional(value, percent, canvas) for value in values]
 
     wrong = [
-        optional(each.confused_with, lambda name: f"as {label(name)}", True) for each in classes
+        "-" if each.confused_with is None else f"as {label(each.confused_with)}" for each in classes
     ]
     return [
         Column("class", [label(each.label) for each in classes], left=True),
         Column("rows", [grouped(each.rows) for each in classes], rank=2),
         Column("p(true)", shares([each.probability_of_true for each in classes])),
         Column("confidence", shares([each.confidence for each in classes]), rank=1),
-        Column(
-            "entropy", [optional(each.entropy, decimals, ascii_only) for each in classes], rank=3
-        ),
+        Column("entropy", [optional(each.entropy, decimals, canvas) for each in classes], rank=3),
         Column("accuracy", shares([each.accuracy for each in classes])),
         Column("wrong", wrong, left=True),
     ]
 
 
-def _of_bins(bins: Sequence[Bin], ascii_only: bool) -> list[Column]:
-    between = plain("–", ascii_only)
+def _of_bins(bins: Sequence[Bin], canvas: Canvas) -> list[Column]:
+    between = canvas.plain("–")
     ranges = [f"{100 * each.low:.0f}{between}{100 * each.high:.0f} %" for each in bins]
     return [
         Column("confidence", ranges),
-        Column("mean", [optional(each.confidence, percent, ascii_only) for each in bins], rank=4),
-        Column("accuracy", [optional(each.accuracy, percent, ascii_only) for each in bins]),
+        Column("mean", [optional(each.confidence, percent, canvas) for each in bins], rank=4),
+        Column("accuracy", [optional(each.accuracy, percent, canvas) for each in bins]),
         Column("rows", [grouped(each.count) for each in bins]),
     ]
 
 
-def _with_bar(
-    columns: list[Column], bins: Sequence[Bin], width: int, ascii_only: bool
-) -> list[Column]:
+def _with_bar(columns: list[Column], bins: Sequence[Bin], canvas: Canvas) -> list[Column]:
     """The histogram beside its counts, on a log scale, as far as there is room."""
-    room = min(WIDEST_BAR, width - needed(columns) - GAP)
+    room = min(WIDEST_BAR, canvas.width - needed(columns) - GAP)
     if room < NARROWEST_BAR:
         return columns
     largest = math.log1p(max((each.count for each in bins), default=0))
     shares = [math.log1p(each.count) / largest for each in bins if each.count]
-    cells = [bar(share, room, ascii_only) for share in shares]
+    cells = [bar(share, room, canvas) for share in shares]
     return [*columns, Column("log scale" if room > 8 else "log", cells, left=True, style="cyan")]

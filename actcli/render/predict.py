@@ -9,9 +9,10 @@ from rich.text import Text
 
 from actcli.explore.predict import Prediction, Predictions
 from actcli.term.bars import bar
+from actcli.term.canvas import Canvas
 from actcli.term.image import digit
 from actcli.term.numbers import fixed, grouped, percent, significant
-from actcli.term.table import GAP, Column, beside, cut, lines, needed, numbers, paragraph, plain
+from actcli.term.table import GAP, Column, beside, cut, lines, needed, numbers, paragraph
 
 MOST_CLASSES = 12
 LARGEST = 10  # outputs that are shown where there are more classes
@@ -29,11 +30,11 @@ class PredictView:
     found: Predictions
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        found, width, ascii_only = self.found, options.max_width, options.ascii_only
-        yield _titled(found, width, ascii_only)
+        found, canvas = self.found, Canvas.of(options)
+        yield _titled(found, canvas)
         for prediction in found.predictions:
             yield Text()
-            title = paragraph(_title(found, prediction), width, ascii_only)
+            title = paragraph(_title(found, prediction), canvas)
             title.stylize("bold" if prediction.right is False else "")
             yield title
             for line in self._beside(prediction, console, options):
@@ -44,28 +45,28 @@ class PredictView:
         self, prediction: Prediction, console: Console, options: ConsoleOptions
     ) -> list[Text]:
         """The image and its outputs; one below the other where it is narrow."""
-        found, width, ascii_only = self.found, options.max_width, options.ascii_only
+        found, canvas = self.found, Canvas.of(options)
         if prediction.image is None:
-            return _outputs(found, prediction, width, ascii_only)
-        image = digit(prediction.image.tolist(), console, ascii_only)
-        room = width - image[0].cell_len - BETWEEN
+            return _outputs(found, prediction, canvas)
+        image = digit(prediction.image.tolist(), console, canvas)
+        room = canvas.width - image[0].cell_len - BETWEEN
         if room < _least(found):
-            return [*image, *_outputs(found, prediction, width, ascii_only)]
-        return beside(image, _outputs(found, prediction, room, ascii_only), BETWEEN)
+            return [*image, *_outputs(found, prediction, canvas)]
+        return beside(image, _outputs(found, prediction, canvas.resized(room)), BETWEEN)
 
 
-def _titled(found: Predictions, width: int, ascii_only: bool) -> Text:
+def _titled(found: Predictions, canvas: Canvas) -> Text:
     """What was asked, and beside it or below what the marks mean."""
-    head = paragraph(_head(found), width, ascii_only)
-    head.stylize("bold", 0, len(plain(found.model, ascii_only)))
-    answer, true = MARKS[ascii_only]
+    head = paragraph(_head(found), canvas)
+    head.stylize("bold", 0, len(canvas.plain(found.model)))
+    answer, true = MARKS[canvas.ascii]
     legend = f"{answer} answer"
     if any(prediction.true_class is not None for prediction in found.predictions):
         legend += f"{' ' * GAP}{true} true class"
     if not found.predictions:
         return head
     last = head.plain.rpartition("\n")[2]
-    beside = cell_len(last) + GAP + cell_len(legend) <= width
+    beside = cell_len(last) + GAP + cell_len(legend) <= canvas.width
     return head.append(" " * GAP if beside else "\n").append(legend, "not bold dim")
 
 
@@ -101,25 +102,23 @@ def _least(found: Predictions) -> int:
     return min(LABEL, 3 + max(map(cell_len, found.classes))) + 2 * GAP + 9 + NARROWEST_BAR
 
 
-def _outputs(
-    found: Predictions, prediction: Prediction, width: int, ascii_only: bool
-) -> list[Text]:
+def _outputs(found: Predictions, prediction: Prediction, canvas: Canvas) -> list[Text]:
     rows = _rows(found, prediction)
     values = [float(prediction.outputs[row]) for row in rows]
     columns = [
-        Column("   class", [_name(found, prediction, row, ascii_only) for row in rows], left=True),
+        Column("   class", [_name(found, prediction, row, canvas) for row in rows], left=True),
         numbers(_heading(found), [_value(found, value) for value in values]),
     ]
-    room = min(WIDEST_BAR, width - needed(columns) - GAP)
+    room = min(WIDEST_BAR, canvas.width - needed(columns) - GAP)
     if found.output != "identity" and room >= NARROWEST_BAR:
-        bars = [bar(value, room, ascii_only) for value in values]
+        bars = [bar(value, room, canvas) for value in values]
         columns.append(Column(f"0{'100 %'.rjust(room - 1)}", bars, left=True, style="cyan"))
     styles = ["bold" if row == prediction.answer else "" for row in rows]
     table = lines(columns, styles)
     left_out = len(found.classes) - len(rows)
     if left_out:
-        table.append(Text(f"   {plain('…', ascii_only)} and {grouped(left_out)} smaller ones"))
-    return [*table, Text(), *_facts(found, prediction, width, ascii_only)]
+        table.append(Text(f"   {canvas.plain('…')} and {grouped(left_out)} smaller ones"))
+    return [*table, Text(), *_facts(found, prediction, canvas)]
 
 
 def _rows(found: Predictions, prediction: Prediction) -> list[int]:
@@ -140,9 +139,7 @@ def _value(found: Predictions, value: float) -> str:
     return fixed(value) if found.output == "identity" else percent(value, 2)
 
 
-def _facts(
-    found: Predictions, prediction: Prediction, width: int, ascii_only: bool
-) -> Iterator[Text]:
+def _facts(found: Predictions, prediction: Prediction, canvas: Canvas) -> Iterator[Text]:
     second = prediction.second
     value = _value(found, float(prediction.outputs[second]))
     entries = {"second choice": f"{found.classes[second]}, {value}"}
@@ -153,7 +150,7 @@ def _facts(
         entries[f"loss, {found.loss}"] = f"{_cost(prediction.loss)}{unit}"
     indent = max(map(len, entries)) + GAP
     for name, text in entries.items():
-        shown = paragraph(text, width, ascii_only, f"   {name.ljust(indent)}")
+        shown = paragraph(text, canvas, f"   {name.ljust(indent)}")
         yield from shown.split("\n")
 
 
@@ -161,10 +158,10 @@ def _cost(value: float) -> str:
     return "infinite" if value == float("inf") else significant(value)
 
 
-def _name(found: Predictions, prediction: Prediction, row: int, ascii_only: bool) -> str:
+def _name(found: Predictions, prediction: Prediction, row: int, canvas: Canvas) -> str:
     """A class, marked as the answer and as the true one; a long name is cut, and ends in ~."""
-    triangle, diamond = MARKS[ascii_only]
+    triangle, diamond = MARKS[canvas.ascii]
     mark = triangle if row == prediction.answer else " "
     mark += diamond if row == prediction.true_class else " "
-    name = f"{mark} {plain(found.classes[row], ascii_only)}"
+    name = f"{mark} {canvas.plain(found.classes[row])}"
     return cut(name, LABEL)

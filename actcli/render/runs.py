@@ -8,6 +8,7 @@ from rich.text import Text
 
 from actcli.diagnostics import HEALTHY
 from actcli.runs.catalog import Summary
+from actcli.term.canvas import Canvas
 from actcli.term.numbers import percent, significant
 from actcli.term.table import (
     Column,
@@ -16,7 +17,6 @@ from actcli.term.table import (
     numbers,
     optional,
     paragraph,
-    plain,
     shorten,
     titled,
 )
@@ -38,45 +38,43 @@ class RunsView:
     now: float
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        ascii_only, width = options.ascii_only, options.max_width
+        canvas = Canvas.of(options)
         whole = [run for run in self.runs if run.config]
-        columns = _columns(whole, self.now, ascii_only, width) if whole else []
+        columns = _columns(whole, self.now, canvas) if whole else []
         told = any(column.heading == "dead" for column in columns)
-        yield titled("Runs", ABOUT if told else "", width, ascii_only)
+        yield titled("Runs", ABOUT if told else "", canvas)
         if columns:
             styles = ["" if is_well(run.verdict, run.state) else "bold" for run in whole]
             yield from lines(columns, styles)
         for run in self.runs:
             if not run.config:
                 text = f"{run.name} is damaged: {run.fault}"
-                yield paragraph(text, width, ascii_only, style="bold")
+                yield paragraph(text, canvas, style="bold")
 
 
-def _columns(runs: Sequence[Summary], now: float, ascii_only: bool, width: int) -> list[Column]:
+def _columns(runs: Sequence[Summary], now: float, canvas: Canvas) -> list[Column]:
     """Those that there is room for."""
 
     def shares(values: Iterator[float | None], decimals: int) -> list[str]:
-        return [optional(value, lambda v: percent(v, decimals), ascii_only) for value in values]
+        return [optional(value, lambda v: percent(v, decimals), canvas) for value in values]
 
-    losses = [
-        optional(run.test_loss, lambda loss: significant(loss, 4), ascii_only) for run in runs
-    ]
+    losses = [optional(run.test_loss, lambda loss: significant(loss, 4), canvas) for run in runs]
     configs = [run.config for run in runs if run.config]
     columns = [
-        Column("run", [plain(run.name, ascii_only) for run in runs], left=True),
+        Column("run", [canvas.plain(run.name) for run in runs], left=True),
         Column(
             "activation", [_several(each.model.activation) for each in configs], rank=3, left=True
         ),
         Column("loss", [each.loss.name for each in configs], rank=6, left=True),
-        Column("data", [plain(each.data.name, ascii_only) for each in configs], rank=7, left=True),
+        Column("data", [canvas.plain(each.data.name) for each in configs], rank=7, left=True),
         Column("epochs", [_epochs(run) for run in runs], rank=4),
         numbers("test loss", losses, rank=5),
         Column("accuracy", shares((run.test_accuracy for run in runs), 2)),
         Column("dead", shares((run.dead for run in runs), 1), rank=2),
         Column("age", [age(now - run.changed) for run in runs], rank=1),
-        Column("verdict", [ended(run.verdict, run.state, ascii_only) for run in runs], left=True),
+        Column("verdict", [ended(run.verdict, run.state, canvas) for run in runs], left=True),
     ]
-    return fit(shorten(columns, 0, width), width)
+    return fit(shorten(columns, 0, canvas.width), canvas.width)
 
 
 def is_well(verdict: str | None, state: str) -> bool:
@@ -84,11 +82,11 @@ def is_well(verdict: str | None, state: str) -> bool:
     return state == "finished" and verdict in {None, HEALTHY}
 
 
-def ended(verdict: str | None, state: str, ascii_only: bool) -> str:
+def ended(verdict: str | None, state: str, canvas: Canvas) -> str:
     """What is told of a network, and of a run that is not finished."""
     if state == "finished" or (state == "diverged" and verdict):
-        return optional(verdict, lambda name: plain(name, ascii_only), ascii_only)
-    return f"{state}, {plain(verdict, ascii_only)}" if verdict else state
+        return optional(verdict, canvas.plain, canvas)
+    return f"{state}, {canvas.plain(verdict)}" if verdict else state
 
 
 def _several(names: tuple[str, ...]) -> str:

@@ -16,8 +16,8 @@ from rich.text import Text
 
 from actcli.explore.softmax import LogitAnalysis, TargetAnalysis, Vector
 from actcli.term.bars import bar
+from actcli.term.canvas import Canvas
 from actcli.term.numbers import align_points, fixed, grouped, percent, shortest, significant
-from actcli.term.text import printable
 
 MOST_ROWS = 40
 GAP = 2  # columns of space between the columns of the table
@@ -56,7 +56,7 @@ class SoftmaxView:
     title: str | None = None
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        scores, ascii_only = self.scores, options.ascii_only
+        scores, canvas = self.scores, Canvas.of(options)
         if self.title:
             yield Text(self.title, style="bold")
         if scores.temperature != 1:
@@ -65,13 +65,13 @@ class SoftmaxView:
                 f"temperature {temperature}: z = logit / {temperature}, for the sigmoids too"
             )
         rows = _rows(scores)
-        yield from _unpadded(_table(scores, rows, options.max_width, ascii_only), console, options)
+        yield from _unpadded(_table(scores, rows, canvas), console, options)
         left_out = scores.logits.size - len(rows)
         if left_out:
-            dots = "..." if ascii_only else "…"
+            dots = canvas.symbol("…", "...")
             yield Text(f"{dots} and {grouped(left_out)} more, in the sums too; --json gives all")
         yield Text()
-        yield from _unpadded(_summary(scores, ascii_only), console, options)
+        yield from _unpadded(_summary(scores, canvas), console, options)
 
 
 def _unpadded(table: Table, console: Console, options: ConsoleOptions) -> Iterator[Text]:
@@ -94,15 +94,15 @@ def _rows(scores: LogitAnalysis) -> list[int]:
     return rows
 
 
-def _table(scores: LogitAnalysis, rows: list[int], width: int, ascii_only: bool) -> Table:
-    names = [f"{_mark(scores, row, ascii_only)}{_name(scores, row, ascii_only)}" for row in rows]
-    indent = " " * len(_mark(scores, None, ascii_only))
+def _table(scores: LogitAnalysis, rows: list[int], canvas: Canvas) -> Table:
+    names = [f"{_mark(scores, row, canvas)}{_name(scores, row, canvas)}" for row in rows]
+    indent = " " * len(_mark(scores, None, canvas))
     heading = indent + ("index" if scores.labels is None else "label")
     columns = _columns(scores, rows)
-    name_width, bar_width = _fit(max(map(cell_len, [heading, *names])), columns, width)
+    name_width, bar_width = _fit(max(map(cell_len, [heading, *names])), columns, canvas.width)
 
     table = Table(
-        box=ASCII_SIMPLE if ascii_only else SIMPLE,
+        box=ASCII_SIMPLE if canvas.ascii else SIMPLE,
         show_edge=False,
         show_footer=True,
         pad_edge=False,
@@ -120,10 +120,10 @@ def _table(scores: LogitAnalysis, rows: list[int], width: int, ascii_only: bool)
         scale = "softmax".center(bar_width - 2) if bar_width >= 11 else ""
         table.add_column(f"0{scale.ljust(bar_width - 2)}1", no_wrap=True)
     for position, row in enumerate(rows):
-        cells = [_cut(names[position], name_width, ascii_only)]
+        cells = [_cut(names[position], canvas.resized(name_width))]
         cells += [Text(column.cells[position].rjust(column.width)) for column in columns]
         if bar_width:
-            cells.append(Text(bar(scores.softmax[row], bar_width, ascii_only), style="cyan"))
+            cells.append(Text(bar(scores.softmax[row], bar_width, canvas), style="cyan"))
         masked = scores.logits[row] == float("-inf")
         table.add_row(*cells, style="bold" if row == scores.argmax else "dim" if masked else "")
     return table
@@ -163,22 +163,22 @@ def _fit(name_width: int, columns: list[_Column], width: int) -> tuple[int, int]
     return min(name_width, beside_bar), bar_width
 
 
-def _cut(name: str, width: int, ascii_only: bool) -> Text:
+def _cut(name: str, canvas: Canvas) -> Text:
     text = Text(name)
-    text.truncate(width, overflow="ellipsis")
-    return Text(text.plain.replace("…", "~")) if ascii_only else text
+    text.truncate(canvas.width, overflow="ellipsis")
+    return Text(text.plain.replace("…", "~")) if canvas.ascii else text
 
 
-def _summary(scores: LogitAnalysis, ascii_only: bool) -> Table:
+def _summary(scores: LogitAnalysis, canvas: Canvas) -> Table:
     lines = Table.grid(padding=(0, GAP, 0, 0))
     lines.add_column(no_wrap=True)
     lines.add_column(overflow="fold")
-    blank = _mark(scores, None, ascii_only)
-    winner = _mark(scores, scores.argmax, ascii_only, target=False)
-    lines.add_row(f"{winner}winner", _winner(scores, ascii_only), style="bold")
+    blank = _mark(scores, None, canvas)
+    winner = _mark(scores, scores.argmax, canvas, target=False)
+    lines.add_row(f"{winner}winner", _winner(scores, canvas), style="bold")
     if scores.target:
-        target = _mark(scores, scores.target.index, ascii_only, winner=False)
-        lines.add_row(f"{target}target", _target(scores, scores.target, ascii_only))
+        target = _mark(scores, scores.target.index, canvas, winner=False)
+        lines.add_row(f"{target}target", _target(scores, scores.target, canvas))
         lines.add_row(f"{blank}gradient", "p - y, of the cross-entropy with respect to z")
     lines.add_row(f"{blank}entropy", _entropy(scores))
     lines.add_row(f"{blank}perplexity", significant(scores.perplexity))
@@ -195,19 +195,17 @@ def _summary(scores: LogitAnalysis, ascii_only: bool) -> Table:
     return lines
 
 
-def _winner(scores: LogitAnalysis, ascii_only: bool) -> str:
-    text = (
-        f"{_named(scores, scores.argmax, ascii_only)}, p = {fixed(scores.softmax[scores.argmax])}"
-    )
+def _winner(scores: LogitAnalysis, canvas: Canvas) -> str:
+    text = f"{_named(scores, scores.argmax, canvas)}, p = {fixed(scores.softmax[scores.argmax])}"
     if scores.runner_up is None or scores.margin is None:
         return f"{text}, the only one possible"
     if scores.tied:
         return f"{text}, tied with {grouped(scores.tied)} more, of which it is the first"
-    return f"{text}, {fixed(scores.margin)} ahead of {_named(scores, scores.runner_up, ascii_only)}"
+    return f"{text}, {fixed(scores.margin)} ahead of {_named(scores, scores.runner_up, canvas)}"
 
 
-def _target(scores: LogitAnalysis, target: TargetAnalysis, ascii_only: bool) -> str:
-    name = _named(scores, target.index, ascii_only)
+def _target(scores: LogitAnalysis, target: TargetAnalysis, canvas: Canvas) -> str:
+    name = _named(scores, target.index, canvas)
     if target.masked:
         return f"{name}, cross-entropy infinite: the target is masked, its probability is 0"
     if target.cross_entropy == float("inf"):
@@ -226,23 +224,23 @@ def _entropy(scores: LogitAnalysis) -> str:
 def _mark(
     scores: LogitAnalysis,
     row: int | None,
-    ascii_only: bool,
+    canvas: Canvas,
     *,
     winner: bool = True,
     target: bool = True,
 ) -> str:
     """What stands before the winner and the target; the same width for every row."""
-    triangle, diamond = (">", "@") if ascii_only else ("▶", "◆")
+    triangle, diamond = (">", "@") if canvas.ascii else ("▶", "◆")
     text = triangle if winner and row == scores.argmax else " "
     if scores.target:
         text += diamond if target and row == scores.target.index else " "
     return f"{text} "
 
 
-def _name(scores: LogitAnalysis, row: int, ascii_only: bool) -> str:
-    return str(row) if scores.labels is None else printable(scores.labels[row], ascii_only)
+def _name(scores: LogitAnalysis, row: int, canvas: Canvas) -> str:
+    return str(row) if scores.labels is None else canvas.printable(scores.labels[row])
 
 
-def _named(scores: LogitAnalysis, row: int, ascii_only: bool) -> str:
+def _named(scores: LogitAnalysis, row: int, canvas: Canvas) -> str:
     """The name in a sentence, where a bare index would look like one of the values."""
-    return f"{'' if scores.labels else 'index '}{_name(scores, row, ascii_only)}"
+    return f"{'' if scores.labels else 'index '}{_name(scores, row, canvas)}"

@@ -10,6 +10,7 @@ from rich.text import Text
 from actcli.render.sweep_pictures import is_number, pictures, value_text
 from actcli.sweep.axes import option_of
 from actcli.sweep.results import MeanAndDeviation, Point, SweepTable
+from actcli.term.canvas import Canvas
 from actcli.term.numbers import align_points, fixed, grouped, percent, significant
 from actcli.term.table import (
     GAP,
@@ -19,10 +20,8 @@ from actcli.term.table import (
     numbers,
     optional,
     paragraph,
-    plain,
     titled,
 )
-from actcli.term.text import printable
 
 MOST_ROWS = 20  # so that a table and its pictures fit one screen
 WIDEST_TEXT = 96
@@ -44,23 +43,25 @@ class SweepView:
     complete: bool = False
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        table, width, ascii_only = self.table, options.max_width, options.ascii_only
-        name = printable(table.folder.name, ascii_only)
-        about = next((each for each in _abouts(table) if len(name) + GAP + len(each) <= width), "")
-        yield titled(name, about, width, ascii_only)
+        table, canvas = self.table, Canvas.of(options)
+        name = canvas.printable(table.folder.name)
+        about = next(
+            (each for each in _abouts(table) if len(name) + GAP + len(each) <= canvas.width), ""
+        )
+        yield titled(name, about, canvas)
         shown = table.points if self.complete else table.points[:MOST_ROWS]
         styles = [_style(point) for point in shown]
-        yield from lines(fit(_columns(table, shown, ascii_only), width), styles)
+        yield from lines(fit(_columns(table, shown, canvas), canvas.width), styles)
         if left_out := len(table.points) - len(shown):
-            yield Text(plain(f"… {grouped(left_out)} more: --all or --csv", ascii_only), "dim")
-        yield from pictures(table, width, console)
-        text = min(width, WIDEST_TEXT)
+            yield Text(canvas.plain(f"… {grouped(left_out)} more: --all or --csv"), "dim")
+        yield from pictures(table, canvas.width, console)
+        text = min(canvas.width, WIDEST_TEXT)
         if table.shows:
             yield Text()
-            yield paragraph(table.shows, text, ascii_only)
+            yield paragraph(table.shows, canvas.resized(text))
         if self.next_command:
             yield Text()
-            yield Text.assemble("next  ", (plain(self.next_command, ascii_only), "bold"))
+            yield Text.assemble("next  ", (canvas.plain(self.next_command), "bold"))
 
 
 def _abouts(table: SweepTable) -> Iterator[str]:
@@ -83,39 +84,37 @@ def _style(point: Point) -> str:
     return next((style for word, style in ENDINGS.items() if point.verdict.startswith(word)), "")
 
 
-def _columns(table: SweepTable, points: Sequence[Point], ascii_only: bool) -> list[Column]:
+def _columns(table: SweepTable, points: Sequence[Point], canvas: Canvas) -> list[Column]:
     columns = [Column("", [str(number + 1) for number in range(len(points))], rank=6)]
     for position, axis in enumerate(table.axes):
-        columns.append(
-            varied_column(axis, [point.varied[position] for point in points], ascii_only)
-        )
+        columns.append(varied_column(axis, [point.varied[position] for point in points], canvas))
     if any(point.validation for point in table.points):
-        cells = _means([point.validation for point in points], 2, ascii_only)
+        cells = _means([point.validation for point in points], 2, canvas)
         columns.append(Column("validation %", cells, rank=4))
     columns += [
-        Column("test %", _means([point.test for point in points], 2, ascii_only)),
-        Column("dead %", _means([point.dead for point in points], 1, ascii_only)),
-        Column("verdict", [plain(point.verdict, ascii_only) for point in points], 2, left=True),
+        Column("test %", _means([point.test for point in points], 2, canvas)),
+        Column("dead %", _means([point.dead for point in points], 1, canvas)),
+        Column("verdict", [canvas.plain(point.verdict) for point in points], 2, left=True),
     ]
     if any(point.runs < point.planned for point in table.points):
         runs = [f"{point.runs} of {point.planned}" for point in points]
         columns.append(Column("finished", runs, rank=3))
-    seconds = [optional(point.seconds, _seconds, ascii_only) for point in points]
+    seconds = [optional(point.seconds, _seconds, canvas) for point in points]
     return [*columns, numbers("seconds", seconds, rank=5)]
 
 
-def varied_column(axis: str, values: Sequence[object], ascii_only: bool) -> Column:
+def varied_column(axis: str, values: Sequence[object], canvas: Canvas) -> Column:
     """The values of a key, under the name of its option."""
-    texts = [value_text(value, ascii_only) for value in values]
+    texts = [value_text(value, canvas) for value in values]
     if all(map(is_number, values)):
         return numbers(option_of(axis), texts)
     return Column(option_of(axis), texts, left=True)
 
 
-def _means(means: Sequence[MeanAndDeviation | None], decimals: int, ascii_only: bool) -> list[str]:
+def _means(means: Sequence[MeanAndDeviation | None], decimals: int, canvas: Canvas) -> list[str]:
     """Percentages below each other, and how much they vary in percentage points."""
     left = [
-        plain("–", ascii_only) if each is None else percent(each.mean, decimals).removesuffix(" %")
+        canvas.plain("–") if each is None else percent(each.mean, decimals).removesuffix(" %")
         for each in means
     ]
     right = [
@@ -124,7 +123,7 @@ def _means(means: Sequence[MeanAndDeviation | None], decimals: int, ascii_only: 
     ]
     if not any(right):
         return align_points(left)
-    sign = plain("±", ascii_only)
+    sign = canvas.plain("±")
     signs = [f" {sign} " if text else " " * (len(sign) + 2) for text in right]
     parts = zip(align_points(left), signs, align_points(right), strict=True)
     return ["".join(part) for part in parts]

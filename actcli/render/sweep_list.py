@@ -8,9 +8,9 @@ from rich.text import Text
 
 from actcli.render.sweep import MOST_ROWS, WIDEST_TEXT, varied_column
 from actcli.render.sweep_progress import clock
+from actcli.term.canvas import Canvas
 from actcli.term.numbers import grouped, significant
-from actcli.term.table import Column, fit, lines, numbers, paragraph, plain, titled
-from actcli.term.text import printable
+from actcli.term.table import Column, fit, lines, numbers, paragraph, titled
 
 MEGA = 1e6
 
@@ -46,17 +46,19 @@ class ListView:
     memory: int
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        ascii_only, width = options.ascii_only, options.max_width
-        yield titled(printable(self.name, ascii_only), self._counts(), width, ascii_only)
+        canvas = Canvas.of(options)
+        yield titled(canvas.printable(self.name), self._counts(), canvas)
         shown = self.rows[:MOST_ROWS]
         styles = ["dim" if row.seconds is None else "" for row in shown]
-        yield from lines(fit(self._columns(shown, ascii_only), width), styles)
+        yield from lines(fit(self._columns(shown, canvas), canvas.width), styles)
         if left_out := len(self.rows) - len(shown):
-            yield Text(plain(f"… {grouped(left_out)} more: --json or --csv", ascii_only), "dim")
+            yield Text(canvas.plain(f"… {grouped(left_out)} more: --json or --csv"), "dim")
         yield Text()
         for error in dict.fromkeys(row.error for row in self.rows if row.error):
-            yield paragraph(error, min(width, WIDEST_TEXT), ascii_only, label="illegal: ")
-        yield Text(plain(self._estimate(), ascii_only))
+            yield paragraph(
+                error, canvas.resized(min(canvas.width, WIDEST_TEXT)), label="illegal: "
+            )
+        yield Text(canvas.plain(self._estimate()))
 
     def _counts(self) -> str:
         states = [row.state for row in self.rows]
@@ -64,9 +66,9 @@ class ListView:
             f"{grouped(states.count(state))} {state}" for state in dict.fromkeys(states)
         )
 
-    def _columns(self, rows: Sequence[Row], ascii_only: bool) -> list[Column]:
+    def _columns(self, rows: Sequence[Row], canvas: Canvas) -> list[Column]:
         varied = [
-            varied_column(axis, [row.varied[index] for row in rows], ascii_only)
+            varied_column(axis, [row.varied[index] for row in rows], canvas)
             for index, axis in enumerate(self.axes)
         ]
         times = ["" if row.seconds is None else f"{significant(row.seconds, 2)}" for row in rows]
@@ -74,7 +76,7 @@ class ListView:
             Column("run", [row.name for row in rows], rank=1, left=True),
             *varied,
             numbers("seed", [str(row.seed) for row in rows]),
-            numbers(plain("≈ seconds", ascii_only), times),
+            numbers(canvas.plain("≈ seconds"), times),
         ]
         return [*columns, Column("state", [row.state for row in rows], left=True)]
 

@@ -18,12 +18,12 @@ from actcli.render.sweep_axes import axis_at, round_axis
 from actcli.sweep.axes import option_of, written
 from actcli.sweep.results import Point, SweepTable
 from actcli.term.bars import bar
+from actcli.term.canvas import Canvas
 from actcli.term.heatmap import HeatMap
 from actcli.term.numbers import align_points, percent, shortest
 from actcli.term.plot import Plot
 from actcli.term.plot_area import Curve
-from actcli.term.table import Column, beside, lines, plain
-from actcli.term.text import printable
+from actcli.term.table import Column, beside, lines
 
 LEAST_OF_CURVE = 3  # values; of two, bars tell more
 MOST_OF_MAP = 24  # values of a key
@@ -98,13 +98,13 @@ def is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def value_text(value: Any, ascii_only: bool) -> str:
+def value_text(value: Any, canvas: Canvas) -> str:
     """A value as it is typed; of a list of equal ones, how many there are: 4 × 64."""
     if isinstance(value, tuple) and len(value) > 1 and len(set(value)) == 1:
-        return plain(f"{len(value)} × {written(value[0])}", ascii_only)
+        return canvas.plain(f"{len(value)} × {written(value[0])}")
     if isinstance(value, float):
         return shortest(value)
-    return printable(written(value), ascii_only)
+    return canvas.printable(written(value))
 
 
 # Curves ---------------------------------------------------------------------------------------
@@ -117,22 +117,20 @@ def _curves(
     width: int,
     console: Console,
 ) -> Iterator[Text]:
-    ascii_only = console.options.ascii_only
+    canvas = Canvas.of(console.options)
     room, stacked = _room(width, len(measures))
     drawn = [
-        _curve(measure, option_of(axes[0]), sorted(values[0]), room, ascii_only)
+        _curve(measure, option_of(axes[0]), sorted(values[0]), canvas.resized(room))
         for measure in measures
     ]
     yield from _together(drawn, stacked)
 
 
-def _curve(
-    measure: Measure, name: str, values: Sequence[float], width: int, ascii_only: bool
-) -> list[Text]:
+def _curve(measure: Measure, name: str, values: Sequence[float], canvas: Canvas) -> list[Text]:
     points = [(value, 100 * measure.shares.get((value,), math.nan)) for value in values]
     known = [point for point in points if math.isfinite(point[1])]
-    curve = Curve(measure.name, points, known, "o" if ascii_only else "●")
-    return Plot([curve], width, HEIGHT, name, x_axis=axis_at(values, width)).lines(ascii_only)
+    curve = Curve(measure.name, points, known, canvas.symbol("●", "o"))
+    return Plot([curve], HEIGHT, name, x_axis=axis_at(values, canvas.width)).lines(canvas)
 
 
 def _room(width: int, count: int) -> tuple[int, bool]:
@@ -153,8 +151,8 @@ def _scatters(
     console: Console,
 ) -> Iterator[Text]:
     """Of the first measure alone, over each number: two beside each other, if there is room."""
-    ascii_only = console.options.ascii_only
-    sign = "o" if ascii_only else "●"
+    canvas = Canvas.of(console.options)
+    sign = canvas.symbol("●", "o")
     room, stacked = _room(width, 2)
     blocks = []
     for index, axis in enumerate(axes):
@@ -163,8 +161,8 @@ def _scatters(
             points = sorted((varied[index], 100 * share) for varied, share in shares)
             dots = Curve(measures[0].name, points, points, sign, joined=False)
             x_axis = round_axis(sorted(values[index]), room)
-            plot = Plot([dots], room, HEIGHT, option_of(axis), x_axis=x_axis)
-            blocks.append(plot.lines(ascii_only))
+            plot = Plot([dots], HEIGHT, option_of(axis), x_axis=x_axis)
+            blocks.append(plot.lines(canvas.resized(room)))
     for number in range(0, len(blocks), 2):
         if number:
             yield Text()
@@ -181,23 +179,23 @@ def _bars(
     width: int,
     console: Console,
 ) -> Iterator[Text]:
-    ascii_only = console.options.ascii_only
-    texts = [value_text(value, ascii_only) for value in values[0]]
+    canvas = Canvas.of(console.options)
+    texts = [value_text(value, canvas) for value in values[0]]
     columns = [Column(option_of(axes[0]), texts, left=True)]
     room = width - columns[0].width - len(measures) * 11
     room = max(4, min(WIDEST_BAR, room // len(measures)))
     for measure in measures:
         shares = [measure.shares.get((value,), math.nan) for value in values[0]]
-        drawn = [bar(share, room, ascii_only) for share in shares]
+        drawn = [bar(share, room, canvas) for share in shares]
         columns += [
-            Column("", align_points(_share(share, ascii_only) for share in shares)),
+            Column("", align_points(_share(share, canvas) for share in shares)),
             Column(measure.name, drawn, left=True, style="cyan"),
         ]
     yield from lines(columns)
 
 
-def _share(share: float, ascii_only: bool) -> str:
-    return percent(share) if math.isfinite(share) else plain("–", ascii_only)
+def _share(share: float, canvas: Canvas) -> str:
+    return percent(share) if math.isfinite(share) else canvas.plain("–")
 
 
 # Maps -----------------------------------------------------------------------------------------
@@ -210,11 +208,11 @@ def _maps(
     width: int,
     console: Console,
 ) -> Iterator[Text]:
-    ascii_only = console.options.ascii_only
-    order = _order([[value_text(value, ascii_only) for value in each] for each in values])
+    canvas = Canvas.of(console.options)
+    order = _order([[value_text(value, canvas) for value in each] for each in values])
     down, across = (_sorted(values[index]) for index in order)
     names = (option_of(axes[order[0]]), option_of(axes[order[1]]))
-    labels = tuple(tuple(value_text(each, ascii_only) for each in part) for part in (down, across))
+    labels = tuple(tuple(value_text(each, canvas) for each in part) for part in (down, across))
     drawn = []
     for measure in measures:
         shares = {tuple(varied[i] for i in order): each for varied, each in measure.shares.items()}

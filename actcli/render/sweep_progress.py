@@ -11,8 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from actcli.sweep.work import Report
+from actcli.term.canvas import Canvas
 from actcli.term.numbers import grouped, percent, significant
-from actcli.term.table import Column, fit, lines, plain
+from actcli.term.table import Column, fit, lines
 from actcli.term.text import printable
 
 MOST_LINES = 16  # of jobs
@@ -38,14 +39,14 @@ class SweepProgress:
     running: Sequence[tuple[str, Report]]
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        ascii_only, width = options.ascii_only, min(options.max_width, WIDEST)
-        yield self._bar(width)
+        canvas = Canvas.of(options).resized(min(options.max_width, WIDEST))
+        yield self._bar(canvas.width)
         most = max(1, min(MOST_LINES, (options.height or console.height) - 4))
         shown = self.running if len(self.running) <= most else self.running[: most - 1]
         if shown:
-            yield from lines(fit(_columns(shown, ascii_only), width, least=0))[1:]
+            yield from lines(fit(_columns(shown, canvas), canvas.width, least=0))[1:]
         if left_out := len(self.running) - len(shown):
-            yield Text(plain(f"  … {left_out} more", ascii_only), "dim")
+            yield Text(canvas.plain(f"  … {left_out} more"), "dim")
 
     def _bar(self, width: int) -> Table:
         told = [f"{len(self.running)} running"]
@@ -62,14 +63,14 @@ class SweepProgress:
         return table
 
 
-def _columns(running: Sequence[tuple[str, Report]], ascii_only: bool) -> list[Column]:
+def _columns(running: Sequence[tuple[str, Report]], canvas: Canvas) -> list[Column]:
     epochs = [f"epoch {report.epoch}/{report.epochs}" for _, report in running]
     shares = [
         "" if report.accuracy is None else f"accuracy {percent(report.accuracy, 2)}"
         for _, report in running
     ]
     return [
-        Column("", [f"  {plain(label, ascii_only)}" for label, _ in running], left=True),
+        Column("", [f"  {canvas.plain(label)}" for label, _ in running], left=True),
         Column("", epochs, rank=1),
         Column("", shares, rank=2),
     ]

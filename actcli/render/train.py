@@ -23,6 +23,7 @@ from rich.text import Text
 from actcli.config.schema import Tables, toml_value, values
 from actcli.diagnostics import HEALTHY
 from actcli.runs.record import RunResult
+from actcli.term.canvas import Canvas
 from actcli.term.numbers import fixed, grouped, percent, rounded, significant
 from actcli.term.text import printable
 from actcli.training.events import EpochDone, Score
@@ -43,14 +44,12 @@ class EpochTable:
     Args:
         epochs: how many there will be.
         validated: whether there are validation scores.
-        width: columns that there are.
-        ascii_only: whether the stream shows ASCII alone.
+        canvas: of the width that there is.
     """
 
     epochs: int
     validated: bool
-    width: int
-    ascii_only: bool
+    canvas: Canvas
 
     @property
     def every(self) -> int:
@@ -61,7 +60,7 @@ class EpochTable:
 
     def headings(self) -> Text:
         """Two lines."""
-        line = "-" if self.ascii_only else "─"
+        line = "-" if self.canvas.ascii else "─"
         training, validation = (f" {name} ".center(18, line) for name in ("training", "validation"))
         names = "loss", "accuracy"
         upper = self._line("", "", (training, "training"), validation, "")
@@ -88,7 +87,7 @@ class EpochTable:
         validation = [f"validation {_told(epoch.validation)}"] if epoch.validation else []
         speed = f"{rounded(epoch.examples_per_second)} rows/s"
         choice = [[first, rate, train, *validation, speed], [first, train, *validation]]
-        return Text(_widest(choice + [[first, *validation]] * len(validation), self.width))
+        return Text(_widest(choice + [[first, *validation]] * len(validation), self.canvas.width))
 
     def _line(
         self, epoch: str, rate: str, train: tuple[str, str], validation: str, speed: str
@@ -99,7 +98,7 @@ class EpochTable:
         choice = [[first, rate.rjust(WIDTH_OF_RATE), *scores, speed.rjust(9)], [first, *scores]]
         if self.validated:
             choice += [[first, train[1].rjust(8), validation], [first, validation]]
-        return _widest(choice, self.width)
+        return _widest(choice, self.canvas.width)
 
 
 def _widest(choice: Sequence[Sequence[str]], width: int) -> str:

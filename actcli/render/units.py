@@ -7,6 +7,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
 from actcli.diagnostics.units import LayerUnits
+from actcli.term.canvas import Canvas
 from actcli.term.numbers import grouped, percent
 from actcli.term.sparklines import strip
 from actcli.term.table import Column, fit, lines, numbers, optional, paragraph, titled
@@ -21,18 +22,18 @@ class UnitsView:
     layers: tuple[LayerUnits, ...]
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        ascii_only, width = options.ascii_only, options.max_width
-        yield titled("Units", ABOUT, width, ascii_only)
+        canvas = Canvas.of(options)
+        yield titled("Units", ABOUT, canvas)
         if not self.layers:
             yield Text("There is no hidden layer.")
             return
-        yield from lines(fit(_columns(self.layers, ascii_only), width))
-        yield paragraph(dead(self.layers), width, ascii_only)
+        yield from lines(fit(_columns(self.layers, canvas), canvas.width))
+        yield paragraph(dead(self.layers), canvas)
 
 
-def _columns(layers: Sequence[LayerUnits], ascii_only: bool) -> list[Column]:
-    born = [optional(layer.born_dead, grouped, ascii_only) for layer in layers]
-    saturated = [optional(layer.saturated_fraction, percent, ascii_only) for layer in layers]
+def _columns(layers: Sequence[LayerUnits], canvas: Canvas) -> list[Column]:
+    born = [optional(layer.born_dead, grouped, canvas) for layer in layers]
+    saturated = [optional(layer.saturated_fraction, percent, canvas) for layer in layers]
     columns = [
         Column("layer", [str(layer.layer) for layer in layers], left=True),
         Column("activation", [layer.activation for layer in layers], rank=3, left=True),
@@ -45,7 +46,7 @@ def _columns(layers: Sequence[LayerUnits], ascii_only: bool) -> list[Column]:
         Column("saturated", saturated, rank=1),
         Column(
             "0 to 100 %",
-            [strip(layer.distribution, ascii_only) for layer in layers],
+            [strip(layer.distribution, canvas) for layer in layers],
             left=True,
             style="cyan",
         ),

@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.style import Style
 from rich.text import Text
 
+from actcli.term.canvas import Canvas
 from actcli.term.numbers import percent
-from actcli.term.table import plain
 
 SYSTEMS = {"truecolor", "256"}  # of colours that have enough shades
 LEAST = 6  # columns of a field
@@ -46,10 +46,10 @@ class HeatMap:
 
     def lines(self, console: Console) -> list[Text]:
         """All of it."""
-        ascii_only = console.options.ascii_only
+        canvas = Canvas.of(console.options)
         shaded = not console.no_color and console.color_system in SYSTEMS
         down, across = self.labels
-        texts = [[_text(share, ascii_only) for share in row] for row in self.rows]
+        texts = [[_text(share, canvas) for share in row] for row in self.rows]
         room = max(LEAST, *(len(text) + 2 for row in texts for text in row))
         room = max(room, *(cell_len(label) + 2 for label in across))
         left = max(map(cell_len, [self.keys[0], *down]))
@@ -78,8 +78,8 @@ class HeatMap:
         return Style(color=Color.from_rgb(*front), bgcolor=Color.from_rgb(*shade))
 
 
-def _text(share: float | None, ascii_only: bool) -> str:
-    return plain("–", ascii_only) if share is None else percent(share).removesuffix(" %")
+def _text(share: float | None, canvas: Canvas) -> str:
+    return canvas.plain("–") if share is None else percent(share).removesuffix(" %")
 
 
 def _between(ramp: Sequence[Shade], share: float) -> Shade:

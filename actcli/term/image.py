@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.style import Style
 from rich.text import Text
 
+from actcli.term.canvas import Canvas
+
 RAMP = " .:-=+*#%@"
 UPPER = "▀"
 GREY_SYSTEMS = {"truecolor", "256"}  # of colours that have enough greys
@@ -19,20 +21,20 @@ WIDEST = 56
 Rows = Sequence[Sequence[float]]
 
 
-def digit(image: Rows, console: Console, ascii_only: bool) -> list[Text]:
+def digit(image: Rows, console: Console, canvas: Canvas) -> list[Text]:
     """The lines of an image, which is white on black, as in the files.
 
     Args:
         image: its rows, from 0 to 1; a large one is made smaller by whole factors.
         console: whose colours decide.
-        ascii_only: whether the stream shows ASCII alone.
+        canvas: the characters that can be shown.
     """
     rows = _reduced(image)
     pairs = [
         (rows[top], rows[top + 1] if top + 1 < len(rows) else [0.0] * len(rows[top]))
         for top in range(0, len(rows), 2)
     ]
-    if ascii_only or console.no_color or console.color_system not in GREY_SYSTEMS:
+    if canvas.ascii or console.no_color or console.color_system not in GREY_SYSTEMS:
         return [_ramp(*pair) for pair in pairs]
     return [_blocks(*pair) for pair in pairs]
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 from rich.text import Text
 
+from actcli.term.canvas import Canvas
 from actcli.term.plot_area import (
     BLANK,
     DASHES,
@@ -23,7 +24,7 @@ from actcli.term.plot_area import (
     sign_style,
 )
 from actcli.term.plot_axes import LinearAxis, horizontal_axis, vertical_axis
-from actcli.term.table import GAP, plain
+from actcli.term.table import GAP
 
 LEAST_COLUMNS = 8  # of the area of the curves
 SAMPLE = 3  # characters of a line in the legend
@@ -35,7 +36,6 @@ class Plot:
 
     Args:
         curves: at least one, with at least one finite point among them.
-        width: of all, in columns; a plot has a least width, though.
         height: of the area, in rows, or some fewer or more, so that ticks are equally far apart.
         x_name: what stands at the end of the horizontal axis.
         whole: whether x counts something, so that ticks are whole numbers.
@@ -44,60 +44,62 @@ class Plot:
     """
 
     curves: Sequence[Curve]
-    width: int
     height: int
     x_name: str = "x"
     whole: bool = False
     x_axis: LinearAxis | None = None
     together: str = "&"
 
-    def lines(self, ascii_only: bool) -> list[Text]:
-        """All of it; `ascii_only` is whether the stream shows ASCII alone."""
+    def lines(self, canvas: Canvas) -> list[Text]:
+        """Return the lines of the legend, the area and the axes, in the width of the canvas.
+
+        A plot has a least width, which a narrower canvas does not change.
+        """
         finite = [point for curve in self.curves for point in curve.points if shown(point)]
         xs, ys = zip(*finite, strict=True)
         vertical = vertical_axis(min(ys), max(ys), self.height)
         labels = {tick: vertical.label(tick) for tick in vertical.ticks}
         gutter = max(map(len, labels.values())) + 1
-        columns = max(LEAST_COLUMNS, self.width - gutter - 1 - 1 - cell_len(self.x_name))
+        columns = max(LEAST_COLUMNS, canvas.width - gutter - 1 - 1 - cell_len(self.x_name))
         horizontal = self.x_axis or horizontal_axis(min(xs), max(xs), columns, self.whole)
-        area = PlotArea(columns, vertical.rows(self.height), horizontal, vertical, ascii_only)
+        area = PlotArea(columns, vertical.rows(self.height), horizontal, vertical, canvas)
         for number, curve in enumerate(self.curves):
             area.draw(curve, number)
         together = self.together if area.set_marks(self.together, self.whole) else ""
         return [
-            *_legend(self.curves, together, self.width, ascii_only),
+            *_legend(self.curves, together, canvas),
             *_with_axis(area, labels, gutter),
             *_below(area, gutter, self.x_name),
         ]
 
 
-def _legend(curves: Sequence[Curve], together: str, width: int, ascii_only: bool) -> Iterator[Text]:
+def _legend(curves: Sequence[Curve], together: str, canvas: Canvas) -> Iterator[Text]:
     """A piece of each curve's line before its name, as many on a line as there is room for."""
-    entries = [_entry(curve, number, ascii_only) for number, curve in enumerate(curves)]
+    entries = [_entry(curve, number, canvas) for number, curve in enumerate(curves)]
     if together:
         several = "both" if len(curves) == 2 else "several"
         entries.append(Text.assemble((together, "bold"), f" {several}"))
     line = Text()
     for entry in entries:
-        if line and line.cell_len + GAP + entry.cell_len > width:
+        if line and line.cell_len + GAP + entry.cell_len > canvas.width:
             yield line
             line = Text()
         line.append(" " * GAP * bool(line)).append_text(entry)
     yield line
 
 
-def _entry(curve: Curve, number: int, ascii_only: bool) -> Text:
-    style = "" if ascii_only else STYLES[number % len(STYLES)]
-    line = _sample(number, ascii_only) if curve.joined else ""
+def _entry(curve: Curve, number: int, canvas: Canvas) -> Text:
+    style = "" if canvas.ascii else STYLES[number % len(STYLES)]
+    line = _sample(number, canvas) if curve.joined else ""
     entry = Text(line[:1], style)
     entry.append(curve.sign or line[1:2], sign_style(curve.sign, number) if curve.sign else style)
     entry.append(line[2:], style)
-    return entry.append(f" {plain(curve.name, ascii_only)}", "default")
+    return entry.append(f" {canvas.plain(curve.name)}", "default")
 
 
-def _sample(number: int, ascii_only: bool) -> str:
+def _sample(number: int, canvas: Canvas) -> str:
     """Three characters of the line of a curve."""
-    if ascii_only:
+    if canvas.ascii:
         return SIGNS[number % len(SIGNS)] * SAMPLE
     dashes = DASHES[number % len(DASHES)]
     on = [dashes[dot % len(dashes)] for dot in range(2 * SAMPLE)]
@@ -107,7 +109,7 @@ def _sample(number: int, ascii_only: bool) -> str:
 
 def _with_axis(area: PlotArea, ticks: dict[float, str], gutter: int) -> Iterator[Text]:
     labels = {area.row(tick): label for tick, label in ticks.items()}
-    bar, tick = ("|", "+") if area.ascii_only else ("│", "┤")
+    bar, tick = ("|", "+") if area.canvas.ascii else ("│", "┤")
     for row in range(area.rows):
         label = labels.get(row, "")
         text = Text().append(f"{label.rjust(gutter - 1)} {tick if label else bar}", "dim")
@@ -118,10 +120,10 @@ def _with_axis(area: PlotArea, ticks: dict[float, str], gutter: int) -> Iterator
 
 def _below(area: PlotArea, gutter: int, x_name: str) -> Iterator[Text]:
     """The horizontal axis with its name at the end, and the labels of its ticks."""
-    corner, dash, tick = ("+", "-", "+") if area.ascii_only else ("└", "─", "┬")
+    corner, dash, tick = ("+", "-", "+") if area.canvas.ascii else ("└", "─", "┬")
     at = {area.column(each): area.horizontal.label(each) for each in area.horizontal.ticks}
     line = "".join(tick if column in at else dash for column in range(area.columns))
-    yield Text(f"{' ' * gutter}{corner}{line} {plain(x_name, area.ascii_only)}", "dim")
+    yield Text(f"{' ' * gutter}{corner}{line} {area.canvas.plain(x_name)}", "dim")
     labels = ""
     for column, label in at.items():
         start = (

@@ -13,6 +13,7 @@ from itertools import pairwise
 
 from rich.text import Text
 
+from actcli.term.canvas import Canvas
 from actcli.term.plot_axes import LinearAxis
 
 BLANK = 0x2800  # the braille character without dots; each dot is a bit
@@ -59,7 +60,7 @@ class PlotArea:
     Args:
         columns, rows: how many.
         horizontal, vertical: what they stand for.
-        ascii_only: whether a character has one sign, and not eight dots.
+        canvas: in ASCII a character has one sign, elsewhere eight dots.
     """
 
     def __init__(
@@ -68,12 +69,12 @@ class PlotArea:
         rows: int,
         horizontal: LinearAxis,
         vertical: LinearAxis,
-        ascii_only: bool,
+        canvas: Canvas,
     ) -> None:
         self.columns, self.rows = columns, rows
         self.horizontal, self.vertical = horizontal, vertical
-        self.ascii_only = ascii_only
-        self.across, self.down = (1, 1) if ascii_only else (2, 4)  # dots of a character
+        self.canvas = canvas
+        self.across, self.down = (1, 1) if canvas.ascii else (2, 4)  # dots of a character
         self._bits = [[0] * columns for _ in range(rows)]
         self._through: dict[tuple[int, int], list[int]] = {}  # row and column: numbers of curves
         self._marks: dict[tuple[int, int], dict[int, str]] = {}  # the same: their signs
@@ -89,7 +90,7 @@ class PlotArea:
 
     def draw(self, curve: Curve, number: int) -> None:
         """Add a curve to those that are there; its number tells its looks."""
-        dashes = (1,) if self.ascii_only else DASHES[number % len(DASHES)]
+        dashes = (1,) if self.canvas.ascii else DASHES[number % len(DASHES)]
         path = self._path(curve.points) if curve.joined else ()
         for number_of_dot, (across, down) in enumerate(path):
             if dashes[number_of_dot % len(dashes)]:
@@ -139,7 +140,7 @@ class PlotArea:
         if not through:
             return " ", ""
         number = through[(row + column) % len(through)]
-        if self.ascii_only:
+        if self.canvas.ascii:
             return SIGNS[number % len(SIGNS)], ""
         return chr(BLANK + self._bits[row][column]), STYLES[number % len(STYLES)]
 

@@ -8,17 +8,17 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Generic, TypeVar
 
+from actcli.term.canvas import Canvas
+
 BLOCKS = "▁▂▃▄▅▆▇█"
 SIGNS = ".:-=+*#@"
 
 T = TypeVar("T")
 
 
-def sparkline(
-    values: Sequence[float | None], low: float, high: float, ascii_only: bool = False
-) -> str:
+def sparkline(values: Sequence[float | None], low: float, high: float, canvas: Canvas) -> str:
     """A character for each value: the lowest at `low` and below, the highest at `high`."""
-    levels = SIGNS if ascii_only else BLOCKS
+    levels = SIGNS if canvas.ascii else BLOCKS
     text = ""
     for value in values:
         if value is None or not math.isfinite(value):
@@ -29,10 +29,10 @@ def sparkline(
     return text
 
 
-def strip(counts: Sequence[int], ascii_only: bool = False) -> str:
+def strip(counts: Sequence[int], canvas: Canvas) -> str:
     """A distribution: the largest count is full, and only a count of 0 is a dot in the middle."""
     largest = max(counts, default=0)
-    if ascii_only:  # the dot is the lowest level of the others
+    if canvas.ascii:  # the dot is the lowest level of the others
         levels, nothing = SIGNS[1:], SIGNS[0]
     else:
         levels, nothing = BLOCKS, "·"

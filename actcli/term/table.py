@@ -13,8 +13,8 @@ from typing import TypeVar
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
+from actcli.term.canvas import Canvas
 from actcli.term.numbers import align_points
-from actcli.term.text import printable
 
 T = TypeVar("T")
 
@@ -22,40 +22,6 @@ MATTERS = 2  # the highest rank of a column for which a name is cut
 NAME, LEAST = 20, 8  # columns that a name has before others are left out, and in any case
 GAP = 2  # columns of space between two columns
 TOGETHER = "\N{NO-BREAK SPACE}"  # in "5 %" and "α = 1", while lines are broken
-WORDS = str.maketrans(
-    {
-        "δ": "delta",
-        "σ": "sigma",
-        "λ": "lambda",
-        "α": "alpha",
-        "Φ": "Phi",
-        "∞": "inf",
-        "Δ": "d",
-        "∂": "d",
-        "∇": "grad ",
-        "Σ": "sum",
-        "√": "sqrt",
-        "‖": "|",
-        "×": "x",
-        "·": "*",
-        "±": "+-",
-        "–": "-",
-        "—": "-",
-        "−": "-",
-        "→": "->",
-        "≤": "<=",
-        "≥": ">=",
-        "≈": "~",
-        "…": "...",
-        "’": "'",
-        "²": "^2",
-        "é": "e",
-        "ü": "u",
-        "ö": "o",
-        "ä": "a",
-        "ô": "o",
-    }
-)
 
 
 @dataclass(frozen=True)
@@ -89,11 +55,11 @@ class Column:
         return self.width - cell_len(text)
 
 
-def titled(title: str, about: str, width: int, ascii_only: bool) -> Text:
+def titled(title: str, about: str, canvas: Canvas) -> Text:
     """The title of a block of lines, and what it is about if there is room for that."""
     line = Text(title, style="bold")
-    about = plain(about, ascii_only)
-    if about and cell_len(title) + GAP + cell_len(about) <= width:
+    about = canvas.plain(about)
+    if about and cell_len(title) + GAP + cell_len(about) <= canvas.width:
         line.append(" " * GAP + about, "not bold dim")
     return line
 
@@ -172,14 +138,9 @@ def _line(parts: Sequence[tuple[Column, str, str]]) -> Text:
     return line
 
 
-def optional(value: T | None, write: Callable[[T], str], ascii_only: bool) -> str:
+def optional(value: T | None, write: Callable[[T], str], canvas: Canvas) -> str:
     """A value as text; a dash where there is none."""
-    return plain("–", ascii_only) if value is None else write(value)
-
-
-def plain(text: str, ascii_only: bool) -> str:
-    """A line of text, safe to show; where the stream is ASCII, with words for symbols."""
-    return printable(text.translate(WORDS) if ascii_only else text, ascii_only)
+    return canvas.plain("–") if value is None else write(value)
 
 
 def cut(text: str, width: int) -> str:
@@ -187,13 +148,13 @@ def cut(text: str, width: int) -> str:
     return text if cell_len(text) <= width else f"{set_cell_size(text, width - 1)}~"
 
 
-def paragraph(text: str, width: int, ascii_only: bool, label: str = "", style: str = "") -> Text:
+def paragraph(text: str, canvas: Canvas, label: str = "", style: str = "") -> Text:
     """A text, wrapped between words, beside a label or beneath one another as its own lines say.
 
     Args:
         text: its line breaks are kept.
         width: of all.
-        ascii_only: whether the stream shows ASCII alone.
+        canvas: the characters that can be shown.
         label: on the left of the first line; all others are indented by as much.
         style: of the text.
     """
@@ -202,8 +163,8 @@ def paragraph(text: str, width: int, ascii_only: bool, label: str = "", style: s
         part
         for line in text.splitlines()
         for part in textwrap.wrap(
-            _together(plain(line, ascii_only)),
-            max(20, width - len(label)),
+            _together(canvas.plain(line)),
+            max(20, canvas.width - len(label)),
             break_long_words=False,
             break_on_hyphens=False,
         )

@@ -32,6 +32,7 @@ from actcli.cli import main
 from actcli.diagnostics.health import layer_health
 from actcli.render.live import LiveBlock, Moment
 from actcli.render.train import EpochTable
+from actcli.term.canvas import Canvas
 from actcli.term.numbers import significant
 from actcli.term.sparklines import Thinning
 from actcli.training.events import EpochDone, Score
@@ -224,7 +225,7 @@ def test_the_layers_stay_longer_than_the_course_in_a_low_terminal() -> None:
     for height in range(2, 16):
         lines = [
             line.plain.split()[:1]
-            for line in LiveBlock(9, 68, height, False).state(history(3), health)
+            for line in LiveBlock(9, Canvas(68), height).state(history(3), health)
         ]
         found[height] = ["validation"] in lines, ["layer"] in lines
     assert {height for height, (course, _) in found.items() if course} == {6, *range(11, 16)}
@@ -417,7 +418,7 @@ def history(epochs: int) -> list[EpochDone]:
 def test_no_line_is_wider_and_no_block_higher_than_there_is_room_for(
     width: int, height: int, epochs: int, layers: int, ascii_only: bool
 ) -> None:
-    block = LiveBlock(1000, width, height, ascii_only)
+    block = LiveBlock(1000, Canvas(width, ascii_only), height)
     health = layer_health(
         make_health([0.3**n for n in range(layers)][::-1], [3] * (layers - 1)), [9] * layers
     )
@@ -437,7 +438,7 @@ def test_what_is_said_of_a_layer() -> None:
     health = layer_health(
         make_health([0.0, 0.0, 0.5, 0.1, 0.2, 0.21], [4, 4, 1, 0, 0]), [4] * 5 + [3]
     )
-    lines = [line.plain for line in LiveBlock(9, 68, 30, False).state(history(1), health)]
+    lines = [line.plain for line in LiveBlock(9, Canvas(68), 30).state(history(1), health)]
     told = {line.split()[0]: line.split() for line in lines[2:]}
     assert told["1"][1:] == ["0", "–", "many", "100.0", "%"]
     assert told["2"][2:5] == ["0.000", "is", "lost"]
@@ -452,21 +453,21 @@ def test_what_is_said_of_a_layer() -> None:
 def test_layers_in_one_line_stand_out_if_one_of_them_would() -> None:
     for silent, style in (0, "dim"), (3, "bold"):
         health = layer_health(make_health([0.5] * 9, [0, 0, 0, 0, silent, 0, 0, 0]), [4] * 8 + [3])
-        state = LiveBlock(9, 68, 9, False).state(history(1), health)
+        state = LiveBlock(9, Canvas(68), 9).state(history(1), health)
         assert [line.style for line in state if line.plain.startswith("…")] == [style]
 
 
 @pytest.mark.parametrize("width", [58, 59, 79, 99])
 @pytest.mark.parametrize("epochs", [2, 13, 90])
 def test_sparklines_name_their_scales(width: int, epochs: int) -> None:
-    heading = LiveBlock(epochs, width, 30, False).state(history(epochs))[1].plain
+    heading = LiveBlock(epochs, Canvas(width), 30).state(history(epochs))[1].plain
     assert heading.split("  ")[-1].endswith(" %")
     assert "0 to " in heading
 
 
 def test_layers_that_were_not_examined_are_not_shown() -> None:
     assert layer_health(None, (3, 3)) == ()
-    assert len(LiveBlock(9, 68, 30, False).state(history(3))) == 4
+    assert len(LiveBlock(9, Canvas(68), 30).state(history(3))) == 4
 
 
 @settings(deadline=None)
@@ -486,11 +487,11 @@ def test_thinning_keeps_the_first_the_last_and_evenly_spaced_ones(count: int, mo
     ("epochs", "every"), [(0, 1), (20, 1), (21, 2), (41, 5), (101, 10), (1200, 100), (10**6, 50000)]
 )
 def test_at_most_twenty_epochs_have_a_row(epochs: int, every: int) -> None:
-    assert EpochTable(epochs, True, 80, False).every == every
+    assert EpochTable(epochs, True, Canvas(80)).every == every
 
 
 def test_rates_stand_with_their_points_below_each_other() -> None:
-    score, table = Score(0.1234, 0.9876), EpochTable(5, True, 80, False)
+    score, table = Score(0.1234, 0.9876), EpochTable(5, True, Canvas(80))
     rates = 0.0249, 0.000984, 1.5, 0, 12.3, 4.68e-05, 1e-9, 123.4
     rows = [
         table.row(EpochDone(1, rate, score, score, 1.0, 5000.0, (), True)).plain for rate in rates
@@ -505,7 +506,7 @@ def test_rates_stand_with_their_points_below_each_other() -> None:
 )
 def test_what_a_sentence_leaves_out_where_it_is_narrow(width: int, parts: int) -> None:
     score = Score(0.1234, 0.9876)
-    table = EpochTable(5, True, width, False)
+    table = EpochTable(5, True, Canvas(width))
     told = table.sentence(EpochDone(1, 0.1, score, score, 1.0, 5000.0, (), True)).plain
     assert len(told.split("  ")) == parts
     assert len(told) <= max(width, 52)
@@ -525,7 +526,7 @@ def test_what_a_row_leaves_out_where_it_is_narrow(width: int, names: list[str]) 
     score = Score(0.1234, 0.9876)
     epoch = EpochDone(1, 0.1, score, score, 1.0, 5000.0, (), True)
     for narrower in (width, width + 1):
-        table = EpochTable(5, True, narrower, False)
+        table = EpochTable(5, True, Canvas(narrower))
         headings = table.headings().plain.split("\n")
         assert headings[1].split() == names
         assert len(headings[0].rstrip()) <= len(headings[1]) == len(table.row(epoch).plain)

@@ -19,6 +19,7 @@ from safetensors.numpy import load_file
 
 from actcli import files
 from actcli.cli import main
+from actcli.term.canvas import Canvas
 from actcli.term.image import RAMP, UPPER, digit
 
 Blobs = Callable[..., Path]
@@ -276,7 +277,7 @@ def painted(color_system: str | None, **options: Any) -> Console:
 
 def test_half_blocks_where_there_is_colour() -> None:
     image = [[0.0, 1.0], [1.0, 0.5], [0.2, 0.0]]
-    lines = digit(image, painted("truecolor"), ascii_only=False)
+    lines = digit(image, painted("truecolor"), Canvas(80))
     assert [line.plain for line in lines] == [UPPER * 2] * 2
     colours = [
         (style.color.triplet.red, style.bgcolor.triplet.red)
@@ -297,7 +298,7 @@ def test_half_blocks_where_there_is_colour() -> None:
 )
 def test_denser_characters_where_there_is_none(console: Console, ascii_only: bool) -> None:
     image = [[0.0, 1.0, 0.03], [0.0, 1.0, 0.03], [0.0, 0.5, 0.0]]
-    lines = digit(image, console, ascii_only)
+    lines = digit(image, console, Canvas(80, ascii_only))
     assert [line.plain for line in lines] == [" @.", " :  "[:3]]
     assert not any(line.spans for line in lines)
     assert RAMP[0] == " "
@@ -305,7 +306,7 @@ def test_denser_characters_where_there_is_none(console: Console, ascii_only: boo
 
 def test_a_large_image_is_made_smaller() -> None:
     image = [[float(column < 60) for column in range(120)] for _ in range(60)]
-    lines = digit(image, painted(None), ascii_only=True)
+    lines = digit(image, painted(None), Canvas(80, ascii=True))
     assert [line.plain for line in lines] == ["@" * 20 + " " * 20] * 10
 
 

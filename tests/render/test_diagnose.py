@@ -25,8 +25,9 @@ from actcli.render.gradients import GradientView, measures, reach, share
 from actcli.render.history import HistoryView
 from actcli.render.outputs import OutputsView
 from actcli.render.units import UnitsView, dead
+from actcli.term.canvas import Canvas
 from actcli.term.sparklines import sparkline, strip, thinned
-from actcli.term.table import Column, beside, fit, lines, paragraph, plain
+from actcli.term.table import Column, beside, fit, lines, paragraph
 from actcli.training.events import EpochDone, Health, Score
 
 PARTS = ("gradients", "units", "softmax", "verdict")
@@ -519,18 +520,18 @@ def test_what_was_not_recorded_is_said(told: Training | None, words: str) -> Non
 
 
 def test_sparklines() -> None:
-    assert sparkline([0, 0.5, 1, None, NAN, INF], 0, 1) == "▁▅█   "
-    assert sparkline([-5, 7], 0, 1) == "▁█"
-    assert sparkline([3, 3], 3, 3) == "██"
-    assert sparkline([0, 1], 0, 1, ascii_only=True) == ".@"
+    assert sparkline([0, 0.5, 1, None, NAN, INF], 0, 1, Canvas(80)) == "▁▅█   "
+    assert sparkline([-5, 7], 0, 1, Canvas(80)) == "▁█"
+    assert sparkline([3, 3], 3, 3, Canvas(80)) == "██"
+    assert sparkline([0, 1], 0, 1, Canvas(80, ascii=True)) == ".@"
     assert thinned([0, 1, 2, 3, 4, 5, 6], 3) == [0, 3, 6]
     assert thinned([0, 1], 3) == [0, 1]
 
 
 def test_a_strip_tells_none_from_few() -> None:
-    assert strip((0, 1, 1000)) == "·▁█"
-    assert strip((0, 1, 1000), ascii_only=True) == ".:@"
-    assert strip((0, 0)) == "··"
+    assert strip((0, 1, 1000), Canvas(80)) == "·▁█"
+    assert strip((0, 1, 1000), Canvas(80, ascii=True)) == ".:@"
+    assert strip((0, 0), Canvas(80)) == "··"
 
 
 def test_columns_are_left_out_by_rank() -> None:
@@ -552,13 +553,13 @@ def test_blocks_side_by_side_may_differ_in_height() -> None:
 
 
 def test_text_from_outside_is_made_safe_and_symbols_become_words() -> None:
-    assert plain("δ ≤ 2\x1b", True) == "delta <= 2\\x1b"
-    assert plain("δ\x1b", False) == "δ\\x1b"
-    assert paragraph("one two three\nfour", 20, False, "x  ").plain == "x  one two three\n   four"
+    assert Canvas(80, ascii=True).plain("δ ≤ 2\x1b") == "delta <= 2\\x1b"
+    assert Canvas(80).plain("δ\x1b") == "δ\\x1b"
+    assert paragraph("one two three\nfour", Canvas(20), "x  ").plain == "x  one two three\n   four"
 
 
 def test_a_line_is_not_broken_between_a_number_and_its_unit() -> None:
-    assert paragraph("an accuracy of 12.5 % it is", 20, False).plain == (
+    assert paragraph("an accuracy of 12.5 % it is", Canvas(20)).plain == (
         "an accuracy of\n12.5 % it is"
     )
-    assert paragraph("by equation 15, α = 1", 20, False).plain == "by equation 15,\nα = 1"
+    assert paragraph("by equation 15, α = 1", Canvas(20)).plain == "by equation 15,\nα = 1"

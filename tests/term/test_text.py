@@ -17,6 +17,7 @@ from actcli.jsonlines import dumps
 from actcli.render.softmax import SoftmaxView
 from actcli.term import numbers
 from actcli.term.bars import bar
+from actcli.term.canvas import Canvas
 from actcli.term.text import printable
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
@@ -123,15 +124,17 @@ def test_a_number_never_shows_as_a_false_zero_and_never_as_minus_zero(value: flo
     ],
 )
 def test_bar(share: float, blocks: str, ascii_bar: str) -> None:
-    assert bar(share, 4) == blocks
-    assert bar(share, 4, ascii_only=True) == ascii_bar
+    assert bar(share, 4, Canvas(80)) == blocks
+    assert bar(share, 4, Canvas(80, ascii=True)) == ascii_bar
 
 
 @given(st.floats(0, 1), st.floats(0, 1), st.integers(2, 60), st.booleans())
 def test_a_bar_has_its_width_and_grows_with_the_share(
     first: float, second: float, width: int, ascii_only: bool
 ) -> None:
-    shorter, longer = (bar(share, width, ascii_only) for share in sorted((first, second)))
+    shorter, longer = (
+        bar(share, width, Canvas(80, ascii_only)) for share in sorted((first, second))
+    )
     assert len(shorter) == len(longer) == cell_len(longer) == width
     assert len(shorter.rstrip()) <= len(longer.rstrip())
 
