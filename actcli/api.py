@@ -23,9 +23,9 @@ from actcli.diagnostics.report import diagnose as examine
 from actcli.explore.loss import LossComparison, compare_losses
 from actcli.explore.softmax import LogitAnalysis, analyse_logits
 from actcli.model import Model
-from actcli.runs.catalog import Summary, run_folders, summarize
-from actcli.runs.record import RunResult
-from actcli.runs.train import start_run
+from actcli.store.catalog import Summary, run_folders, summarize
+from actcli.store.record import RunResult
+from actcli.store.train import start_run
 from actcli.training import evaluation, loop
 from actcli.training.events import EpochDone, Score
 from actcli.training.learner import Learner

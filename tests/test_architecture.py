@@ -33,7 +33,7 @@ RANKS = {
             ["training"],
             ["diagnostics"],
             ["explore"],
-            ["runs"],
+            ["store"],
             ["sweep"],
             ["term"],
             ["render"],
@@ -52,7 +52,7 @@ ONLY_IN = {
 }
 IMPORTED_AS = {"pillow": "PIL"}
 # A command has its name in each of these, and shares it with nothing else but what is named here.
-ROOMS_OF_A_COMMAND = {"explore", "render", "cli", "runs"}
+ROOMS_OF_A_COMMAND = {"explore", "render", "cli", "store"}
 ALSO_NAMED = {
     "activations": {"nn"},
     **{name: {"diagnostics"} for name in ("findings", "gradients", "outputs", "units")},
@@ -210,7 +210,7 @@ def test_modules_share_a_name_only_if_they_are_parts_of_one_command():
         ("actcli.nn.losses", "from ..files import write_atomically"),
         ("actcli.nn.losses", "def f():\n    import rich"),
         ("actcli.training.loop", "from actcli.diagnostics import probe"),
-        ("actcli.diagnostics.probe", "from actcli.runs import record"),
+        ("actcli.diagnostics.probe", "from actcli.store import record"),
         ("actcli.diagnostics.probe", "def f():\n    from actcli.term.text import table"),
         ("actcli.training.loop", "if TYPE_CHECKING:\n    import click"),
         ("actcli.term.text", "import click"),
@@ -232,7 +232,7 @@ def test_negative_control_a_wrong_import_is_seen(module, source):
         ("actcli.nn.losses", "from . import links\nfrom ..errors import UsageError"),
         ("actcli.nn.losses", "from collections.abc import Callable\nimport numpy.typing"),
         (
-            "actcli.runs.train",
+            "actcli.store.train",
             "from actcli import __version__, errors, files\nimport safetensors",
         ),
         (

@@ -12,7 +12,7 @@ from actcli.cli.options import KindType, runs_dir_option
 from actcli.cli.parameter_types import TargetType
 from actcli.config.values import Number
 from actcli.errors import ActcliError, DataError, UsageError
-from actcli.runs.catalog import find_run
+from actcli.store.catalog import find_run
 
 if TYPE_CHECKING:
     from actcli.explore.compare import ComparedRun, Comparison
@@ -75,9 +75,9 @@ def contender(folder: Path, judged: bool, quiet: bool) -> "ComparedRun":
     """
     from actcli.config.schema import Config, toml_value, values
     from actcli.explore.compare import ComparedRun
-    from actcli.runs.catalog import summarize
-    from actcli.runs.folder import CONFIG
-    from actcli.runs.train import read_training
+    from actcli.store.catalog import summarize
+    from actcli.store.folder import CONFIG
+    from actcli.store.train import read_training
 
     run = summarize(folder)
     if run.config is None:

@@ -21,7 +21,7 @@ from actcli.term.sparklines import Thinning
 from actcli.training.events import EpochDone
 
 if TYPE_CHECKING:
-    from actcli.runs.train import Run
+    from actcli.store.train import Run
     from actcli.training.events import Event
 
 OFTEN = 0.1  # seconds between two drawings, at least

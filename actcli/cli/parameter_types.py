@@ -14,7 +14,7 @@ from actcli.config.sources import examples
 from actcli.config.values import Auto, Kind
 from actcli.errors import UsageError
 from actcli.registry import declared_names, unknown_name
-from actcli.runs.catalog import usable_runs
+from actcli.store.catalog import usable_runs
 
 F = TypeVar("F", bound=Callable[..., Any])
 

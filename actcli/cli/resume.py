@@ -11,12 +11,12 @@ from actcli.cli.options import settings
 from actcli.config.schema import values
 from actcli.config.sources import Setting, assemble_tables, read_toml
 from actcli.errors import ActcliError, UsageError
-from actcli.runs.environment import AFFECTS_BITS, environment, read_environment
-from actcli.runs.folder import CHECKPOINT, CONFIG, ENVIRONMENT
+from actcli.store.environment import AFFECTS_BITS, environment, read_environment
+from actcli.store.folder import CHECKPOINT, CONFIG, ENVIRONMENT
 
 if TYPE_CHECKING:
     from actcli.config.resolved import ResolvedConfig
-    from actcli.runs.train import Run
+    from actcli.store.train import Run
 
 EPOCHS = "training.epochs"
 
@@ -60,7 +60,7 @@ def settings_of_run(ctx: click.Context, folder: Path) -> list[Setting]:
 
 def describe_finished(folder: Path, config: "ResolvedConfig") -> str:
     """Return why nothing is left to train in a run."""
-    from actcli.runs.checkpoint import read_checkpoint
+    from actcli.store.checkpoint import read_checkpoint
 
     position = read_checkpoint(folder / CHECKPOINT).position
     if position.epoch < config.training.epochs:

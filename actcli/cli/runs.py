@@ -13,8 +13,8 @@ from actcli.cli.options import runs_dir_option
 from actcli.cli.parameter_types import TargetType
 from actcli.errors import ActcliError, UsageError
 from actcli.registry import nearest
-from actcli.runs.catalog import Summary, run_folders, summarize, usable_runs
-from actcli.runs.removal import check_removable, remove_run
+from actcli.store.catalog import Summary, run_folders, summarize, usable_runs
+from actcli.store.removal import check_removable, remove_run
 
 
 @click.group(

@@ -17,7 +17,7 @@ from actcli.datasets.catalogue import DATASETS
 from actcli.datasets.dataset import RawDataset, read_dataset
 from actcli.errors import UsageError
 from actcli.machine import core_count
-from actcli.runs.folder import Folder
+from actcli.store.folder import Folder
 from actcli.sweep.engine import Engine, JobDone, train_all
 from actcli.sweep.plan import Job, Plan
 from actcli.sweep.processes import Processes

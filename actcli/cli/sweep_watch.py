@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 from rich.cells import cell_len, set_cell_size
 
-from actcli.runs.folder import RESULT
+from actcli.store.folder import RESULT
 from actcli.sweep.axes import option_of, written
 from actcli.term.console import stderr_console
 

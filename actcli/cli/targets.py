@@ -17,9 +17,9 @@ from actcli.datasets.download import Progress
 from actcli.diagnostics.evidence import Training
 from actcli.errors import DataError, UsageError
 from actcli.model import Model, ModelFile, read_model_file
-from actcli.runs.catalog import find_run, is_run, newest, usable_runs
-from actcli.runs.folder import CONFIG, MODEL
-from actcli.runs.train import read_training
+from actcli.store.catalog import find_run, is_run, newest, usable_runs
+from actcli.store.folder import CONFIG, MODEL
+from actcli.store.train import read_training
 from actcli.training.build import prepare_dataset
 from actcli.training.memory import check_memory
 

@@ -22,12 +22,12 @@ from actcli.cli.resume import describe_finished, print_changes, settings_of_run
 from actcli.cli.watch import print_interrupted, watch, write_result
 from actcli.config.sources import Setting, assemble
 from actcli.errors import UsageError
-from actcli.runs.catalog import find_run
-from actcli.runs.folder import CONFIG
+from actcli.store.catalog import find_run
+from actcli.store.folder import CONFIG
 
 if TYPE_CHECKING:
     from actcli.config.resolved import ResolvedConfig
-    from actcli.runs.train import Run
+    from actcli.store.train import Run
 
 
 @click.command(
@@ -107,7 +107,7 @@ train.params[1:1] = configuration_options()
 
 def new_run(config: "ResolvedConfig", runs: Path, name: str, quiet: bool) -> "Run":
     """Return a new run, ready to train."""
-    from actcli.runs.train import start_run
+    from actcli.store.train import start_run
 
     with downloads(quiet) as progress:
         return start_run(config, runs, name, progress)
@@ -116,8 +116,8 @@ def new_run(config: "ResolvedConfig", runs: Path, name: str, quiet: bool) -> "Ru
 def resumed_run(folder: Path, config: "ResolvedConfig", quiet: bool, as_json: bool) -> "Run | None":
     """Return a run at its last checkpoint; if it is complete, write its result and return None."""
     from actcli.config.schema import Config
-    from actcli.runs.record import RunResult
-    from actcli.runs.train import resume_run
+    from actcli.store.record import RunResult
+    from actcli.store.train import resume_run
 
     epochs_before = Config.load(folder / CONFIG).training.epochs
     with downloads(quiet) as progress:

@@ -15,7 +15,7 @@ from actcli.cli.messages import print_note
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from actcli.runs.train import Run
+    from actcli.store.train import Run
     from actcli.training.events import Event
 
 

@@ -7,7 +7,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
 from actcli.diagnostics import HEALTHY
-from actcli.runs.catalog import Summary
+from actcli.store.catalog import Summary
 from actcli.term.canvas import Canvas
 from actcli.term.numbers import percent, significant
 from actcli.term.table import (

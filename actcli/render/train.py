@@ -22,7 +22,7 @@ from rich.text import Text
 
 from actcli.config.schema import Tables, toml_value, values
 from actcli.diagnostics import HEALTHY
-from actcli.runs.record import RunResult
+from actcli.store.record import RunResult
 from actcli.term.canvas import Canvas
 from actcli.term.numbers import fixed, grouped, percent, rounded, significant
 from actcli.term.text import printable

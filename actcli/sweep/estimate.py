@@ -15,7 +15,7 @@ from actcli.config.resolved import ResolvedConfig, ResolvedData
 from actcli.datasets.dataset import Dataset, RawDataset
 from actcli.errors import DivergedError
 from actcli.model import EVALUATION_ROWS
-from actcli.runs.train import VERDICT_ROWS
+from actcli.store.train import VERDICT_ROWS
 from actcli.sweep.plan import Job
 from actcli.training.learner import Learner
 from actcli.training.loop import fit

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from actcli.errors import DataError
-from actcli.runs.folder import RESULT
+from actcli.store.folder import RESULT
 from actcli.sweep.store import read_plan
 
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from actcli import jsonlines
 from actcli.errors import ActcliError, DataError, UsageError
 from actcli.registry import nearest
-from actcli.runs.folder import NAME, RESULT, Folder
-from actcli.runs.removal import remove_run
+from actcli.store.folder import NAME, RESULT, Folder
+from actcli.store.removal import remove_run
 
 if TYPE_CHECKING:  # which needs NumPy
     from actcli.sweep.plan import Job, Plan

@@ -12,8 +12,8 @@ from actcli.config.resolved import ResolvedConfig, ResolvedData
 from actcli.datasets.dataset import Dataset, RawDataset
 from actcli.errors import ActcliError, DivergedError
 from actcli.machine import BLAS_THREAD_VARIABLES, is_blas_pinned
-from actcli.runs.folder import MemoryFolder
-from actcli.runs.train import begin
+from actcli.store.folder import MemoryFolder
+from actcli.store.train import begin
 from actcli.sweep.work import Files, Report, StoppedError
 from actcli.training.build import split_dataset
 from actcli.training.events import EpochDone

@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 
 from actcli.cli import main
 from actcli.formats.safetensors import read_safetensors, safetensors_parts
-from actcli.runs.checkpoint import _checksum
+from actcli.store.checkpoint import _checksum
 
 Blobs = Callable[..., Path]
 

@@ -15,8 +15,8 @@ from rich.cells import cell_len
 
 from actcli.cli import main
 from actcli.render.runs import age
-from actcli.runs import record
-from actcli.runs.catalog import summarize
+from actcli.store import record
+from actcli.store.catalog import summarize
 
 Blobs = Callable[..., Path]
 

@@ -21,7 +21,7 @@ Contents = Callable[[Path], dict[str, tuple[bytes, int]]]
 # With all imported, it waits for the end of its input.
 WAITING = """
 import os, sys
-import actcli.cli.train, actcli.diagnostics.health, actcli.runs.train
+import actcli.cli.train, actcli.diagnostics.health, actcli.store.train
 print("ready", file=sys.stderr)
 os.read(0, 1)
 actcli.cli.main()

@@ -21,8 +21,8 @@ from actcli.config.sources import assemble, parse_assignment, read_toml
 from actcli.errors import ActcliError, DataError
 from actcli.nn.optimizers import OPTIMIZERS
 from actcli.nn.schedules import SCHEDULES
-from actcli.runs.checkpoint import read_checkpoint
-from actcli.runs.train import Run, resume_run, start_run
+from actcli.store.checkpoint import read_checkpoint
+from actcli.store.train import Run, resume_run, start_run
 
 Blobs = Callable[..., Path]
 Same = Callable[[Path, Path], None]

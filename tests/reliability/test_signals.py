@@ -21,7 +21,7 @@ from safetensors.numpy import load_file
 from actcli.cli import main
 from actcli.config.sources import read_toml
 from actcli.machine import BLAS_THREAD_VARIABLES
-from actcli.runs.checkpoint import read_checkpoint
+from actcli.store.checkpoint import read_checkpoint
 
 pytestmark = pytest.mark.slow
 
@@ -39,7 +39,7 @@ ONE = dict.fromkeys(
 # As `actcli`, but each epoch is saved, as if it took a second.
 OFTEN = """
 from actcli.cli import main
-from actcli.runs import train as run
+from actcli.store import train as run
 run.BETWEEN_EPOCHS = 0
 main()
 """
@@ -47,9 +47,9 @@ main()
 # n-th operation on files, or not at all if n is 0; and tells how that ended.
 FORKS = """
 import os, shlex, signal, sys
-import actcli.cli.train, actcli.diagnostics.health, actcli.runs.train
+import actcli.cli.train, actcli.diagnostics.health, actcli.store.train
 from actcli.cli import main
-actcli.runs.train.BETWEEN_EPOCHS = 0
+actcli.store.train.BETWEEN_EPOCHS = 0
 ours = {"os.rename", "os.remove", "os.truncate", "os.mkdir", "shutil.rmtree", "fcntl.flock"}
 def hook(event, args):
     global left

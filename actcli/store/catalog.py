@@ -14,8 +14,8 @@ from actcli.config.schema import Tables
 from actcli.config.sources import assemble_tables, read_toml
 from actcli.errors import DataError, UsageError
 from actcli.registry import nearest
-from actcli.runs.folder import CHECKPOINT, CONFIG, LOCK, METRICS, MODEL, RESULT
-from actcli.runs.record import RunResult, read_last_epoch
+from actcli.store.folder import CHECKPOINT, CONFIG, LOCK, METRICS, MODEL, RESULT
+from actcli.store.record import RunResult, read_last_epoch
 from actcli.training.events import Score
 
 STATES = ("finished", "diverged", "training", "unfinished", "damaged")

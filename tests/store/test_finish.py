@@ -11,8 +11,8 @@ import pytest
 
 from actcli.config.sources import assemble, parse_assignment
 from actcli.model import EVALUATION_ROWS
-from actcli.runs.folder import RESULT, MemoryFolder
-from actcli.runs.train import Run, begin
+from actcli.store.folder import RESULT, MemoryFolder
+from actcli.store.train import Run, begin
 from actcli.training import build
 from actcli.training.evaluation import evaluate
 from actcli.training.learner import Learner

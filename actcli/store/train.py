@@ -27,9 +27,9 @@ from actcli.diagnostics.health import measure_health, sample_rows
 from actcli.diagnostics.sums import Activity
 from actcli.diagnostics.verdict import judge, verdict
 from actcli.errors import ActcliError, DataError, DivergedError
-from actcli.runs.checkpoint import Checkpoint, checkpoint_file, read_checkpoint
-from actcli.runs.environment import environment, read_environment
-from actcli.runs.folder import (
+from actcli.store.checkpoint import Checkpoint, checkpoint_file, read_checkpoint
+from actcli.store.environment import environment, read_environment
+from actcli.store.folder import (
     CHECKPOINT,
     CONFIG,
     ENVIRONMENT,
@@ -40,7 +40,7 @@ from actcli.runs.folder import (
     RunStorage,
     new_folder,
 )
-from actcli.runs.record import (
+from actcli.store.record import (
     DIVERGED,
     FINISHED,
     RunResult,

@@ -8,7 +8,7 @@ import fnmatch
 from pathlib import Path
 
 from actcli.errors import ActcliError, UsageError
-from actcli.runs.folder import (
+from actcli.store.folder import (
     CHECKPOINT,
     CONFIG,
     ENVIRONMENT,

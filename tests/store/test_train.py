@@ -23,9 +23,9 @@ from actcli.config.sources import assemble, parse_assignment, read_toml
 from actcli.errors import ActcliError, DivergedError, UsageError
 from actcli.formats.safetensors import safetensors_parts
 from actcli.nn.network import MLP
-from actcli.runs.folder import new_folder
-from actcli.runs.record import RunResult
-from actcli.runs.train import Run, create
+from actcli.store.folder import new_folder
+from actcli.store.record import RunResult
+from actcli.store.train import Run, create
 from actcli.training import build
 from actcli.training.evaluation import evaluate
 from actcli.training.events import EpochDone
