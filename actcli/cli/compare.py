@@ -1,6 +1,5 @@
-"""`actcli compare`: runs side by side, in what they differ and how fast they learnt."""
+"""`actcli compare`: runs side by side: what differs, and how fast they learnt."""
 
-from dataclasses import asdict
 from pathlib import Path
 from string import ascii_lowercase
 from typing import TYPE_CHECKING
@@ -8,16 +7,20 @@ from typing import TYPE_CHECKING
 import click
 
 from actcli.cli.downloads import downloads
+from actcli.cli.messages import print_note
 from actcli.cli.options import KindType, runs_dir_option
+from actcli.cli.output import emit, json_option
 from actcli.cli.parameter_types import TargetType
 from actcli.config.values import Number
 from actcli.errors import ActcliError, DataError, UsageError
 from actcli.store.catalog import find_run
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from actcli.explore.compare import ComparedRun, Comparison
 
-MOST = len(ascii_lowercase)  # runs: each has a letter
+MAX_RUNS = len(ascii_lowercase)  # each run has a letter
 
 
 @click.command(
@@ -34,11 +37,11 @@ Examples:
     type=KindType(Number(0, 1)),
     metavar="SHARE",
     default=0.95,
-    help="The accuracy to which epochs are counted.  [0.95]",
+    help="Accuracy up to which epochs are counted.  [0.95]",
 )
-@click.option("--no-verdict", is_flag=True, help="Do not examine runs that have no verdict.")
-@click.option("--json", "as_json", is_flag=True, help="Write the result as one JSON object.")
-@click.option("-q", "--quiet", is_flag=True, help="Tell nothing of downloads.")
+@click.option("--no-verdict", is_flag=True, help="Do not diagnose runs that have no verdict.")
+@json_option
+@click.option("-q", "--quiet", is_flag=True, help="Show no progress of downloads.")
 def compare(
     targets: tuple[str, ...],
     runs_dir: Path,
@@ -49,26 +52,29 @@ def compare(
 ) -> None:
     """Compare runs: what differs, how fast each learnt, where it ended.
 
-    RUN is a run, by its name or folder. Its verdict and its share of dead units are those that it
-    ended with; a run without them is examined, as by actcli diagnose.
+    RUN is a run, by its name or folder. Verdict and share of dead units are those recorded at the
+    end of the run. A run without them is diagnosed, as by actcli diagnose.
     """
     named = [find_run(target, runs_dir) for target in targets]
     folders = list({folder.resolve(): folder for folder in named}.values())
-    if not 2 <= len(folders) <= MOST:
-        told = (
-            f"{len(folders)} runs are too many"
-            if folders[1:]
-            else "one run has nothing to be compared with"
-        )
-        raise UsageError(told, f"Allowed: 2 to {MOST}")
+    if not 2 <= len(folders) <= MAX_RUNS:
+        count = f"{len(folders)} runs are too many" if folders[1:] else "one run is not enough"
+        raise UsageError(f"{count} to compare", f"Allowed: 2 to {MAX_RUNS}")
     from actcli.explore.compare import compare_runs
 
-    found = compare_runs([contender(folder, not no_verdict, quiet) for folder in folders], goal)
-    (write_json if as_json else write_tables)(found)
+    runs = [compared_run(folder, not no_verdict, quiet) for folder in folders]
+    emit(compare_runs(runs, goal), compare_view, as_json)
 
 
-def contender(folder: Path, judged: bool, quiet: bool) -> "ComparedRun":
-    """What a run's folder tells, and where it tells no verdict, what a diagnosis says.
+def compare_view(comparison: "Comparison") -> "RenderableType":
+    """Return the view of a comparison."""
+    from actcli.render.compare import CompareView
+
+    return CompareView(comparison)
+
+
+def compared_run(folder: Path, with_verdict: bool, quiet: bool) -> "ComparedRun":
+    """Return a run to compare; if it recorded no verdict, diagnose it.
 
     Raises:
         DataError: the folder is damaged.
@@ -84,8 +90,8 @@ def contender(folder: Path, judged: bool, quiet: bool) -> "ComparedRun":
         raise DataError(f"{folder} is damaged: {run.fault}")
     config = Config.load(folder / CONFIG).resolve()
     verdict, dead = run.verdict, run.dead
-    if verdict is None and judged:
-        verdict, measured = examined(folder, quiet)
+    if verdict is None and with_verdict:
+        verdict, measured = diagnosed(folder, quiet)
         dead = measured if run.state == "finished" else None
     return ComparedRun(
         name=run.name,
@@ -100,10 +106,10 @@ def contender(folder: Path, judged: bool, quiet: bool) -> "ComparedRun":
     )
 
 
-def examined(folder: Path, quiet: bool) -> tuple[str | None, float | None]:
-    """The verdict of a diagnosis, and the share of dead units, if there is any unit.
+def diagnosed(folder: Path, quiet: bool) -> tuple[str | None, float | None]:
+    """Return the verdict of a diagnosis, and the share of dead units, if there are any units.
 
-    Where there can be no diagnosis, as when the data are gone, that is told on stderr.
+    If a diagnosis is not possible, as when the data are gone, print why on stderr.
     """
     from actcli.cli.diagnose import examine
     from actcli.cli.targets import Overrides, find_target
@@ -115,40 +121,8 @@ def examined(folder: Path, quiet: bool) -> tuple[str | None, float | None]:
             )
         diagnosis = examine(target)
     except ActcliError as error:
-        click.echo(f"{folder} has no verdict: {error}", err=True)
+        print_note(f"{folder} has no verdict: {error}")
         return None, None
     units = sum(layer.units for layer in diagnosis.units)
     dead = sum(layer.dead for layer in diagnosis.units) / units if units else None
     return diagnosis.verdict, dead
-
-
-def write_json(found: "Comparison") -> None:
-    """For programs: what is the same in all runs, too."""
-    from actcli.jsonlines import dumps
-
-    runs = [
-        {
-            **{name: value for name, value in asdict(run).items() if name != "history"},
-            "curve": curve,
-            "reached": reached,
-        }
-        for run, curve, reached in zip(found.runs, found.curves, found.reached, strict=True)
-    ]
-    click.echo(
-        dumps(
-            {
-                "rows": found.rows,
-                "goal": found.goal,
-                "differences": dict(found.differences),
-                "runs": runs,
-            }
-        )
-    )
-
-
-def write_tables(found: "Comparison") -> None:
-    """For people."""
-    from actcli.render.compare import CompareView
-    from actcli.term.console import stdout_console
-
-    stdout_console().print(CompareView(found))

@@ -1,7 +1,7 @@
 """The live view of a training: rows of its epochs, and a block below that is drawn in place.
 
-It is drawn at most ten times a second, and so seldom that it takes less than a hundredth of the
-time of the processor. What happens in between is gathered.
+It is drawn at most ten times a second, and takes less than a hundredth of the processor's time.
+Events between two drawings are collected.
 """
 
 import time
@@ -24,39 +24,39 @@ if TYPE_CHECKING:
     from actcli.store.train import Run
     from actcli.training.events import Event
 
-OFTEN = 0.1  # seconds between two drawings, at least
-SELDOM = 150  # times as long as the last drawing took, at least: of the time of the processor
-IN_SIGHT, LEAST_IN_SIGHT = 8, 5  # lines above the block: headings and rows
+MIN_SECONDS_BETWEEN_DRAWINGS = 0.1
+MIN_TIMES_LAST_DRAWING = 150  # processor time between two drawings, over that of the last one
+LINES_ABOVE, MIN_LINES_ABOVE = 8, 5  # headings and rows that stay visible above the block
 
 
 class Pace:
-    """How fast rows go by, and how long the rest will take.
+    """The speed of a training, and the time that it will still take.
 
     Args:
-        seen: rows that were seen before, in another session.
+        seen: rows that an earlier session has trained on.
     """
 
     def __init__(self, seen: int) -> None:
         self._before, self._begun = seen, time.perf_counter()
 
     def without(self, wait: Callable[[], None]) -> None:
-        """Do something whose time does not count."""
+        """Call a function whose time does not count."""
         start = time.perf_counter()
         wait()
         self._begun += time.perf_counter() - start
 
     def moment(self, epoch: int, seen: int, total: int) -> Moment:
-        """In an epoch, with so many rows seen of a total."""
+        """Return the progress in an epoch, after `seen` of `total` rows."""
         speed = (seen - self._before) / (time.perf_counter() - self._begun)
         return Moment(epoch, seen / total, speed, (total - seen) / speed)
 
 
 class LiveView:
-    """What a terminal shows of a training; within `with` it is drawn.
+    """The live view of a training in a terminal, drawn within `with`.
 
     Args:
         console: of the terminal.
-        run: what is trained.
+        run: the training.
     """
 
     def __init__(self, console: Console, run: "Run") -> None:
@@ -64,35 +64,35 @@ class LiveView:
         self._history: Thinning[EpochDone] = Thinning()
         for epoch in run.history:
             self._history.add(epoch)
-        self._rows: list[EpochDone] = []  # to be printed
-        self._latest: EpochDone | None = None  # if it is not to be printed, but for the last time
-        self._headings = ""  # that were printed last
+        self._rows: list[EpochDone] = []  # epochs whose row is not printed yet
+        self._latest: EpochDone | None = None  # the last epoch, if it has no row of its own
+        self._headings = ""  # the headings printed last
         self._block, self._signals = Block(console), Signals()
-        self._state: list[str] | None = None  # the block but for the progress; None: out of date
+        self._state: list[str] | None = None  # the block without the progress; None: outdated
         self._lay_out(size_now(console))
         self._pace = Pace(self._seen)
-        self._due, self._affordable = time.perf_counter() + OFTEN, 0.0
+        self._due, self._affordable = time.perf_counter() + MIN_SECONDS_BETWEEN_DRAWINGS, 0.0
 
     def __enter__(self) -> Self:
         self._signals.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Leave behind the rows and the last state, however the training has ended."""
+        """Leave the rows and the last state on the screen, however the training ended."""
         self._signals.__exit__()
         self._rows += [self._latest] if self._latest else []
         self._lay_out(size_now(self._console))
         self._block.settle([*self._table_lines(), *self._state_lines()])
 
     def show(self, event: "Event") -> None:
-        """Take in what has happened, and draw it if it is time to."""
+        """Note an event, and draw if it is time to."""
         if isinstance(event, EpochDone):
             self._take(event)
         if self._signals.stopped:
             self._block.settle()
             self._pace.without(self._signals.stand_still)
             self._size = (0, 0)
-        # What a terminal has made of the block when its size changed should not stay.
+        # A terminal rewraps the block when its size changes: it is drawn again at once.
         if time.perf_counter() >= self._due and (
             self._signals.resized or time.thread_time() >= self._affordable
         ):
@@ -100,8 +100,8 @@ class LiveView:
             start = time.thread_time()
             self._draw()
             done = time.thread_time()
-            self._affordable = done + SELDOM * (done - start)
-            self._due = time.perf_counter() + OFTEN
+            self._affordable = done + MIN_TIMES_LAST_DRAWING * (done - start)
+            self._due = time.perf_counter() + MIN_SECONDS_BETWEEN_DRAWINGS
 
     def _take(self, event: EpochDone) -> None:
         self._history.add(event)
@@ -126,17 +126,17 @@ class LiveView:
         self._block.draw(self._table_lines(), block, afresh)
 
     def _lay_out(self, size: tuple[int, int]) -> None:
-        """Fit everything to a size of the terminal."""
+        """Fit the table and the block to a size of the terminal."""
         self._size, self._state = size, None
         learner, canvas = self._run.learner, Canvas.of(self._console.options)
         epochs, validated = learner.config.training.epochs, len(learner.dataset.validation) > 0
         self._table = EpochTable(epochs, validated, canvas.resized(size[0]))
-        above = min(IN_SIGHT, max(LEAST_IN_SIGHT, size[1] // 3))
-        # Terminals differ in what a line that ends in their last column does to the next.
+        above = min(LINES_ABOVE, max(MIN_LINES_ABOVE, size[1] // 3))
+        # Terminals differ in how a line that fills their last column affects the next line.
         self._layout = LiveBlock(epochs, canvas.resized(size[0] - 1), size[1] - above)
 
     def _table_lines(self) -> list[str]:
-        """The rows that were not printed yet, below headings if those above do not fit them."""
+        """Return the rows that are not printed yet, with new headings if the last do not fit."""
         lines: list[Text] = []
         headings = self._table.headings()
         if self._rows and headings.plain != self._headings:
@@ -147,7 +147,7 @@ class LiveView:
         return self._block.written(lines)
 
     def _state_lines(self) -> list[str]:
-        """The block but for the progress."""
+        """Return the lines of the block without the progress."""
         if self._state is None:
             history = self._history.kept
             units = self._run.learner.network.sizes[1:]
@@ -158,7 +158,7 @@ class LiveView:
 
     @property
     def _seen(self) -> int:
-        """Rows of all epochs so far."""
+        """The number of rows trained on in all epochs so far."""
         position, batch = self._run.position, self._run.learner.config.training.batch_size
         rows = len(self._run.learner.dataset.train)
         return position.epoch * rows + min(position.step * batch, rows)

@@ -1,20 +1,24 @@
-"""`actcli runs`: the runs that there are, and removing some of them."""
+"""`actcli runs` lists the runs; `actcli runs rm` removes some of them."""
 
 import sys
 import time
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from actcli.cli.options import runs_dir_option
+from actcli.cli.output import emit, json_option
 from actcli.cli.parameter_types import TargetType
 from actcli.errors import ActcliError, UsageError
 from actcli.registry import nearest
 from actcli.store.catalog import Summary, run_folders, summarize, usable_runs
 from actcli.store.removal import check_removable, remove_run
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 
 @click.group(
@@ -26,19 +30,25 @@ Examples:
 """,
 )
 @runs_dir_option
-@click.option("--json", "as_json", is_flag=True, help="Write the result as one JSON object.")
+@json_option
 @click.pass_context
 def runs(ctx: click.Context, runs_dir: Path, as_json: bool) -> None:
     """List the runs, the newest first.
 
-    Accuracy and loss are those of the kept network on the test rows. A run without them is still
-    trained, was interrupted (actcli train --resume goes on with it), or has diverged.
+    Accuracy and loss are those of the kept network on the test rows. A run without them is still in
+    training, was interrupted (resume it with actcli train --resume), or has diverged.
     """
     if ctx.invoked_subcommand is not None:
         return
-    found = [summarize(folder) for folder in run_folders(runs_dir)]
-    found.sort(key=lambda run: (-run.changed, run.name))
-    (write_json if as_json else write_table)(found, runs_dir)
+    summaries = [summarize(folder) for folder in run_folders(runs_dir)]
+    summaries.sort(key=lambda run: (-run.changed, run.name))
+
+    def view(_: object) -> "RenderableType":
+        from actcli.render.runs import RunsView, no_runs
+
+        return RunsView(summaries, time.time()) if summaries else no_runs(str(runs_dir))
+
+    emit(runs_json(summaries) if as_json else None, view, as_json)
 
 
 @runs.command(
@@ -50,13 +60,13 @@ Examples:
 )
 @click.argument("names", metavar="NAME...", nargs=-1, required=True, type=TargetType())
 @runs_dir_option
-@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@click.option("-y", "--yes", is_flag=True, help="Remove without a question.")
 @click.pass_context
 def rm(ctx: click.Context, names: tuple[str, ...], runs_dir: Path, yes: bool) -> None:
     """Remove runs, by their names or folders.
 
-    Only the files of a run are removed. A folder that holds others, that is a link, or that a
-    training writes to is left alone.
+    Only the files of a run are removed. A folder is left alone if it holds other files, is a link,
+    or is in use by a training.
     """
     outer = ctx.parent.params if ctx.parent else {}
     if "runs_dir" in outer and _is_default(ctx) and ctx.parent and not _is_default(ctx.parent):
@@ -65,7 +75,7 @@ def rm(ctx: click.Context, names: tuple[str, ...], runs_dir: Path, yes: bool) ->
     for folder in folders:
         check_removable(folder)
     if not (yes or confirmed(folders)):
-        raise ActcliError("nothing is removed")
+        raise ActcliError("nothing was removed")
     for folder in folders:
         remove_run(folder)
         click.echo(f"removed {folder}")
@@ -76,27 +86,27 @@ def _is_default(ctx: click.Context) -> bool:
 
 
 def find_folder(name: str, runs_dir: Path) -> Path:
-    """The folder that a name or a path means, damaged or not.
+    """Return the folder of a name or a path, damaged or not.
 
     Raises:
-        UsageError: there is none; the message has the nearest name.
+        UsageError: the folder does not exist; the message has the nearest name.
     """
     for folder in (runs_dir / name, Path(name)):
         if name not in {"", ".", ".."} and (folder.is_symlink() or folder.exists()):
             return folder
-    known = [folder.name for folder in usable_runs(runs_dir)]
-    guess = nearest(name, known)
+    names = [folder.name for folder in usable_runs(runs_dir)]
+    guess = nearest(name, names)
     hint = f"Did you mean {guess!r}? " if guess else ""
     raise UsageError(
-        f"there is no run {name!a}", f"{hint}Runs in {runs_dir}: {', '.join(known[:10]) or 'none'}"
+        f"there is no run {name!a}", f"{hint}Runs in {runs_dir}: {', '.join(names[:10]) or 'none'}"
     )
 
 
 def confirmed(folders: list[Path]) -> bool:
-    """Ask on stderr.
+    """Ask on stderr whether to remove the runs.
 
     Raises:
-        UsageError: there is nobody to ask.
+        UsageError: stdin is not a terminal.
     """
     what = "this run" if len(folders) == 1 else f"these {len(folders)} runs"
     try:
@@ -104,24 +114,16 @@ def confirmed(folders: list[Path]) -> bool:
     except click.Abort:
         if sys.stdin is not None and sys.stdin.isatty():
             raise
-        raise UsageError("there is nobody to ask", "To remove without a question: --yes") from None
+        raise UsageError(
+            "stdin is not a terminal", "Pass --yes to remove without a question"
+        ) from None
 
 
-def write_json(found: list[Summary], _runs_dir: Path) -> None:
-    """For programs."""
-    from actcli.jsonlines import dumps
+def runs_json(summaries: list[Summary]) -> dict[str, Any]:
+    """Return the JSON object of the list."""
 
     def fields(run: Summary) -> dict[str, Any]:
         changed = datetime.fromtimestamp(run.changed, UTC).isoformat(timespec="seconds")
         return asdict(run) | {"path": str(run.path), "changed": changed}
 
-    click.echo(dumps({"runs": [fields(run) for run in found]}))
-
-
-def write_table(found: list[Summary], runs_dir: Path) -> None:
-    """For people."""
-    from actcli.render.runs import RunsView, nothing
-    from actcli.term.console import stdout_console
-
-    view = RunsView(found, time.time()) if found else nothing(str(runs_dir))
-    stdout_console().print(view)
+    return {"runs": [fields(run) for run in summaries]}

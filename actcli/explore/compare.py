@@ -1,11 +1,12 @@
-"""Runs side by side: what differs in how they were set up, how fast they learnt, where they ended.
+"""Runs side by side: the keys that differ, how fast the runs learnt, and where they ended.
 
-Accuracies are those on the validation rows if all runs have such rows, else those on the training
-rows, which a training gathers while the network still changes.
+Accuracies are measured on the validation rows if all runs have them; otherwise on the training
+rows, while the network learns.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from actcli.training.events import EpochDone
 
@@ -17,13 +18,13 @@ class ComparedRun:
     Args:
         name: of the run.
         state: how it ended, or "unfinished".
-        settings: key of the configuration and its value as TOML.
-        history: its epochs.
+        settings: the value of each key of the configuration, as TOML.
+        history: the epochs.
         test_loss, test_accuracy: of the kept network; None if the run is not finished.
-        dead: share of hidden units that no training row activates; of a finished run.
-        silent: share of hidden units that no row of a sample activates after the last epoch, at
-            least as many as are dead: what is known of a run that has not ended.
-        verdict: what the run ended with, or that of a diagnosis; None where none was made.
+        dead: share of hidden units that no training row activates, for a finished run.
+        silent: share of hidden units that no row of a sample activates after the last epoch; at
+            least the share of dead units, and known for an unfinished run, too.
+        verdict: recorded at the end of the run, or of a diagnosis; None without either.
     """
 
     name: str
@@ -39,16 +40,15 @@ class ComparedRun:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What `actcli compare` shows.
+    """The result of `actcli compare`.
 
     Args:
         runs: in the order in which they were named.
-        rows: "validation" or "train": those whose accuracies these are.
+        rows: "validation" or "train": the rows on which the accuracies are measured.
         curves: the accuracy of each run after each of its epochs.
         goal: an accuracy.
-        reached: by each run, the first epoch after which the accuracy was at least the goal; None
-            if it never was.
-        differences: by key, the value of each run, where they are not all the same.
+        reached: for each run, the first epoch with at least that accuracy; None if there is none.
+        differences: for each key whose values differ, the value of each run.
     """
 
     runs: tuple[ComparedRun, ...]
@@ -58,9 +58,25 @@ class Comparison:
     reached: tuple[int | None, ...]
     differences: Mapping[str, tuple[str, ...]]
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON object of `actcli compare --json`."""
+        return {
+            "rows": self.rows,
+            "goal": self.goal,
+            "differences": dict(self.differences),
+            "runs": [
+                {
+                    **{name: value for name, value in asdict(run).items() if name != "history"},
+                    "curve": curve,
+                    "reached": reached,
+                }
+                for run, curve, reached in zip(self.runs, self.curves, self.reached, strict=True)
+            ],
+        }
+
 
 def compare_runs(runs: Sequence[ComparedRun], goal: float) -> Comparison:
-    """Compare runs by the epochs that they took to a goal, an accuracy from 0 to 1."""
+    """Return a comparison of runs, with the epochs that each took to an accuracy in [0, 1]."""
     validated = all(epoch.validation is not None for run in runs for epoch in run.history)
     curves = tuple(
         tuple(
@@ -87,4 +103,4 @@ def compare_runs(runs: Sequence[ComparedRun], goal: float) -> Comparison:
 def _differences(runs: Sequence[ComparedRun]) -> dict[str, tuple[str, ...]]:
     keys = dict.fromkeys(key for run in runs for key in run.settings)
     values = {key: tuple(run.settings.get(key, "") for run in runs) for key in keys}
-    return {key: each for key, each in values.items() if len(set(each)) > 1}
+    return {key: of_runs for key, of_runs in values.items() if len(set(of_runs)) > 1}

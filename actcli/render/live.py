@@ -1,9 +1,8 @@
-"""A training in progress, as a block of lines that is drawn anew in its place.
+"""A training in progress, as a block of lines that is redrawn in place.
 
-From top to bottom: the course of loss and accuracy over the epochs so far, what reaches each layer
-of the error and how many of its units are silent, and how far the training is. Where the terminal
-is low, layers in the middle are told in one line; lower still, one of the two is shown, the layers
-if they fit, since the rows above have the numbers of the course; then none.
+From top to bottom: loss and accuracy over the epochs so far; for each layer, how much of the error
+reaches it and how many of its units are silent; the progress. In a low terminal the layers in the
+middle share one line. In a lower one only the layers or only the curves are shown, then neither.
 """
 
 import math
@@ -35,22 +34,22 @@ MARKED = 2.0  # a factor by which δ shrinks or grows from one layer to the next
 
 @dataclass(frozen=True)
 class Moment:
-    """How far a training is."""
+    """The progress of a training."""
 
     epoch: int  # from 1
-    share: float  # of all rows of all epochs that are seen
+    share: float  # of the rows of all epochs
     rows_per_second: float
     seconds_left: float
 
 
 @dataclass(frozen=True)
 class LiveBlock:
-    """What a training shows below the rows of its epochs.
+    """The block below the rows of the epochs.
 
     Args:
-        epochs: how many there will be.
-        canvas: of the width that there is for it.
-        height: lines that there are for it.
+        epochs: the number of epochs of the training.
+        canvas: with the available width.
+        height: the available lines.
     """
 
     epochs: int
@@ -58,11 +57,11 @@ class LiveBlock:
     height: int
 
     def state(self, history: Sequence[EpochDone], layers: Sequence[LayerHealth] = ()) -> list[Text]:
-        """What is known after an epoch, each part below a blank line; a line is left to progress.
+        """Return the curves and the layers after an epoch, each below a blank line.
 
         Args:
-            history: the epochs so far, or evenly spaced ones of them.
-            layers: as they are after the last one; none where they were not examined.
+            history: the epochs so far, or a sample of them.
+            layers: their health after the last epoch; empty if it was not measured.
         """
         room = self.height - 2
         shown: list[Text] = []
@@ -85,12 +84,12 @@ class LiveBlock:
         return shown
 
     def progress(self, moment: Moment) -> Text:
-        """One line; where it is narrow without the speed, then without the bar."""
+        """Return the progress as one line; a narrow one has no speed, then no bar."""
         minutes, seconds = divmod(round(moment.seconds_left), 60)
         hours, minutes = divmod(minutes, 60)
         left = f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"
         first = f"epoch {moment.epoch:{len(str(self.epochs))}}/{self.epochs}"
-        share = f"{int(100 * moment.share):3d} %"  # 100 % is when all is done
+        share = f"{int(100 * moment.share):3d} %"  # rounded down: 100 % is the end
         speed = f"{rounded(moment.rows_per_second)} rows/s"
         for after in ([share, speed, f"{left} left"], [share, f"{left} left"], [share]):
             told = "  ".join(after)
@@ -106,10 +105,10 @@ class LiveBlock:
 
 
 def course(history: Sequence[EpochDone], epochs: int, canvas: Canvas) -> list[Text]:
-    """Loss and accuracy of the last epoch, and how they came to that.
+    """Return loss and accuracy of the last epoch, with sparklines over all epochs.
 
-    The lines grow until they have a character for each epoch or fill their room; from then on
-    they are compressed. The loss is drawn from 0, the accuracy from the lowest one.
+    A sparkline has a character for each epoch until it fills its width; then it is thinned out. The
+    loss is drawn from 0, the accuracy from its lowest value.
     """
     names = ["training"]
     losses: list[Sequence[float | None]] = [[epoch.train.loss for epoch in history]]
@@ -145,7 +144,7 @@ def course(history: Sequence[EpochDone], epochs: int, canvas: Canvas) -> list[Te
 
 
 def _rooms(width: int, headings: Sequence[str]) -> tuple[int, int]:
-    """Columns for either sparkline: half, but for what the other needs to name its scale."""
+    """Return the widths of the two sparklines: halves, unless one needs more for its heading."""
     half = width // 2
     first, second = map(len, headings)
     if first + second <= width:
@@ -171,7 +170,7 @@ def layer_lines(layers: Sequence[LayerHealth], canvas: Canvas, height: int) -> l
 
 
 def _columns(layers: Sequence[LayerHealth], canvas: Canvas) -> list[Column]:
-    """Each as wide as it will ever be, so that nothing moves sideways from epoch to epoch."""
+    """Return columns whose width does not change from epoch to epoch."""
     norms = align_points(measures([layer.delta_norm for layer in layers]))
     factors = [canvas.plain(optional(layer.factor, _times, canvas)) for layer in layers]
     marks = [_mark(layer.factor).ljust(len("shrinks")) for layer in layers]
@@ -186,7 +185,7 @@ def _columns(layers: Sequence[LayerHealth], canvas: Canvas) -> list[Column]:
 
 
 def _bars(layers: Sequence[LayerHealth], width: int, canvas: Canvas) -> Column:
-    """δ over that of the output, which the heading says in the middle of the scale."""
+    """Return bars of δ relative to the output layer, with the scale in the heading."""
     bars = log_bars([layer.compounded for layer in layers], width, canvas)
     told = canvas.plain("× output").center(width)
     ends = bars.heading.split()
@@ -196,7 +195,7 @@ def _bars(layers: Sequence[LayerHealth], width: int, canvas: Canvas) -> Column:
 
 
 def _between(layers: Sequence[LayerHealth], canvas: Canvas) -> Text:
-    """Layers that are not shown, in one line; bold if one of them would have a mark."""
+    """Return one line for the layers that are not shown; bold if one of them has a mark."""
     factors = [_times(end) for end in extent([[layer.factor for layer in layers]])]
     silent = [percent(end) for end in extent([[layer.silent_share for layer in layers]])]
     told = f"{layers[0].layer} to {layers[-1].layer}: factor {_span(*factors)}"
@@ -222,7 +221,7 @@ def _mark(factor: float | None) -> str:
 
 
 def _silent(share: float) -> str:
-    """The share of a layer's units; where a diagnosis would find fault with it, it says so."""
+    """Return a share of silent units, marked if a diagnosis of dead units would warn of it."""
     return f"{MANY * (share >= DEAD_IN_LAYER)}{percent(share).rjust(8)}"
 
 

@@ -27,11 +27,11 @@ UNITS = ((60, "s", 1), (3600, "min", 60), (86_400, "h", 3600), (float("inf"), "d
 
 @dataclass(frozen=True)
 class RunsView:
-    """The result of `actcli runs`.
+    """The list of `actcli runs`.
 
     Args:
-        runs: in the order that they are shown in.
-        now: in seconds of the epoch.
+        runs: in the order in which they are shown.
+        now: in seconds since 1970.
     """
 
     runs: Sequence[Summary]
@@ -39,12 +39,12 @@ class RunsView:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         canvas = Canvas.of(options)
-        whole = [run for run in self.runs if run.config]
-        columns = _columns(whole, self.now, canvas) if whole else []
-        told = any(column.heading == "dead" for column in columns)
-        yield titled("Runs", ABOUT if told else "", canvas)
+        intact = [run for run in self.runs if run.config]
+        columns = _columns(intact, self.now, canvas) if intact else []
+        has_dead = any(column.heading == "dead" for column in columns)
+        yield titled("Runs", ABOUT if has_dead else "", canvas)
         if columns:
-            styles = ["" if is_well(run.verdict, run.state) else "bold" for run in whole]
+            styles = ["" if is_well(run.verdict, run.state) else "bold" for run in intact]
             yield from lines(columns, styles)
         for run in self.runs:
             if not run.config:
@@ -53,7 +53,7 @@ class RunsView:
 
 
 def _columns(runs: Sequence[Summary], now: float, canvas: Canvas) -> list[Column]:
-    """Those that there is room for."""
+    """Return the columns that fit."""
 
     def shares(values: Iterator[float | None], decimals: int) -> list[str]:
         return [optional(value, lambda v: percent(v, decimals), canvas) for value in values]
@@ -78,12 +78,12 @@ def _columns(runs: Sequence[Summary], now: float, canvas: Canvas) -> list[Column
 
 
 def is_well(verdict: str | None, state: str) -> bool:
-    """Whether nothing is known to be wrong with a run, so that it need not stand out."""
+    """Return whether no fault of a run is known."""
     return state == "finished" and verdict in {None, HEALTHY}
 
 
 def ended(verdict: str | None, state: str, canvas: Canvas) -> str:
-    """What is told of a network, and of a run that is not finished."""
+    """Return the verdict of a run, and its state if it is not finished."""
     if state == "finished" or (state == "diverged" and verdict):
         return optional(verdict, canvas.plain, canvas)
     return f"{state}, {canvas.plain(verdict)}" if verdict else state
@@ -94,18 +94,18 @@ def _several(names: tuple[str, ...]) -> str:
 
 
 def _epochs(run: Summary) -> str:
-    """How many of how many; one number if that is all of them."""
-    asked = run.config.training.epochs if run.config else None
-    return str(run.epochs) if run.epochs == asked else f"{run.epochs}/{asked}"
+    """Return the number of trained epochs, and of how many if some are missing."""
+    planned = run.config.training.epochs if run.config else None
+    return str(run.epochs) if run.epochs == planned else f"{run.epochs}/{planned}"
 
 
 def age(seconds: float) -> str:
-    """In the unit that fits: 5 s, 12 min, 3 h, 2 days."""
+    """Return a time in the unit that fits: 5 s, 12 min, 3 h, 2 days."""
     _, unit, size = next(each for each in UNITS if seconds < each[0])
     count = max(0, int(seconds // size))
     return f"{count} {'day' if (count, unit) == (1, 'days') else unit}"
 
 
-def nothing(where: str) -> Text:
-    """What to do where there is no run."""
+def no_runs(where: str) -> Text:
+    """Return what to do if there is no run."""
     return Text(f"There is no run in {where}. Make one: actcli train")

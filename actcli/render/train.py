@@ -1,7 +1,6 @@
-"""A training as it goes, a row per epoch, and what it came to.
+"""The output of a training: a row or a sentence for each epoch, and a summary at the end.
 
-An epoch is told in two ways: as a row under headings where somebody watches, and as a sentence of
-its own where a pipe or a file keeps it.
+A terminal shows an epoch as a row under headings; a pipe or a file gets a sentence.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,23 +27,23 @@ from actcli.term.numbers import fixed, grouped, percent, rounded, significant
 from actcli.term.text import printable
 from actcli.training.events import EpochDone, Score
 
-DECIMALS = 2  # of an accuracy in percent: one image in 10,000
-ROWS = 20  # of epochs at most: a table of more than a screen is not read
-WIDTH_OF_RATE = 8
+ACCURACY_DECIMALS = 2  # in percent: one image in 10,000
+MAX_ROWS = 20  # of epochs: a table of more than a screen is not read
+RATE_COLUMNS = 8
 SPLITS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True)
 class EpochTable:
-    """Rows that are printed one by one, under headings that were printed before.
+    """The rows of the epochs, printed one by one below their headings.
 
-    Where the width does not suffice, the learning rate and the speed are left out, then the
-    accuracy in training, then the training.
+    If the width does not suffice, learning rate and speed are left out, then the training accuracy,
+    then all training scores.
 
     Args:
-        epochs: how many there will be.
+        epochs: the number of epochs of the training.
         validated: whether there are validation scores.
-        canvas: of the width that there is.
+        canvas: with the available width.
     """
 
     epochs: int
@@ -53,13 +52,13 @@ class EpochTable:
 
     @property
     def every(self) -> int:
-        """Of so many epochs one has a row, so that there are at most twenty: 1, 2, 5, 10, …."""
+        """The number of epochs for each row, so that there are at most 20 rows: 1, 2, 5, …."""
         powers = (10**digits for digits in range(len(str(self.epochs))))
         steps: list[int] = [step * power for power in powers for step in (1, 2, 5)]
-        return min(step for step in steps if self.epochs <= step * ROWS)
+        return min(step for step in steps if self.epochs <= step * MAX_ROWS)
 
     def headings(self) -> Text:
-        """Two lines."""
+        """Return the two lines of headings."""
         line = "-" if self.canvas.ascii else "─"
         training, validation = (f" {name} ".center(18, line) for name in ("training", "validation"))
         names = "loss", "accuracy"
@@ -68,7 +67,7 @@ class EpochTable:
         return Text.assemble((f"{upper}\n", "dim"), (lower, "bold"))
 
     def row(self, epoch: EpochDone) -> Text:
-        """One line; dim if an epoch before was better."""
+        """Return the row of an epoch; dim if an earlier epoch was better."""
         train = _texts(epoch.train)
         line = self._line(
             f"{epoch.epoch}/{self.epochs}",
@@ -80,11 +79,11 @@ class EpochTable:
         return Text(line, style="" if epoch.best else "dim")
 
     def sentence(self, epoch: EpochDone) -> Text:
-        """One line that needs no headings; all of it, but in a terminal that is too narrow."""
+        """Return an epoch as one line without headings, shortened for a narrow terminal."""
         first = f"epoch {epoch.epoch}/{self.epochs}"
         rate = f"learning rate {significant(epoch.learning_rate, 3)}"
-        train = f"training {_told(epoch.train)}"
-        validation = [f"validation {_told(epoch.validation)}"] if epoch.validation else []
+        train = f"training {_score_text(epoch.train)}"
+        validation = [f"validation {_score_text(epoch.validation)}"] if epoch.validation else []
         speed = f"{rounded(epoch.examples_per_second)} rows/s"
         choice = [[first, rate, train, *validation, speed], [first, train, *validation]]
         return Text(_widest(choice + [[first, *validation]] * len(validation), self.canvas.width))
@@ -92,23 +91,23 @@ class EpochTable:
     def _line(
         self, epoch: str, rate: str, train: tuple[str, str], validation: str, speed: str
     ) -> str:
-        """The widest that there is room for; of the training, all and the loss alone are given."""
+        """Return the widest line that fits; `train` has both scores, and the loss alone."""
         first = epoch.rjust(max(7, len(f"{self.epochs}/{self.epochs}")))
         scores = [train[0], validation] if self.validated else [train[0]]
-        choice = [[first, rate.rjust(WIDTH_OF_RATE), *scores, speed.rjust(9)], [first, *scores]]
+        choice = [[first, rate.rjust(RATE_COLUMNS), *scores, speed.rjust(9)], [first, *scores]]
         if self.validated:
             choice += [[first, train[1].rjust(8), validation], [first, validation]]
         return _widest(choice, self.canvas.width)
 
 
 def _widest(choice: Sequence[Sequence[str]], width: int) -> str:
-    """The first line that there is room for, else the last."""
+    """Return the first line that fits, or else the last one."""
     lines = ["  ".join(parts) for parts in choice]
     return next((line for line in lines if len(line) <= width), lines[-1])
 
 
 def download_progress(console: Console) -> Progress:
-    """A bar for each file that is downloaded: bytes, rate, time left."""
+    """Return progress bars for downloads: bytes, rate, time left."""
     return Progress(
         TextColumn("downloading {task.description}"),
         BarColumn(style="dim", complete_style="cyan"),
@@ -122,7 +121,7 @@ def download_progress(console: Console) -> Progress:
 def summary(
     result: RunResult, folder: Path, rows: Mapping[str, int], next_command: str
 ) -> RenderableType:
-    """The scores on each split, how the network is, where the run is, and what to try next.
+    """Return the scores on each split, the verdict, the folder, and a command to try next.
 
     Args:
         result: of the run.
@@ -157,10 +156,10 @@ def _epochs(result: RunResult) -> str:
 
 
 def _rate(rate: float) -> str:
-    """With its point below that of the rows above, which are printed before it is known."""
+    """Return a learning rate whose decimal point is always in the same column."""
     whole, point, decimals = (text := significant(rate, 3)).partition(".")
     aligned = f"{whole}{point or ' '}{decimals:6}"
-    return aligned if len(aligned) == WIDTH_OF_RATE else text
+    return aligned if len(aligned) == RATE_COLUMNS else text
 
 
 def _texts(score: Score | None) -> tuple[str, str]:
@@ -170,16 +169,16 @@ def _texts(score: Score | None) -> tuple[str, str]:
 
 
 def loss_text(loss: float) -> str:
-    """Large losses have fewer decimals, so that they fit into the column."""
+    """Return a loss; a large one has fewer decimals, so that it fits into its column."""
     return fixed(loss, 4 if loss < 1000 else 1)
 
 
 def accuracy_text(accuracy: float) -> str:
-    """As all accuracies of a training are written."""
-    return percent(accuracy, DECIMALS)
+    """Return an accuracy as a training writes it."""
+    return percent(accuracy, ACCURACY_DECIMALS)
 
 
-def _told(score: Score) -> str:
+def _score_text(score: Score) -> str:
     loss, accuracy = _texts(score)
     return f"loss {loss} accuracy {accuracy}"
 
@@ -189,12 +188,12 @@ def _pair(loss: str, accuracy: str) -> str:
 
 
 def settings_table(config: Tables, origins: Mapping[str, str], unused: Mapping[str, str]) -> Table:
-    """Each key with its value and where that comes from.
+    """Return a table of the keys, their values and the origins of these.
 
     Args:
-        config: what would be trained with.
-        origins: by key, who gave its value; "default" where nobody did.
-        unused: by key, why it has no effect.
+        config: of a training.
+        origins: for each key that is not a default, where its value comes from.
+        unused: for each key without an effect, why it has none.
     """
     table = Table.grid(padding=(0, 2, 0, 0))
     for heading in ("key", "value", "from"):

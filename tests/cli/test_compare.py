@@ -256,8 +256,8 @@ def test_it_fits_the_screen(folder: Path, columns: int, encoding: str) -> None:
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (["fast"], "one run has nothing to be compared with. Allowed: 2 to 26"),
-        (["fast", "fast"], "one run has nothing to be compared with"),
+        (["fast"], "one run is not enough to compare. Allowed: 2 to 26"),
+        (["fast", "fast"], "one run is not enough to compare"),
         (["fast", "slwo"], "there is no run 'slwo'. Did you mean 'slow'? Runs in"),
         (["fast", "slow", "--goal", "95"], "Invalid value for '--goal': must be a number"),
         ([], "Missing argument 'RUN RUN...'."),

@@ -263,13 +263,13 @@ def test_it_asks(answer: str, removed: bool, folder: Path) -> None:
     assert f"Remove this run: {folder / 'plain'}? [y/N]:" in done.stderr
     assert done.exit_code == (0 if removed else 1)
     assert (folder / "plain").exists() != removed
-    assert ("nothing is removed" in done.stderr) != removed
+    assert ("nothing was removed" in done.stderr) != removed
 
 
 def test_with_nobody_to_ask_nothing_is_removed(folder: Path) -> None:
     done = remove(folder, "plain", stdin="")
     assert (done.exit_code, done.stdout) == (2, "")
-    assert "Error: there is nobody to ask. To remove without a question: --yes" in done.stderr
+    assert "Error: stdin is not a terminal. Pass --yes to remove without a question" in done.stderr
     assert (folder / "plain").exists()
 
 
