@@ -93,16 +93,16 @@ def test_a_named_set_has_its_class_names(tmp_path, monkeypatch):
 
 
 def test_a_named_set_that_is_nowhere_is_downloaded(tmp_path, monkeypatch):
-    told = []
+    calls = []
 
     def fetch(name: str, progress: download.Progress) -> Path:
         progress(name, 1, 2)
         return Path(write_folder(tmp_path))
 
     monkeypatch.setattr(dataset, "fetch", fetch)
-    data = dataset.load_dataset("kmnist", validation=0, progress=lambda *args: told.append(args))
+    data = dataset.load_dataset("kmnist", validation=0, progress=lambda *args: calls.append(args))
     assert data.classes == ("つ", "れ")
-    assert told == [("kmnist", 1, 2)]
+    assert calls == [("kmnist", 1, 2)]
 
 
 def test_a_folder(tmp_path, monkeypatch):
@@ -249,9 +249,9 @@ def test_the_names_are_read_without_importing():
 
 def test_the_published_mean_and_deviation_of_mnist():
     """0.1307 and 0.3081 of 255, as in PyTorch's MNIST example, over all 60,000 images."""
-    found = dataset.load_dataset("mnist", validation=0).normalization
-    assert round(found.shift / 255, 4) == 0.1307
-    assert round(1 / found.scale / 255, 4) == 0.3081
+    fitted = dataset.load_dataset("mnist", validation=0).normalization
+    assert round(fitted.shift / 255, 4) == 0.1307
+    assert round(1 / fitted.scale / 255, 4) == 0.3081
 
 
 def test_standard_is_exact_for_bytes_of_the_training_rows_only(mnist):
@@ -259,9 +259,9 @@ def test_standard_is_exact_for_bytes_of_the_training_rows_only(mnist):
     number = sum(counts)
     total = sum(value * count for value, count in enumerate(counts))
     squares = sum(value**2 * count for value, count in enumerate(counts))
-    found = mnist.normalization
-    assert found.shift == total / number
-    assert found.scale == pytest.approx(number / (number * squares - total**2) ** 0.5, rel=1e-15)
+    fitted = mnist.normalization
+    assert fitted.shift == total / number
+    assert fitted.scale == pytest.approx(number / (number * squares - total**2) ** 0.5, rel=1e-15)
 
 
 @given(
@@ -275,10 +275,10 @@ def test_what_the_normalizations_promise(pixels):
     part = split(pixels)
     inputs = {}
     for name, normalization in NORMALIZATIONS.items():
-        found = normalization(part)
-        assert found.method == name
+        fitted = normalization(part)
+        assert fitted.method == name
         inputs[name] = np.empty(pixels.shape)
-        found.apply(pixels, inputs[name])
+        fitted.apply(pixels, inputs[name])
     np.testing.assert_array_equal(inputs["none"], pixels)
     assert abs(inputs["standard"].mean()) < 1e-9
     assert inputs["standard"].std() == pytest.approx(1.0 if np.ptp(pixels) else 0.0)
@@ -294,19 +294,19 @@ def test_what_the_normalizations_promise(pixels):
 @pytest.mark.parametrize("name", NORMALIZATIONS)
 def test_pixels_that_are_all_alike_stay_finite(name, value):
     pixels = np.full((1000, 3), value, np.float32)
-    found = NORMALIZATIONS[name](split(pixels))
+    fitted = NORMALIZATIONS[name](split(pixels))
     out = np.empty_like(pixels)
-    found.apply(pixels, out)
+    fitted.apply(pixels, out)
     assert np.isfinite(out).all()
-    assert found.scale == 1.0
+    assert fitted.scale == 1.0
 
 
 def test_statistics_of_many_rows_come_in_pieces():
     pixels = np.random.default_rng(RNG_SEED).normal(5, 3, (1000, 7)).astype(np.float32)
-    found = NORMALIZATIONS["standard"](split(pixels, list(range(0, 1000, 2))))
+    fitted = NORMALIZATIONS["standard"](split(pixels, list(range(0, 1000, 2))))
     chosen = pixels[::2].astype(np.float64)
-    assert found.shift == pytest.approx(chosen.mean(), rel=1e-12)
-    assert 1 / found.scale == pytest.approx(chosen.std(), rel=1e-12)
+    assert fitted.shift == pytest.approx(chosen.mean(), rel=1e-12)
+    assert 1 / fitted.scale == pytest.approx(chosen.std(), rel=1e-12)
     low = NORMALIZATIONS["unit"](split(pixels, list(range(0, 1000, 2))))
     assert (low.shift, 1 / low.scale) == pytest.approx((chosen.min(), np.ptp(chosen)))
 

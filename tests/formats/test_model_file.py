@@ -51,7 +51,7 @@ def tensor(dtype: str, shape: list[int], start: int, end: int) -> dict[str, Any]
 
 
 def fault(path: Path) -> str:
-    """What is told of a file, which is named."""
+    """What is expected of a file, which is named."""
     with pytest.raises(DataError) as caught:
         read_model_file(path)
     message = str(caught.value)
@@ -202,7 +202,7 @@ def w(*shape: int) -> np.ndarray[Any, Any]:
 
 
 @pytest.mark.parametrize(
-    ("tensors", "told"),
+    ("tensors", "expected"),
     [
         ({"c.weight": w(8, 1, 3, 3), "1.weight": w(3, 8)}, "'c.weight' has the shape (8, 1, 3, 3)"),
         ({"scale": w(), "0.weight": w(3, 8)}, "'scale' has the shape ()"),
@@ -230,12 +230,12 @@ def w(*shape: int) -> np.ndarray[Any, Any]:
         ({}, "holds no tensor"),
     ],
 )
-def test_what_is_no_perceptron(tmp_path: Path, tensors: Tensors, told: str) -> None:
+def test_what_is_no_perceptron(tmp_path: Path, tensors: Tensors, expected: str) -> None:
     save_file(tensors, tmp_path / "m.safetensors")
     np.savez(tmp_path / "m.npz", **tensors)
     for file in ("m.safetensors", "m.npz"):
         message = fault(tmp_path / file)
-        assert told in message
+        assert expected in message
         assert message.endswith(
             "Expected a multilayer perceptron: "
             "for each layer weights (units, inputs) and biases (units,)"
@@ -271,7 +271,7 @@ def test_a_shape_that_is_not_that_of_the_data(tmp_path: Path, shape: list[int]) 
 
 
 @pytest.mark.parametrize(
-    ("header", "data", "told"),
+    ("header", "data", "expected"),
     [
         ({"a": 3}, b"", "tensor 'a' lacks its dtype, shape or data_offsets"),
         ({"a": {"dtype": "F32"}}, b"", "tensor 'a' lacks its dtype, shape or data_offsets"),
@@ -299,9 +299,9 @@ def test_a_shape_that_is_not_that_of_the_data(tmp_path: Path, shape: list[int]) 
         (b" " * 10_000_001, b"", "its header has 10,000,001 bytes; at most 10,000,000 are read"),
     ],
 )
-def test_a_header_that_is_wrong(tmp_path: Path, header: Any, data: bytes, told: str) -> None:
+def test_a_header_that_is_wrong(tmp_path: Path, header: Any, data: bytes, expected: str) -> None:
     message = fault(by_hand(tmp_path / "m.safetensors", header, data))
-    assert f"is not a safetensors file: {told}" in message
+    assert f"is not a safetensors file: {expected}" in message
 
 
 @pytest.mark.parametrize("text", ["no JSON", "[]", "[" * 100_000, "{", '"text"'])
@@ -334,12 +334,12 @@ def test_a_description_of_the_wrong_kind(tmp_path: Path, key: str, value: Any) -
     described = json.dumps({key: value})
     header = {**HEADER, "__metadata__": {"actcli": described}}
     message = fault(by_hand(tmp_path / "m.safetensors", header, bytes(8)))
-    told = f"{key!r} in the description 'actcli' in its header is {quoted(value)}"
-    assert message.endswith(told)
+    expected = f"{key!r} in the description 'actcli' in its header is {quoted(value)}"
+    assert message.endswith(expected)
 
 
 @pytest.mark.parametrize(
-    ("description", "told"),
+    ("description", "expected"),
     [
         ({"activations": ["rleu"]}, "there is no activation 'rleu'. Did you mean 'relu'? Known: "),
         ({"output": "auto"}, "there is no output 'auto'. Known: "),
@@ -351,10 +351,10 @@ def test_a_description_of_the_wrong_kind(tmp_path: Path, key: str, value: Any) -
     ],
 )
 def test_a_description_with_names_that_are_not_known(
-    tmp_path: Path, description: Any, told: str
+    tmp_path: Path, description: Any, expected: str
 ) -> None:
     header = {**HEADER, "__metadata__": {"actcli": json.dumps(description)}}
-    assert told in fault(by_hand(tmp_path / "m.safetensors", header, bytes(8)))
+    assert expected in fault(by_hand(tmp_path / "m.safetensors", header, bytes(8)))
 
 
 @pytest.mark.parametrize("metadata", [{}, {"format": "pt"}, None])
