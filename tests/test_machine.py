@@ -32,12 +32,12 @@ def test_what_cannot_fit_is_refused_with_both_numbers() -> None:
     require_memory(0, "nothing")
     with pytest.raises(ActcliError) as caught:
         require_memory(1000 * has, "this network")
-    told = f"this network needs {format_bytes(1000 * has)} of memory, this "
-    assert str(caught.value).startswith(told)
+    start = f"this network needs {format_bytes(1000 * has)} of memory, this "
+    assert str(caught.value).startswith(start)
 
 
 @pytest.mark.parametrize(
-    ("membership", "limits", "found"),
+    ("membership", "limits", "expected"),
     [
         ("0::/a/b\n", {"a/b/memory.max": "5", "a/memory.max": "7", "memory.max": "9"}, [5, 7, 9]),
         ("0::/a/b\n", {"a/b/memory.max": "max\n", "a/memory.max": "7\n"}, [7]),
@@ -54,14 +54,14 @@ def test_what_cannot_fit_is_refused_with_both_numbers() -> None:
     ],
 )
 def test_limits_of_control_groups(
-    tmp_path: Path, membership: str, limits: dict[str, str], found: list[int]
+    tmp_path: Path, membership: str, limits: dict[str, str], expected: list[int]
 ) -> None:
     (tmp_path / "cgroup").write_text(membership)
     for name, text in limits.items():
         path = tmp_path / "fs" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    assert list(cgroup_limits(tmp_path / "cgroup", tmp_path / "fs")) == found
+    assert list(cgroup_limits(tmp_path / "cgroup", tmp_path / "fs")) == expected
 
 
 def test_without_control_groups(tmp_path: Path) -> None:

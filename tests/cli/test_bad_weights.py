@@ -1,4 +1,4 @@
-"""Files of weights with faults, given to `actcli diagnose`: what is told, in how much memory."""
+"""Faulty model files, given to `actcli diagnose`: the message, and how much memory is used."""
 
 import json
 import struct
@@ -21,7 +21,7 @@ OFFSETS = {"0.weight": {"dtype": "F32", "shape": [10, 784], "data_offsets": [0, 
 
 
 def perceptron(dtype: str = "f4") -> dict[str, np.ndarray[Any, Any]]:
-    """784 inputs, 8 units, 10 scores."""
+    """Return the tensors of a network with 784 inputs, 8 units and 10 logits."""
     rng = np.random.default_rng(0)
     return {
         "0.weight": rng.normal(0, 0.05, (8, 784)).astype(dtype),
@@ -31,9 +31,9 @@ def perceptron(dtype: str = "f4") -> dict[str, np.ndarray[Any, Any]]:
     }
 
 
-def saved(path: Path, tensors: dict[str, np.ndarray[Any, Any]], **said: Any) -> Path:
+def saved(path: Path, tensors: dict[str, np.ndarray[Any, Any]], **description: Any) -> Path:
     """A file as actcli writes it."""
-    save_file(tensors, path, {"actcli": json.dumps({"activations": ["relu"], **said})})
+    save_file(tensors, path, {"actcli": json.dumps({"activations": ["relu"], **description})})
     return path
 
 
@@ -81,7 +81,7 @@ def test_weights_of_any_precision_are_diagnosed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("place", "value", "dtype", "told"),
+    ("place", "value", "dtype", "expected"),
     [
         (("2.weight", (3, 4)), np.nan, "f4", "nan at [3, 4] of tensor '2.weight' is not a finite"),
         (("0.bias", (3,)), np.inf, "f2", "inf at [3] of tensor '0.bias' is not a finite number"),
@@ -89,13 +89,13 @@ def test_weights_of_any_precision_are_diagnosed(tmp_path: Path) -> None:
     ],
 )
 def test_numbers_that_are_not_finite(
-    tmp_path: Path, refused: Refused, place: Any, value: float, dtype: str, told: str
+    tmp_path: Path, refused: Refused, place: Any, value: float, dtype: str, expected: str
 ) -> None:
     tensors = perceptron(dtype)
     tensors[place[0]][place[1]] = value
     path = saved(tmp_path / "m.safetensors", tensors)
     message = refused("diagnose", str(path))
-    assert message.startswith(f"{path}: {told}")
+    assert message.startswith(f"{path}: {expected}")
     assert message.endswith("A training that diverged leaves such weights; a smaller learning rat"
                             "e may fix it")  # fmt: skip
 
@@ -109,18 +109,18 @@ def test_truncated_weights(tmp_path: Path, refused: Refused, kept: int) -> None:
 
 def test_tensors_of_wrong_shapes_and_types(tmp_path: Path, refused: Refused) -> None:
     path = saved(tmp_path / "m.safetensors", perceptron() | {"0.bias": np.zeros(7, np.float32)})
-    told = "weights '0.weight' have the shape (8, 784), but 8 inputs and 7 biases go with them"
-    assert told in refused("diagnose", str(path))
+    expected = "weights '0.weight' have the shape (8, 784), but 8 inputs and 7 biases go with them"
+    assert expected in refused("diagnose", str(path))
     path.write_bytes(headed({"w": {"dtype": "F8_E4M3", "shape": [4], "data_offsets": [0, 4]}}))
-    told = f"{path}: tensor 'w' is of type 'F8_E4M3'. Known: F64, F32, F16, BF16"
-    assert refused("diagnose", str(path)) == told
+    expected = f"{path}: tensor 'w' is of type 'F8_E4M3'. Known: F64, F32, F16, BF16"
+    assert refused("diagnose", str(path)) == expected
 
 
 GIGABYTE = 1 << 30
 
 
 @pytest.mark.parametrize(
-    ("start", "size", "told"),
+    ("start", "size", "expected"),
     [
         (
             struct.pack("<Q", 4 * GIGABYTE),
@@ -137,12 +137,12 @@ GIGABYTE = 1 << 30
     ],
 )
 def test_a_huge_file_is_not_read_before_its_header_is_judged(
-    tmp_path: Path, little_memory: LittleMemory, start: bytes, size: int, told: str
+    tmp_path: Path, little_memory: LittleMemory, start: bytes, size: int, expected: str
 ) -> None:
     path = sparse(tmp_path / "m.safetensors", start, size)
     done = little_memory("diagnose", str(path), most=700_000_000)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith(f"Error: {path} is not a safetensors file: {told}")
+    assert done.stderr.startswith(f"Error: {path} is not a safetensors file: {expected}")
 
 
 def test_weights_that_need_more_memory_than_there_is(
@@ -154,12 +154,12 @@ def test_weights_that_need_more_memory_than_there_is(
     start = headed({"0.weight": entry})
     path = sparse(tmp_path / "m.safetensors", start, len(start) + size)
     done = little_memory("diagnose", str(path), most=2_000_000_000)
-    told = f"Error: {path} needs 6.27 GB of memory, this process may use 2.00 GB\n"
-    assert (done.returncode, done.stdout, done.stderr) == (1, "", told)
+    expected = f"Error: {path} needs 6.27 GB of memory, this process may use 2.00 GB\n"
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", expected)
 
 
 @pytest.mark.parametrize(
-    ("said", "told"),
+    ("description", "expected"),
     [
         ({"loss": "\x1b[2J"}, "there is no loss '\\x1b[2J'. Known: cross-entropy"),
         ({"activations": ["\x1b[2J"]}, "there is no activation '\\x1b[2J'. Known: "),
@@ -173,10 +173,10 @@ def test_weights_that_need_more_memory_than_there_is(
     ],
 )
 def test_what_a_header_says_is_judged(
-    tmp_path: Path, refused: Refused, said: dict[str, Any], told: str
+    tmp_path: Path, refused: Refused, description: dict[str, Any], expected: str
 ) -> None:
-    path = saved(tmp_path / "m.safetensors", perceptron(), **said)
-    assert refused("diagnose", str(path)).startswith(f"{path}: {told}")
+    path = saved(tmp_path / "m.safetensors", perceptron(), **description)
+    assert refused("diagnose", str(path)).startswith(f"{path}: {expected}")
 
 
 def test_names_of_tensors_are_harmless_and_short(tmp_path: Path, refused: Refused) -> None:

@@ -219,13 +219,13 @@ def test_the_cache_is_the_users(monkeypatch, tmp_path):
 
 @pytest.mark.parametrize("of", ["raw", "gz"])
 def test_download(tmp_path, server, opener, of):
-    told = []
+    calls = []
     folder = tmp_path / "new" / "folder"
     download.download_files(
-        source(server.mirror("good"), of=of), folder, lambda *args: told.append(args), opener
+        source(server.mirror("good"), of=of), folder, lambda *args: calls.append(args), opener
     )
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == PACKED
-    assert told == [(name, len(body), len(body)) for name, body in PACKED.items()]
+    assert calls == [(name, len(body), len(body)) for name, body in PACKED.items()]
     np.testing.assert_array_equal(idx.read_idx(folder / "t10k-labels-idx1-ubyte.gz"), [1, 2, 22])
 
 

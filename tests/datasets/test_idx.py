@@ -1,4 +1,4 @@
-"""The IDX format: what is written is read, the true MNIST is read, no bytes do harm."""
+"""The IDX format: round trips, MNIST itself, and the faults that no command test provokes."""
 
 import gzip
 import hashlib
@@ -115,28 +115,19 @@ def test_an_unwritable_place_is_named(tmp_path):
 @pytest.mark.parametrize(
     ("content", "fault"),
     [
-        (b"", "is not an IDX file"),
         (b"\0\0\x08", "is not an IDX file"),
-        (b"<!DOCTYPE html>", "is not an IDX file"),
         (b"\0\0\x08\0", "is not an IDX file"),
         (b"\0\0\x08\xff" + bytes(2000), "is not an IDX file"),
-        (header(1, kind=0x0D) + bytes(4), "type 0x0d"),
         (RAW[:9], "truncated"),
-        (RAW[:-1], "truncated: its header announces 2 x 3 x 4 = 24 bytes"),
-        (RAW + b"\0", "too long"),
-        (header(0, 28, 28), "is empty"),
-        (header(2**32 - 1, 2**32 - 1, 2**32 - 1), "truncated"),
         (gzip.compress(RAW[:-1]), "truncated: .* but 23 follow"),
         (gzip.compress(RAW + b"\0"), "too long"),
         (gzip.compress(header(2**31, 28, 28)), "more than the file can hold"),
-        (gzip.compress(RAW, mtime=0)[:-9], "truncated: its gzip stream has no end"),
         (gzip.compress(RAW, mtime=0)[:5], "truncated: its gzip stream has no end"),
-        (gzip.compress(RAW, mtime=0)[:-8] + bytes(8), "damaged: CRC check failed"),
         (gzip.compress(RAW, mtime=0) + b"rubbish", "damaged"),
         (gzip.compress(RAW, mtime=0)[:10] + b"\xff" * 20, "damaged"),
     ],
 )
-def test_faults(tmp_path, content, fault):
+def test_damaged_files(tmp_path, content, fault):
     path = save(tmp_path, content)
     with pytest.raises(DataError, match=fault) as caught:
         idx.read_idx(path)

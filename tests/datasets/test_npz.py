@@ -98,26 +98,15 @@ def pixels(value: float, dtype: type = np.float64) -> NDArray[Any]:
 @pytest.mark.parametrize(
     ("changed", "fault"),
     [
-        ({"x_train": pixels(np.nan)}, "x_train: nan at row 4, column 3 is not a finite number"),
-        ({"x_train": pixels(-np.inf, np.float32)}, "x_train: -inf at row 4, column 3"),
         ({"x_test": pixels(np.nan).reshape(6, 2, 2)}, "x_test: nan at row 4, column 3"),
-        ({"x_train": pixels(1e39)}, r"x_train: 1e\+39 at row 4, column 3 is beyond float32"),
-        ({"x_train": pixels(256, np.int64)}, "x_train holds whole numbers from 0 to 256"),
         ({"x_train": pixels(-1, np.int8)}, "x_train holds whole numbers from -1 to 0"),
         ({"x_train": pixels(1, np.complex64)}, "x_train holds complex64"),
-        ({"x_train": np.array([["a"]])}, "x_train holds <U1"),
-        ({"x_train": np.array([{}])}, "x_train holds Python objects"),
         ({"x_train": np.zeros(6, [("\x1b[2J", "f4")])}, "x_train holds records"),
         ({"x_train": np.zeros(6, [("a", "O")])}, "x_train holds Python objects"),
-        ({"x_train": np.zeros(6)}, r"x_train has the shape \(6,\)"),
         ({"x_train": np.zeros((2, 3, 4, 5))}, "x_train has the shape"),
-        ({"x_test": np.zeros((0, 4))}, "x_test is empty"),
         ({"x_test": np.zeros((4, 0))}, "x_test is empty"),
-        ({"y_train": np.array([0.0, 1.5])}, "y_train: 1.5 at row 1 is not a whole number"),
         ({"y_train": np.array([0.0, np.nan])}, "y_train: nan at row 1"),
         ({"y_train": np.array([0.0, 1e30])}, r"y_train: 1e\+30 at row 1"),
-        ({"y_train": np.array([0, 2**63], np.uint64)}, "y_train: 9223372036854775808 at row 1"),
-        ({"y_test": np.array(["cat", "dog"])}, "y_test holds <U3. Labels are whole numbers"),
         ({"y_test": np.array([[1], [0]])}, "Flatten it"),
         ({"y_test": np.eye(2, dtype=int)}, r"argmax\(axis=1\) undoes a one-hot"),
         ({"y_test": np.array(None)}, "y_test holds Python objects"),
@@ -128,17 +117,6 @@ def test_faults_of_arrays(tmp_path, changed, fault):
     with pytest.raises(DataError, match=fault) as caught:
         npz.read_npz(path)
     assert caught.value.message.startswith(f"{path}: ")
-
-
-def test_missing_arrays(tmp_path):
-    path = tmp_path / "set.npz"
-    np.savez(path, x_train=GOOD["x_train"], images=GOOD["x_test"])
-    with pytest.raises(DataError) as caught:
-        npz.read_npz(path)
-    assert caught.value.message == f"{path} lacks y_train, x_test, y_test"
-    assert caught.value.hint == (
-        "It holds x_train, images; needed are x_train, y_train, x_test, y_test"
-    )
 
 
 def test_pickles_are_not_run(tmp_path):

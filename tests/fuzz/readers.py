@@ -1,15 +1,15 @@
-"""Any bytes give a result or an error of ours: for each reader of files, searched by a fuzzer.
+"""Fuzz the readers of files: any bytes must give a result or an `ActcliError`.
 
-The readers are `idx`, `npz`, `config`, `weights` and `softmax`. A reader is fuzzed until a limit of
-libFuzzer's is reached, or until it fails: by an exception that is not an `ActcliError`, a warning,
-more than ten seconds for an input, or more than a gigabyte of memory. The input is then left in
-`crash-…` in the current folder; given as an argument, it is tried again alone.
+The readers are `idx`, `npz`, `config`, `weights` and `softmax`. Fuzzing ends at a limit of
+libFuzzer's options or at the first failure: an exception that is not an `ActcliError`, a warning,
+more than ten seconds for an input, or more than a gigabyte of memory. The failing input is written
+to `crash-…` in the current folder. With that file as an argument, only this input is tried.
 
     python3 -m venv .venv && .venv/bin/pip install --editable '.[fuzz]'
     .venv/bin/python tests/fuzz/readers.py npz -max_total_time=300
     .venv/bin/python tests/fuzz/readers.py npz crash-0123456789
 
-It takes longer than tests may, and is no part of them: what it finds becomes one of them.
+Fuzzing takes too long for the test suite. Each failure that it finds becomes a test there.
 """
 
 import contextlib
@@ -50,12 +50,12 @@ def written(content: bytes, name: str = "file") -> Path:
 
 
 def try_idx(data: bytes) -> None:
-    """As they are, or else packed, since no fuzzer guesses a checksum."""
+    """Read the bytes as a file, or pack them first: a fuzzer does not guess gzip checksums."""
     idx.read_idx(written(gzip.compress(data[1:], 1) if data[:1] == b"z" else data))
 
 
 def try_npz(data: bytes) -> None:
-    """As a whole file, or else as one of its arrays."""
+    """Read the bytes as a whole file, or as one array in it."""
     if data[:1] != b"z":
         npz.read_npz(written(data))
         return
@@ -72,7 +72,7 @@ def try_config(data: bytes) -> None:
 
 
 def try_weights(data: bytes) -> None:
-    """As a whole file, or else with the length of its header, which ends before the first NUL."""
+    """Read the bytes as a whole file, or add the length of the header, which ends at a NUL."""
     if data[:1] == b"z":
         header, _, numbers = data[1:].partition(b"\0")
         data = struct.pack("<Q", len(header)) + header + numbers
@@ -81,7 +81,7 @@ def try_weights(data: bytes) -> None:
 
 
 def try_softmax(data: bytes) -> None:
-    """As arguments with a NUL between them, or else as standard input."""
+    """Pass the bytes as arguments separated by NULs, or as standard input."""
     text = data[1:].decode("utf-8", "surrogateescape")
     args = text.split("\0") if data[:1] == b"z" else ["--json"]
     sys.stdin = io.TextIOWrapper(io.BytesIO(data))
@@ -91,7 +91,7 @@ def try_softmax(data: bytes) -> None:
 
 
 def seeds(reader: str) -> list[bytes]:
-    """Inputs to start from: good ones."""
+    """Return valid inputs to start from."""
     archive = io.BytesIO()
     np.savez(archive, **dict.fromkeys(npz.ARRAY_NAMES, np.arange(4).reshape(2, 2)))
     array = io.BytesIO()
@@ -99,14 +99,14 @@ def seeds(reader: str) -> list[bytes]:
     image = bytes([0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 2, 1, 2, 3, 4])
     tensors = save({"0.weight": np.ones((2, 3), np.float32), "0.bias": np.ones(2, np.float32)})
     text = json.dumps({"loss": "mse", "output": "sigmoid", "activations": []})
-    told = {"__metadata__": {"actcli": text}, "w": {"dtype": "BF16", "shape": [1, 1],
+    header = {"__metadata__": {"actcli": text}, "w": {"dtype": "BF16", "shape": [1, 1],
             "data_offsets": [0, 2]}}  # fmt: skip
     configs = (Path(__file__).parents[2] / "configs").glob("*.toml")
     return {
         "idx": [image, b"z" + image, gzip.compress(image)],
         "npz": [archive.getvalue(), b"z" + array.getvalue()],
         "config": [path.read_bytes() for path in configs],
-        "weights": [tensors, b"z" + json.dumps(told).encode() + b"\0\0\0", archive.getvalue()],
+        "weights": [tensors, b"z" + json.dumps(header).encode() + b"\0\0\0", archive.getvalue()],
         "softmax": [b"1 2 3\n-inf, 0\n", b"z1\x00-2\x00--target\x000\x00--labels\x00a,b"],
     }[reader]
 
@@ -132,9 +132,9 @@ def main() -> None:
     corpus.mkdir()
     for number, content in enumerate(seeds(name)):
         (corpus / str(number)).write_bytes(content)
-    given = any(not option.startswith("-") for option in options)
+    has_inputs = any(not option.startswith("-") for option in options)
     warnings.simplefilter("error")
-    inputs = [] if given else [str(corpus)]
+    inputs = [] if has_inputs else [str(corpus)]
     atheris.Setup([sys.argv[0], *LIMITS, *options, *inputs], guarded(reader))
     atheris.Fuzz()
 
