@@ -1,5 +1,6 @@
 """The IDX format: round trips, MNIST itself, and the faults that no command test provokes."""
 
+import functools
 import gzip
 import hashlib
 import os
@@ -16,6 +17,8 @@ from hypothesis.extra import numpy as hnp
 from actcli import files
 from actcli.datasets import idx
 from actcli.errors import ActcliError, DataError
+
+pack = functools.partial(gzip.compress, mtime=0)  # the same bytes at any time
 
 MNIST = Path(__file__).parents[2] / "data" / "mnist"
 IMAGES = np.arange(2 * 3 * 4, dtype=np.uint8).reshape(2, 3, 4)
@@ -39,14 +42,12 @@ def test_reads_the_bytes_of_the_format(tmp_path):
 
 
 def test_gzip_shows_in_the_content_and_not_in_the_name(tmp_path):
-    np.testing.assert_array_equal(
-        idx.read_idx(save(tmp_path, gzip.compress(RAW, mtime=0), "plain")), IMAGES
-    )
+    np.testing.assert_array_equal(idx.read_idx(save(tmp_path, pack(RAW), "plain")), IMAGES)
     np.testing.assert_array_equal(idx.read_idx(save(tmp_path, RAW, "plain.gz")), IMAGES)
 
 
 def test_gzip_of_several_members_is_one_file(tmp_path):
-    packed = gzip.compress(RAW[:10]) + gzip.compress(RAW[10:])
+    packed = pack(RAW[:10]) + pack(RAW[10:])
     np.testing.assert_array_equal(idx.read_idx(save(tmp_path, packed)), IMAGES)
 
 
@@ -119,12 +120,12 @@ def test_an_unwritable_place_is_named(tmp_path):
         (b"\0\0\x08\0", "is not an IDX file"),
         (b"\0\0\x08\xff" + bytes(2000), "is not an IDX file"),
         (RAW[:9], "truncated"),
-        (gzip.compress(RAW[:-1]), "truncated: .* but 23 follow"),
-        (gzip.compress(RAW + b"\0"), "too long"),
-        (gzip.compress(header(2**31, 28, 28)), "more than the file can hold"),
-        (gzip.compress(RAW, mtime=0)[:5], "truncated: its gzip stream has no end"),
-        (gzip.compress(RAW, mtime=0) + b"rubbish", "damaged"),
-        (gzip.compress(RAW, mtime=0)[:10] + b"\xff" * 20, "damaged"),
+        (pack(RAW[:-1]), "truncated: .* but 23 follow"),
+        (pack(RAW + b"\0"), "too long"),
+        (pack(header(2**31, 28, 28)), "more than the file can hold"),
+        (pack(RAW)[:5], "truncated: its gzip stream has no end"),
+        (pack(RAW) + b"rubbish", "damaged"),
+        (pack(RAW)[:10] + b"\xff" * 20, "damaged"),
     ],
 )
 def test_damaged_files(tmp_path, content, fault):
@@ -160,11 +161,10 @@ def test_a_file_that_may_not_be_read(tmp_path):
     st.one_of(
         st.binary(max_size=60),
         st.binary(max_size=60).map(lambda tail: RAW[:4] + tail),
-        st.binary(max_size=60).map(gzip.compress),
-        st.tuples(st.integers(0, len(gzip.compress(RAW, mtime=0)) - 1), st.integers(0, 255)).map(
+        st.binary(max_size=60).map(pack),
+        st.tuples(st.integers(0, len(pack(RAW)) - 1), st.integers(0, 255)).map(
             lambda flip: bytes(
-                flip[1] if i == flip[0] else byte
-                for i, byte in enumerate(gzip.compress(RAW, mtime=0))
+                flip[1] if i == flip[0] else byte for i, byte in enumerate(pack(RAW))
             )
         ),
     )
@@ -180,7 +180,7 @@ def test_any_bytes_are_an_array_or_a_data_error(tmp_path_factory, content):
 
 
 def test_a_lying_header_allocates_nothing(tmp_path):
-    path = save(tmp_path, gzip.compress(header(200_000, 28, 28) + bytes(1000)))
+    path = save(tmp_path, pack(header(200_000, 28, 28) + bytes(1000)))
     tracemalloc.start()
     try:
         with pytest.raises(DataError, match="more than the file can hold"):
@@ -192,7 +192,7 @@ def test_a_lying_header_allocates_nothing(tmp_path):
 
 
 def test_a_stream_without_end_is_left_after_the_announced_bytes(tmp_path):
-    path = save(tmp_path, gzip.compress(RAW + bytes(100_000_000), 1))
+    path = save(tmp_path, pack(RAW + bytes(100_000_000), 1))
     tracemalloc.start()
     try:
         with pytest.raises(DataError, match="too long"):
