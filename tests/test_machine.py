@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from actcli import machine
 from actcli.errors import ActcliError
 from actcli.machine import cgroup_limits, format_bytes, require_memory
 
@@ -66,3 +67,23 @@ def test_limits_of_control_groups(
 
 def test_without_control_groups(tmp_path: Path) -> None:
     assert list(cgroup_limits(tmp_path / "none", tmp_path)) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "cores", "forks", "count"),
+    [
+        ({}, 8, True, 2),
+        ({}, 8, False, 1),
+        ({}, 1, True, 1),
+        ({"OMP_NUM_THREADS": "1"}, 8, True, 1),
+        ({"OMP_NUM_THREADS": "x"}, 8, True, 2),
+    ],
+)
+def test_auto_is_two_workers_where_there_are_two_cores(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, str], cores: int, forks: bool, count: int
+) -> None:
+    monkeypatch.setattr(machine, "INHERITED_BLAS_THREADS", given)
+    monkeypatch.setattr(machine, "core_count", lambda: cores)
+    monkeypatch.setattr(machine, "FORK_IS_SAFE", forks)
+    assert machine.worker_count("auto") == count
+    assert machine.worker_count(5) == 5

@@ -1,4 +1,4 @@
-"""Shards are the whole parameter vector, and each one gets its part of the gradient."""
+"""Shards cover the parameter vector once, and each one gets its part of the gradient."""
 
 import numpy as np
 import pytest
@@ -49,7 +49,7 @@ def test_the_gradient_of_a_shard_is_its_part_of_the_whole(sizes, count, active):
         views = network.views(part)
         network.compute_gradient(inputs, trace, views, shard.columns, shard.biases)
         np.testing.assert_allclose(part[shard.span], whole[shard.span], atol=1e-12)
-        assert np.isnan(part).sum() == part.size - len(part[shard.span])  # and nothing else
+        assert np.isnan(part).sum() == part.size - len(part[shard.span])  # nothing else is written
 
 
 def test_shards_have_about_the_same_size():
