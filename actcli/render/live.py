@@ -22,14 +22,14 @@ from actcli.term.sparklines import extent, sparkline, thinned
 from actcli.term.table import GAP, Column, fit, lines, needed, numbers, optional
 from actcli.training.events import EpochDone
 
-WIDEST = 68  # columns, as the rows above have; but the course, if there are enough epochs
-WIDEST_COURSE = 100
-WIDEST_BAR, NARROWEST_BAR = 24, 9
+MAX_COLUMNS = 68  # as the rows of the epochs have
+MAX_CURVE_COLUMNS = 100
+MAX_BAR_COLUMNS, MIN_BAR_COLUMNS = 24, 9
 BAR_RANK = 2  # columns of this rank and above are left out for the sake of the bar
-COURSE = 4  # lines at most of the course, with the blank one above
-FEWEST = 4  # lines of the layers: the headings, the first, those in between, the output
+MAX_CURVE_LINES = 4  # with the blank line above
+MIN_LAYER_LINES = 4  # the headings, the first layer, the middle ones, the output
 MANY = "many"  # before a share of silent units
-MARKED = 2.0  # a factor by which δ shrinks or grows from one layer to the next that is worth a word
+MARKED_FACTOR = 2.0  # by which δ shrinks or grows from one layer to the next
 
 
 @dataclass(frozen=True)
@@ -65,19 +65,23 @@ class LiveBlock:
         """
         room = self.height - 2
         shown: list[Text] = []
-        least = 1 + min(len(layers) + 1, FEWEST) if layers else 0
-        if len(history) > 1 and room >= COURSE + (least if room >= least else 0):
+        least = 1 + min(len(layers) + 1, MIN_LAYER_LINES) if layers else 0
+        if len(history) > 1 and room >= MAX_CURVE_LINES + (least if room >= least else 0):
             shown += [
                 Text(),
                 *course(
-                    history, self.epochs, self.canvas.resized(min(self.canvas.width, WIDEST_COURSE))
+                    history,
+                    self.epochs,
+                    self.canvas.resized(min(self.canvas.width, MAX_CURVE_COLUMNS)),
                 ),
             ]
         room -= len(shown) + 1
-        if layers and room >= min(len(layers) + 1, FEWEST):
+        if layers and room >= min(len(layers) + 1, MIN_LAYER_LINES):
             shown += [
                 Text(),
-                *layer_lines(layers, self.canvas.resized(min(self.canvas.width, WIDEST)), room),
+                *layer_lines(
+                    layers, self.canvas.resized(min(self.canvas.width, MAX_COLUMNS)), room
+                ),
             ]
         for line in shown:
             line.truncate(self.canvas.width, overflow="crop")
@@ -92,16 +96,16 @@ class LiveBlock:
         share = f"{int(100 * moment.share):3d} %"  # rounded down: 100 % is the end
         speed = f"{rounded(moment.rows_per_second)} rows/s"
         for after in ([share, speed, f"{left} left"], [share, f"{left} left"], [share]):
-            told = "  ".join(after)
-            room = min(self.canvas.width, WIDEST) - len(first) - len(told) - 4
-            if room >= NARROWEST_BAR:
+            details = "  ".join(after)
+            room = min(self.canvas.width, MAX_COLUMNS) - len(first) - len(details) - 4
+            if room >= MIN_BAR_COLUMNS:
                 break
         else:
-            return Text(f"{first}  {told}"[: self.canvas.width])
+            return Text(f"{first}  {details}"[: self.canvas.width])
         done = int(moment.share * room)
         signs = "#-" if self.canvas.ascii else "━─"
         bar = (signs[0] * done, "cyan"), (signs[1] * (room - done), "dim")
-        return Text.assemble(f"{first}  ", *bar, f"  {told}")
+        return Text.assemble(f"{first}  ", *bar, f"  {details}")
 
 
 def course(history: Sequence[EpochDone], epochs: int, canvas: Canvas) -> list[Text]:
@@ -122,17 +126,17 @@ def course(history: Sequence[EpochDone], epochs: int, canvas: Canvas) -> list[Te
     top, (low, high) = extent(losses)[1], extent(shares)
     low = max(0.0, min(low, high - SPAN))
     scales = (0.0, top), (low, high)
-    told = f"0 to {significant(top, 3)}", _span(percent(low), percent(high))
+    headings = f"0 to {significant(top, 3)}", _span(percent(low), percent(high))
     columns = [
         Column("", names, left=True),
         Column("loss", [optional(v[-1], loss_text, canvas).rjust(7) for v in losses]),
         Column("accuracy", [optional(v[-1], accuracy_text, canvas) for v in shares]),
     ]
-    rooms = _rooms(canvas.width - needed(columns) - 2 * GAP, told)
+    rooms = _rooms(canvas.width - needed(columns) - 2 * GAP, headings)
     if min(rooms) < 2:
         return lines(columns)
     for position, series, scale, heading, room in zip(
-        (2, 4), (losses, shares), scales, told, rooms, strict=True
+        (2, 4), (losses, shares), scales, headings, rooms, strict=True
     ):
         cells = [
             sparkline(thinned(values, room), *scale, canvas).ljust(min(room, epochs))
@@ -153,20 +157,20 @@ def _rooms(width: int, headings: Sequence[str]) -> tuple[int, int]:
 
 
 def layer_lines(layers: Sequence[LayerHealth], canvas: Canvas, height: int) -> list[Text]:
-    """A line for each layer; where there are too many, one line for those in the middle."""
-    columns = fit(_columns(layers, canvas), canvas.width - GAP - NARROWEST_BAR, BAR_RANK)
-    room = min(WIDEST_BAR, canvas.width - needed(columns) - GAP)
-    if len(layers) > 1 and room >= NARROWEST_BAR:
+    """Return a line for each layer; if there are too many, one line for the middle layers."""
+    columns = fit(_columns(layers, canvas), canvas.width - GAP - MIN_BAR_COLUMNS, BAR_RANK)
+    room = min(MAX_BAR_COLUMNS, canvas.width - needed(columns) - GAP)
+    if len(layers) > 1 and room >= MIN_BAR_COLUMNS:
         columns.insert(-1, _bars(layers, room, canvas))
-    found = lines(fit(columns, canvas.width))
-    for line in found:
+    rows = lines(fit(columns, canvas.width))
+    for line in rows:
         line.highlight_words([MANY], "bold")
-    if len(found) <= height:
-        return found
+    if len(rows) <= height:
+        return rows
     before = (height - 1) // 2
     after = height - 2 - before
     hidden = layers[before : len(layers) - after]
-    return [*found[: before + 1], _between(hidden, canvas), *found[-after:]]
+    return [*rows[: before + 1], _between(hidden, canvas), *rows[-after:]]
 
 
 def _columns(layers: Sequence[LayerHealth], canvas: Canvas) -> list[Column]:
@@ -187,10 +191,10 @@ def _columns(layers: Sequence[LayerHealth], canvas: Canvas) -> list[Column]:
 def _bars(layers: Sequence[LayerHealth], width: int, canvas: Canvas) -> Column:
     """Return bars of δ relative to the output layer, with the scale in the heading."""
     bars = log_bars([layer.compounded for layer in layers], width, canvas)
-    told = canvas.plain("× output").center(width)
+    label = canvas.plain("× output").center(width)
     ends = bars.heading.split()
-    room = 2 * max(map(len, ends)) + len(told.strip()) + 2 <= width
-    heading = ends[0] + told[len(ends[0]) : width - len(ends[1])] + ends[1]
+    room = 2 * max(map(len, ends)) + len(label.strip()) + 2 <= width
+    heading = ends[0] + label[len(ends[0]) : width - len(ends[1])] + ends[1]
     return replace(bars, heading=heading if room else bars.heading, rank=1)
 
 
@@ -198,14 +202,14 @@ def _between(layers: Sequence[LayerHealth], canvas: Canvas) -> Text:
     """Return one line for the layers that are not shown; bold if one of them has a mark."""
     factors = [_times(end) for end in extent([[layer.factor for layer in layers]])]
     silent = [percent(end) for end in extent([[layer.silent_share for layer in layers]])]
-    told = f"{layers[0].layer} to {layers[-1].layer}: factor {_span(*factors)}"
-    more = f", silent {_span(*silent)}"
-    text = canvas.plain(f"… {told}{more}")
+    factor_text = f"{layers[0].layer} to {layers[-1].layer}: factor {_span(*factors)}"
+    silent_text = f", silent {_span(*silent)}"
+    text = canvas.plain(f"… {factor_text}{silent_text}")
     marked = any(
         _mark(layer.factor) or (layer.silent_share or 0) >= DEAD_IN_LAYER for layer in layers
     )
     style = "bold" if marked else "dim"
-    return Text(text if len(text) <= canvas.width else canvas.plain(f"… {told}"), style)
+    return Text(text if len(text) <= canvas.width else canvas.plain(f"… {factor_text}"), style)
 
 
 def _span(low: str, high: str) -> str:
@@ -217,7 +221,7 @@ def _mark(factor: float | None) -> str:
         return ""
     if factor == 0:
         return "is lost"
-    return "shrinks" if factor <= 1 / MARKED else "grows" if factor >= MARKED else ""
+    return "shrinks" if factor <= 1 / MARKED_FACTOR else "grows" if factor >= MARKED_FACTOR else ""
 
 
 def _silent(share: float) -> str:
