@@ -150,7 +150,7 @@ def test_worked_examples(name, output, logits, target, *, cost, gradient):
 
 
 def test_a_prediction_that_is_a_third_sure_costs_1_1087_nats():
-    # Ten probabilities that were rounded for print sum to 0.995; a last one holds what is missing,
+    # Ten probabilities that were rounded for print sum to 0.995; a last one holds the rest,
     # so that they are a softmax: that of their logarithms. The true class, 4, has 0.330.
     printed = [0.047, 0.048, 0.061, 0.07, 0.330, 0.062, 0.001, 0.213, 0.013, 0.150]
     probabilities = np.array([[*printed, 1 - sum(printed)]])

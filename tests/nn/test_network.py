@@ -304,7 +304,7 @@ def test_a_training_step_allocates_nothing_big(rate):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert not np.array_equal(before, network.parameters)
-    # NumPy broadcasts through a buffer of its own, 8,192 elements whatever the size of the arrays.
+    # NumPy broadcasts through an internal buffer of 8,192 elements, whatever the arrays' size.
     # Truth values for the smaller hidden layer alone would be 512 x 128 = 65,536 bytes.
     assert peak < 50_000
 
