@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from actcli.explore.loss import OFF, LossComparison, Vector
+from actcli.explore.loss import SUM_TOLERANCE, LossComparison, Vector
 from actcli.term.bars import bar
 from actcli.term.canvas import Canvas
 from actcli.term.numbers import fixed, grouped, shortest
@@ -37,7 +37,7 @@ MEANINGS = {
     "mse": "mean of (p-t)²",
     "sse": "Σ (p-t)²",
 }
-OF_SCORES = {"binary-cross-entropy": "nats, mean of -t ln σ(z) - (1-t) ln(1-σ(z))"}
+LOGIT_MEANINGS = {"binary-cross-entropy": "nats, mean of -t ln σ(z) - (1-t) ln(1-σ(z))"}
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ def _notes(pair: LossComparison) -> Iterator[str]:
     off = {
         name: total
         for name, total in (("prediction", pair.predicted_sum), ("target", pair.target_sum))
-        if abs(total - 1) > OFF
+        if abs(total - 1) > SUM_TOLERANCE
     }
     for name, total in off.items():
         done = (
@@ -154,7 +154,7 @@ def _notes(pair: LossComparison) -> Iterator[str]:
 
 def _losses(pair: LossComparison, canvas: Canvas) -> Iterator[Text]:
     values = pair.losses | {"target entropy": pair.target_entropy}
-    meanings = MEANINGS if pair.logits is None else MEANINGS | OF_SCORES
+    meanings = MEANINGS if pair.logits is None else MEANINGS | LOGIT_MEANINGS
     yield Text("Losses", style="bold")
     yield from _described({name: values[name] for name in meanings}, meanings, canvas)
 
