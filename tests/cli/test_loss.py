@@ -185,11 +185,14 @@ def test_the_example_of_the_course() -> None:
     assert lines[12].split() == ["sum", "1", "0.995", "1.1087", "1.1087", "0.5339"]
     assert lines[13] == "▶ largest p  ◆ target"
     text = " ".join(done.stdout.split())
-    assert "The prediction sums to 0.995, not to 1: it is used as it is; --renormalize" in text
+    assert "The prediction sums to 0.995, not to 1: it is used unchanged; --renormalize" in text
     assert "Only class 4 counts" in text
     assert "cross-entropy 1.1087 nats, -Σ t ln p" in text
     assert "cross-entropy ∞ nats, -Σ p ln t" in text
-    assert "p = 0.047 for class 0 but t = 0 there, and so for 8 more: -ln 0 is infinite." in text
+    assert (
+        "p = 0.047 for class 0 but t = 0 there; the same holds for 8 more: -ln 0 is infinite."
+        in text
+    )
     assert "Cross-entropy is not symmetric." in text
 
 

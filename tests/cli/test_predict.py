@@ -213,9 +213,7 @@ def test_an_image_from_a_file(runs: str, tmp_path: Path) -> None:
     known = only(runs, "--image", str(tmp_path / "a.npy"), "--label", row["true_class"])
     assert known["cross_entropy"] == row["cross_entropy"]
     text = predict(runs, "--image", str(tmp_path / "a.npy")).stdout
-    assert text.startswith(
-        "relu on mnist: an image from elsewhere  ▶ answer\n\nthe image: answered "
-    )
+    assert text.startswith("relu on mnist: an image file  ▶ answer\n\nthe image: answered ")
     assert "WRONG" not in text
 
 
