@@ -325,7 +325,7 @@ def test_a_large_image_is_made_smaller() -> None:
         (["--label", "ten"], "there is no class 'ten'. Known: 0, 1, 2"),
         (["--split", "tests"], "--split: there is no split 'tests'. Did you mean 'test'?"),
         (["reul"], "there is no run or file 'reul'. Did you mean 'relu'?"),
-        (["--image", "a.jpg"], "a.jpg is no image that can be read. Known: .npy, .png"),
+        (["--image", "a.jpg"], "a.jpg is not an image that can be read. Known: .npy, .png"),
         (["--image", "none.npy"], "there is no file none.npy"),
     ],
 )
