@@ -165,7 +165,7 @@ def test_scores_that_are_no_probabilities(blobs: Blobs, tmp_path: Path) -> None:
     assert found["cross_entropy"] is None
     assert found["loss"] == pytest.approx(np.square(np.array(found["outputs"]) - target).mean())
     text = predict(runs).stdout
-    assert "score" in text
+    assert "logit" in text
     assert "%" not in text
     assert "█" not in text
 
