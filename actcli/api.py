@@ -277,7 +277,7 @@ def losses(
     Raises:
         UsageError: a vector is not a distribution, or the two do not fit each other.
     """
-    return compare_losses(target, prediction, scores=logits, renormalize=renormalize, labels=labels)
+    return compare_losses(target, prediction, logits=logits, renormalize=renormalize, labels=labels)
 
 
 def _resolved(config: Config | None, changes: dict[str, Any]) -> ResolvedConfig:

@@ -1,25 +1,27 @@
-"""`actcli activations`: all activation functions in a table, or some of them looked at closely."""
+"""`actcli activations`: a table of all activation functions, or curves and values of some."""
 
 import re
-from collections.abc import Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from actcli.cli.arguments import read_numbers
+from actcli.cli.output import emit, json_option
 from actcli.cli.parameter_types import NamesType
 from actcli.errors import UsageError
 from actcli.registry import declared_names
 
 if TYPE_CHECKING:
-    from actcli.explore.activations import ActivationFacts, ActivationStudy
+    from rich.console import RenderableType
 
-USUAL = "-2,-1,0,1,2"
+    from actcli.explore.activations import ActivationOverview
+
+DEFAULT_POINTS = "-2,-1,0,1,2"
 
 
 class ActivationsType(NamesType):
-    """Names with spaces or commas between them; a number among them is a point that was lost."""
+    """Names separated by spaces or commas; a number among them is a misplaced point of --at."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if re.fullmatch(r"[-+]?[\d.]+(e[-+]?\d+)?,?", value):
@@ -48,46 +50,29 @@ Examples:
 @click.option(
     "--at",
     metavar="Z,...",
-    help=f"Values and derivatives at these points, and a plot.  [{USUAL}]",
+    help=f"Points at which to evaluate f and f', with a plot around them.  [{DEFAULT_POINTS}]",
 )
-@click.option("--json", "as_json", is_flag=True, help="Write the result as one JSON object.")
+@json_option
 def activations(names: tuple[tuple[str, ...], ...], at: str | None, as_json: bool) -> None:
-    """Compare activation functions and what they do to an error.
+    """Compare activation functions and how they scale the error in the backward pass.
 
-    Without a NAME all of them are listed: range, the supremum of |f'|, whether a unit can die. With
-    names, or --at, f and f' are drawn and evaluated.
+    Without a NAME, all functions are listed with their range, the supremum of |f'| and whether a
+    unit can die. With names or --at, f and f' are plotted and evaluated.
     """
-    from actcli.explore.activations import facts, study
+    from actcli.explore.activations import overview
     from actcli.nn.activations import ACTIVATIONS
 
-    chosen = tuple(dict.fromkeys(chain.from_iterable(names))) or tuple(ACTIVATIONS)
+    selected = tuple(dict.fromkeys(chain.from_iterable(names))) or tuple(ACTIVATIONS)
+    points = None
     if names or at is not None:
-        points = read_numbers(USUAL if at is None else at, "--at, point")
+        points = read_numbers(DEFAULT_POINTS if at is None else at, "--at, point")
         if not points:
             raise UsageError("--at: there is no point", "Give at least one number")
-        found = study(chosen, points)
-        (write_json if as_json else write_tables)(found)
-    else:
-        (write_json if as_json else write_tables)([facts(name) for name in chosen])
+    emit(overview(selected, points), activations_view, as_json)
 
 
-def write_json(found: "Sequence[ActivationFacts] | Sequence[ActivationStudy]") -> None:
-    """For programs; what follows from other fields, and the curves, are left out."""
-    from dataclasses import asdict
-
-    from actcli.jsonlines import dumps
-
-    def fields(each: "ActivationFacts | ActivationStudy") -> dict[str, Any]:
-        values = asdict(each)
-        known: dict[str, Any] = values.pop("facts", {})
-        return {**known, **{name: values[name] for name in values if "course" not in name}}
-
-    click.echo(dumps({"activations": [fields(each) for each in found]}))
-
-
-def write_tables(found: "Sequence[ActivationFacts] | Sequence[ActivationStudy]") -> None:
-    """For people."""
+def activations_view(result: "ActivationOverview") -> "RenderableType":
+    """Return the table of all activations, or the cards of the studied ones."""
     from actcli.render.activations import ActivationsView
-    from actcli.term.console import stdout_console
 
-    stdout_console().print(ActivationsView(found))
+    return ActivationsView(result)

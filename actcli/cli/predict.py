@@ -1,7 +1,7 @@
-"""`actcli predict`: single images, drawn beside what a network says of them."""
+"""`actcli predict`: single images beside the outputs of a network."""
 
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +9,7 @@ import click
 
 from actcli.cli.downloads import downloads
 from actcli.cli.options import KindType, runs_dir_option
+from actcli.cli.output import emit, json_option
 from actcli.cli.parameter_types import NamesType, TargetType, override_options
 from actcli.config.values import Integer
 from actcli.diagnostics import SPLITS
@@ -16,6 +17,8 @@ from actcli.errors import UsageError
 from actcli.registry import unknown_name
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from actcli.cli.targets import Target
     from actcli.datasets.batches import Split
     from actcli.datasets.npz import Pixels
@@ -36,35 +39,35 @@ Examples:
 @click.argument("target", metavar="[RUN]", required=False, type=TargetType())
 @runs_dir_option
 @click.option("--index", type=KindType(Integer(0)), metavar="N", help="Row N of the split, from 0.")
-@click.option("--label", metavar="CLASS", help="Only rows of this class; of --image, the true one.")
-@click.option("--first", is_flag=True, help="The first row.  [this is what is shown]")
-@click.option("--random", is_flag=True, help="A row drawn at random.")
 @click.option(
-    "--seed", type=KindType(Integer(0)), metavar="N", help="For --random: always this row."
+    "--label", metavar="CLASS", help="Only rows of this class; with --image, its true class."
 )
+@click.option("--first", is_flag=True, help="The first row.  [default]")
+@click.option("--random", is_flag=True, help="A row drawn at random.")
+@click.option("--seed", type=KindType(Integer(0)), metavar="N", help="Seed of --random.")
 @click.option(
     "--worst",
     type=KindType(Integer(1)),
     metavar="N",
-    help="The N mistakes that the network was surest of.",
+    help="The N most confident mistakes.",
 )
 @click.option(
     "--image",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="An image of your own, white on black: .npy, or .png with the extra 'image'.",
+    help="An image file, white on black: .npy, or .png with the extra 'image'.",
 )
-@click.option("--invert", is_flag=True, help="Black on white is what --image holds.")
+@click.option("--invert", is_flag=True, help="The image of --image is black on white.")
 @click.option(
     "--split",
     type=NamesType("split", SPLITS),
     metavar="|".join(SPLITS),
     default="test",
-    help="The rows to choose from.  [test]",
+    help="Split to take rows from.  [test]",
 )
 @override_options
-@click.option("--json", "as_json", is_flag=True, help="Write the result as one JSON object.")
-@click.option("-q", "--quiet", is_flag=True, help="Tell nothing of downloads.")
+@json_option
+@click.option("-q", "--quiet", is_flag=True, help="Show no download progress.")
 @click.pass_context
 def predict(
     ctx: click.Context,
@@ -76,51 +79,51 @@ def predict(
     as_json: bool,
     quiet: bool,
     overrides: dict[str, Any],
-    **chosen: Any,
+    **choices: Any,
 ) -> None:
-    """Show images beside what a network says of them.
+    """Show images beside the outputs of a network.
 
-    RUN is a run, by its name or folder, or else a .safetensors or .npz file with the weights of a
-    multilayer perceptron; without it, the newest run is asked. Look at its --worst mistakes first.
+    RUN is the name or folder of a run, or a .safetensors or .npz file with the weights of a
+    multilayer perceptron; by default the newest run. Its --worst mistakes are the best start.
     """
-    require_one_choice(chosen)
+    require_one_choice(choices)
     if target and Path(target).suffix.lower() in IMAGES and Path(target).is_file():
         raise UsageError(f"{target!a} is an image, not a network", f"To show it: --image {target}")
     from actcli.cli.targets import Overrides, find_target
 
     with downloads(quiet) as progress:
-        found = find_target(target, runs_dir, Overrides(**overrides), False, progress)
-    true_class = None if label is None else find_class(label, found.model.classes)
-    if chosen["image"] is None:
-        result = ask_rows(found, split, true_class, **chosen)
+        network = find_target(target, runs_dir, Overrides(**overrides), False, progress)
+    true_class = None if label is None else find_class(label, network.model.classes)
+    if choices["image"] is None:
+        result = ask_rows(network, split, true_class, **choices)
     else:
-        result = ask_image(found, chosen["image"], chosen["invert"], true_class)
-    (write_json if as_json else write_tables)(result)
+        result = ask_image(network, choices["image"], choices["invert"], true_class)
+    emit(result, predict_view, as_json)
 
 
-def require_one_choice(chosen: dict[str, Any]) -> None:
-    """Refuse options that contradict each other.
+def require_one_choice(choices: dict[str, Any]) -> None:
+    """Raise if options contradict each other.
 
     Raises:
-        UsageError: they do.
+        UsageError: two options exclude each other, or one needs another.
     """
-    given = [f"--{name}" for name in CHOICES if _given(chosen[name])]
+    given = [f"--{name}" for name in CHOICES if _is_given(choices[name])]
     if len(given) > 1:
         raise UsageError(f"{given[0]} and {given[1]} exclude each other")
     for name, needed in (("seed", "random"), ("invert", "image")):
-        if _given(chosen[name]) and not _given(chosen[needed]):
+        if _is_given(choices[name]) and not _is_given(choices[needed]):
             raise UsageError(f"--{name} goes with --{needed}")
 
 
-def _given(value: Any) -> bool:
+def _is_given(value: Any) -> bool:
     return value is not None and value is not False
 
 
 def find_class(label: str, classes: tuple[str, ...]) -> int:
-    """The class of that name.
+    """Return the index of a class.
 
     Raises:
-        UsageError: there is none.
+        UsageError: the class does not exist.
     """
     if label not in classes:
         raise unknown_name("class", label, classes)
@@ -138,10 +141,10 @@ def ask_rows(
     worst: int | None,
     **_rest: Any,
 ) -> "Predictions":
-    """What the network says of rows of a split.
+    """Return the predictions for rows of a split.
 
     Raises:
-        UsageError: there is no such row.
+        UsageError: the row does not exist.
     """
     import numpy as np
 
@@ -155,26 +158,26 @@ def ask_rows(
         of = "" if true_class is None else f" of class {target.model.classes[true_class]}"
         raise UsageError(f"--split: {target.dataset.name} has no {name} rows{of}")
     if worst is not None:
-        found, mistakes = find_worst(target.model, split, rows, worst)
-        return _of_rows(target, name, found, len(rows), mistakes)
+        indices, mistakes = find_worst(target.model, split, rows, worst)
+        return _of_rows(target, name, indices, len(rows), mistakes)
     if index is None:
         position = np.random.default_rng(seed).integers(len(rows)) if random else 0
         return _of_rows(target, name, [int(rows[position])])
     if true_class is not None:
-        raise UsageError("--index and --label exclude each other", "The row has a class of its own")
+        raise UsageError("--index and --label exclude each other", "A row has its class already")
     if index >= len(rows):
-        told = f"--index: {target.dataset.name} has {len(rows):,} {name} rows"
-        raise UsageError(told, f"Allowed: 0 to {len(rows) - 1}")
+        message = f"--index: {target.dataset.name} has {len(rows):,} {name} rows"
+        raise UsageError(message, f"Allowed: 0 to {len(rows) - 1}")
     return _of_rows(target, name, [index])
 
 
 def ask_image(target: "Target", path: Path, invert: bool, true_class: int | None) -> "Predictions":
-    """What the network says of an image from a file."""
+    """Return the prediction for an image from a file."""
     from actcli.datasets.images import invert_colours, read_image
 
     pixels = read_image(path, target.dataset.shape, target.dataset.train.pixels.dtype)
     pixels = invert_colours(pixels) if invert else pixels
-    return _asked(target, None, pixels[None], [true_class], [None])
+    return _predictions(target, None, pixels[None], [true_class], [None])
 
 
 def _of_rows(
@@ -186,10 +189,12 @@ def _of_rows(
 ) -> "Predictions":
     split: Split = getattr(target.dataset, name)
     pixels, labels = split.pixels[split.rows[indices]], split.labels[indices].tolist()
-    return replace(_asked(target, name, pixels, labels, indices), rows=rows, mistakes=mistakes)
+    return replace(
+        _predictions(target, name, pixels, labels, indices), rows=rows, mistakes=mistakes
+    )
 
 
-def _asked(
+def _predictions(
     target: "Target",
     name: str | None,
     pixels: "Pixels",
@@ -212,33 +217,8 @@ def _asked(
     )
 
 
-def write_json(found: "Predictions") -> None:
-    """For programs: classes by their names, and all outputs."""
-    from actcli.jsonlines import dumps
-
-    def named(index: int | None) -> str | None:
-        return None if index is None else found.classes[index]
-
-    written = {each.name: getattr(found, each.name) for each in fields(found)}
-    written["predictions"] = [
-        {
-            "index": each.index,
-            "true_class": named(each.true_class),
-            "answer": named(each.answer),
-            "right": each.right,
-            "second": named(each.second),
-            "outputs": each.outputs,
-            "cross_entropy": each.cross_entropy,
-            "loss": each.loss,
-        }
-        for each in found.predictions
-    ]
-    click.echo(dumps(written))
-
-
-def write_tables(found: "Predictions") -> None:
-    """For people."""
+def predict_view(result: "Predictions") -> "RenderableType":
+    """Return the images beside their outputs."""
     from actcli.render.predict import PredictView
-    from actcli.term.console import stdout_console
 
-    stdout_console().print(PredictView(found))
+    return PredictView(result)

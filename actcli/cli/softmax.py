@@ -1,6 +1,6 @@
-"""`actcli softmax`: what softmax makes of a vector of scores, and what sigmoids would say.
+"""`actcli softmax`: probabilities of a vector of logits, by softmax and by sigmoids.
 
-Vectors come as arguments or, one per line, on standard input.
+Vectors come from the arguments or, one per line, from standard input.
 """
 
 import sys
@@ -21,7 +21,7 @@ from actcli.errors import UsageError
 if TYPE_CHECKING:
     from actcli.explore.softmax import LogitAnalysis
 
-LONGEST = 4_000_000  # bytes of a line: one without end would fill the memory
+MAX_LINE_BYTES = 4_000_000  # an endless line would fill the memory
 
 
 @click.command(
@@ -39,31 +39,31 @@ Examples:
     metavar="T",
     default="1",
     show_default=True,
-    help="Divide the values by T first: above 1 softmax gets flatter, below 1 sharper.",
+    help="Temperature that divides the logits: above 1 softmax gets flatter, below 1 sharper.",
 )
-@click.option("--labels", metavar="A,B,...", help="A name for each value.")
+@click.option("--labels", metavar="A,B,...", help="A name for each logit.")
 @click.option(
     "--target",
     metavar="K",
-    help="The true class: adds the cross-entropy and its gradient. A label or an index from 0; "
-    "what is both is the label.",
+    help="The true class, by its label or else its index from 0: adds the cross-entropy and its "
+    "gradient.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object per vector.")
 def softmax(
     values: tuple[str, ...], temperature: str, labels: str | None, target: str | None, as_json: bool
 ) -> None:
-    """Turn scores into probabilities, by softmax and by sigmoids.
+    """Turn logits into probabilities, by softmax and by sigmoids.
 
-    VALUES are the scores (logits) of one vector, with spaces or commas between them. Without any,
-    vectors are read from standard input, one per line, and each is answered at once; blank lines
-    and lines that start with # are skipped. A score of -inf is masked: its probability is 0.
+    VALUES are the logits of one vector, separated by spaces or commas. Without VALUES, vectors are
+    read from standard input, one per line, and the result of each line is written at once. Blank
+    lines and lines that start with # are skipped. A logit of -inf is masked: its probability is 0.
     """
     from actcli.explore.softmax import analyse_logits, require_temperature
 
     divisor = read_number(temperature, "--temperature")
     require_temperature(divisor)
     names = None if labels is None else read_labels(labels)
-    write = write_json if as_json else table_writer()
+    write = json_writer() if as_json else table_writer()
     for where, text in [(None, values[0])] if values else stdin_lines():
         try:
             numbers = read_numbers(text)
@@ -76,65 +76,54 @@ def softmax(
 
 
 def stdin_lines() -> Iterator[tuple[str, str]]:
-    """Each line of standard input that holds a vector, as it comes, and where it stands.
+    """Yield the position ("line 3") and the text of each line of standard input with a vector.
 
     Raises:
-        UsageError: standard input is a terminal, or holds no vector.
+        UsageError: standard input is a terminal, or contains no vector.
     """
     if sys.stdin is None or sys.stdin.isatty():
         raise UsageError(
             "there are no values",
             "Give them as arguments, or one vector per line on standard input",
         )
-    found = False
-    lines = iter(lambda: sys.stdin.buffer.readline(LONGEST + 1), b"")
+    has_vectors = False
+    lines = iter(lambda: sys.stdin.buffer.readline(MAX_LINE_BYTES + 1), b"")
     for number, line in enumerate(lines, 1):
-        if len(line) > LONGEST:
-            raise UsageError(f"standard input, line {number}, is longer than {LONGEST:,} bytes")
+        if len(line) > MAX_LINE_BYTES:
+            raise UsageError(
+                f"standard input, line {number}, is longer than {MAX_LINE_BYTES:,} bytes"
+            )
         text = line.decode("utf-8-sig", "replace").strip()
         if text and not text.startswith("#"):
-            found = True
+            has_vectors = True
             yield f"line {number}", text
-    if not found:
+    if not has_vectors:
         raise UsageError("standard input holds no values", "Give one vector per line")
 
 
-def write_json(scores: "LogitAnalysis", where: str | None) -> None:
-    """One line, written out at once."""
+def json_writer() -> Callable[["LogitAnalysis", str | None], None]:
+    """Return a function that writes one line of JSON for a vector, and flushes it."""
     from actcli.jsonlines import dumps
 
-    fields = {
-        "logits": scores.logits,
-        "softmax": scores.softmax,
-        "log_softmax": scores.log_softmax,
-        "sigmoid": scores.sigmoid,
-        "entropy": scores.entropy,
-        "perplexity": scores.perplexity,
-        "argmax": scores.argmax,
-        "temperature": scores.temperature,
-    }
-    if scores.labels is not None:
-        fields["labels"] = scores.labels
-    if scores.target is not None:
-        fields["target"] = scores.target.index
-        fields["cross_entropy"] = scores.target.cross_entropy
-        fields["gradient"] = scores.target.gradient
-    click.echo(dumps(fields))
+    def write(analysis: "LogitAnalysis", _where: str | None) -> None:
+        click.echo(dumps(analysis.to_dict()))
+
+    return write
 
 
 def table_writer() -> Callable[["LogitAnalysis", str | None], None]:
-    """What shows each vector as a table, a blank line between two."""
+    """Return a function that prints a table for a vector, with a blank line between two."""
     from actcli.render.softmax import SoftmaxView
     from actcli.term.console import stdout_console
 
     console = stdout_console()
     first = True
 
-    def write(scores: "LogitAnalysis", where: str | None) -> None:
+    def write(analysis: "LogitAnalysis", where: str | None) -> None:
         nonlocal first
         if not first:
             console.print()
         first = False
-        console.print(SoftmaxView(scores, where))
+        console.print(SoftmaxView(analysis, where))
 
     return write

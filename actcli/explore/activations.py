@@ -1,16 +1,17 @@
-"""What an activation does to a signal on its way forward, and to the error on its way back.
+"""Properties and curves of activations: the forward signal f, and the derivative f'.
 
-An output is zero-centred if its mean is 0 for pre-activations from a standard normal distribution,
-which is what a good initializer makes of them (LeCun, Bottou, Orr, Müller, Efficient BackProp
-(1998), sections 4.3 and 4.4). The mean is an integral, here by Gauss and Legendre's rule on pieces
-of length 1, and exact to rounding as all kinks lie at whole numbers.
+An activation is zero-centred if its mean output is 0 for standard normal pre-activations, the
+distribution at which a good initializer aims (LeCun, Bottou, Orr, Müller, Efficient BackProp
+(1998), sections 4.3 and 4.4). The mean is an integral, computed by Gauss-Legendre quadrature on
+intervals of length 1. It is exact to rounding, because all kinks lie at whole numbers.
 
-Everything is float64.
+All results are float64.
 """
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,27 +22,29 @@ from actcli.nn.arrays import Array
 
 Vector = NDArray[np.float64]
 
-LAYERS = 10  # for which the sentence about the error has a number
-TAIL = 2.0  # a pre-activation that is usual, and where most activations have begun to fade
-SPAN = 5.0  # that curves reach to on both sides at least,
-WIDER = 8.0  # or where they are still on their way to a bound there,
-WIDEST = 20.0  # and at most
+EXAMPLE_LAYERS = 10  # depth for which a remark gives a number
+TAIL_Z = 2.0  # a common pre-activation at which most derivatives have begun to shrink
+MIN_SPAN = 5.0  # smallest |z| to which a curve extends,
+SLOW_SPAN = 8.0  # the same for an activation that is still far from its bound at MIN_SPAN,
+MAX_SPAN = 20.0  # and the largest
 SAMPLES = 480
-JUMP = 0.01  # of the height of a curve; what is less is drawn as a line
-CENTRED = 1e-9
+JUMP_SHARE = 0.01  # of the height of a curve; smaller jumps are drawn as lines
+CENTRED_TOLERANCE = 1e-9
 
 
 @dataclass(frozen=True)
 class ActivationFacts:
-    """What is known of an activation.
+    """The properties of an activation.
 
     Args:
+        name, formula, summary: from the registry.
         range: infimum and supremum of f.
         bound: sup|f'|.
-        mean: of f(z) for z from a standard normal distribution.
-        zero_centred: whether that is 0.
+        mean: of f(z) for standard normal z.
+        zero_centred: whether the mean is 0.
         can_die: whether f' is 0 on a half-line.
-        initializer: that keeps the signal's scale.
+        initializer: the one that preserves the scale of the signal.
+        source: publication that defines the activation.
     """
 
     name: str
@@ -58,7 +61,7 @@ class ActivationFacts:
 
 @dataclass(frozen=True)
 class ActivationCurve:
-    """A curve as points (z, y); a y of NaN parts two pieces where it jumps."""
+    """A curve as points (z, y); a y of NaN separates two pieces at a jump."""
 
     z: tuple[float, ...]
     y: tuple[float, ...]
@@ -66,13 +69,15 @@ class ActivationCurve:
 
 @dataclass(frozen=True)
 class ActivationStudy:
-    """An activation at some points, and its course around them.
+    """An activation at chosen points, and its curves around them.
 
     Args:
+        facts: properties of the activation.
         at: the points z.
-        values: f there.
-        slopes: f' there.
-        remark: what its derivative means for the error, in words.
+        values: f at these points.
+        slopes: f' at these points.
+        value_course, slope_course: curves of f and f'.
+        remark: one or two sentences on how f' scales the error in the backward pass.
     """
 
     facts: ActivationFacts
@@ -84,15 +89,47 @@ class ActivationStudy:
     remark: str
 
 
-def facts(name: str) -> ActivationFacts:
-    """What is known of an activation.
+@dataclass(frozen=True)
+class ActivationOverview:
+    """The result of `actcli activations`: properties of activations, or studies at points.
+
+    Args:
+        entries: one per activation.
+    """
+
+    entries: tuple[ActivationFacts, ...] | tuple[ActivationStudy, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON object of `actcli activations --json`, which has no curves."""
+        return {"activations": [_fields(entry) for entry in self.entries]}
+
+
+def _fields(entry: ActivationFacts | ActivationStudy) -> dict[str, Any]:
+    values = asdict(entry)
+    properties: dict[str, Any] = values.pop("facts", {})
+    return {**properties, **{name: values[name] for name in values if "course" not in name}}
+
+
+def overview(names: Sequence[str], at: Sequence[float] | None = None) -> ActivationOverview:
+    """Return the properties of activations, or their studies at the points `at`.
 
     Raises:
-        UsageError: there is none of that name.
+        UsageError: a name does not exist, or a point is not finite.
+    """
+    if at is None:
+        return ActivationOverview(tuple(facts(name) for name in names))
+    return ActivationOverview(study(names, at))
+
+
+def facts(name: str) -> ActivationFacts:
+    """Return the properties of an activation.
+
+    Raises:
+        UsageError: the name does not exist.
     """
     entry = ACTIVATIONS[name]
     mean = _mean(entry())
-    centred = abs(mean) < CENTRED
+    centred = abs(mean) < CENTRED_TOLERANCE
     return ActivationFacts(
         name=name,
         formula=entry.formula,
@@ -108,10 +145,10 @@ def facts(name: str) -> ActivationFacts:
 
 
 def study(names: Sequence[str], at: Sequence[float]) -> tuple[ActivationStudy, ...]:
-    """Look at activations at some points, each over the same span.
+    """Return activations at some points, with curves over a common interval.
 
     Raises:
-        UsageError: there is none of one of the names, or a point is not finite.
+        UsageError: a name does not exist, or a point is not finite.
     """
     points = np.array(at, dtype=np.float64)
     for position in np.flatnonzero(~np.isfinite(points)):
@@ -124,29 +161,29 @@ def study(names: Sequence[str], at: Sequence[float]) -> tuple[ActivationStudy, .
 
 
 def span(names: Sequence[str], at: Sequence[float]) -> tuple[float, float]:
-    """From where to where curves are drawn: around 0, and to the points that are not far off."""
-    reach = SPAN
+    """Return the interval of the curves: around 0, with all points up to |z| = 20."""
+    reach = MIN_SPAN
     for name in names:
         upper, function = ACTIVATIONS[name].range[1], ACTIVATIONS[name]()
-        if math.isfinite(upper) and function(np.array([SPAN]))[0] < 0.9 * upper:
-            reach = WIDER
-    near = [math.copysign(math.ceil(abs(z)), z) for z in at if abs(z) <= WIDEST]
+        if math.isfinite(upper) and function(np.array([MIN_SPAN]))[0] < 0.9 * upper:
+            reach = SLOW_SPAN
+    near = [math.copysign(math.ceil(abs(z)), z) for z in at if abs(z) <= MAX_SPAN]
     return min([-reach, *near]), max([reach, *near])
 
 
 def _study(name: str, points: Vector, grid: Vector) -> ActivationStudy:
-    known, function = facts(name), ACTIVATIONS[name]()
+    properties, function = facts(name), ACTIVATIONS[name]()
     # A point may be so large that a derivative there underflows: 0 is then the answer.
     with np.errstate(under="ignore", over="ignore"):
         values, slopes = function(points), function.slope(points)
     return ActivationStudy(
-        facts=known,
+        facts=properties,
         at=tuple(points.tolist()),
         values=tuple((values + 0.0).tolist()),  # -0.0 + 0.0 is 0.0
         slopes=tuple((slopes + 0.0).tolist()),
         value_course=_course(function, grid, derivative=False),
         slope_course=_course(function, grid, derivative=True),
-        remark=_remark(known, function),
+        remark=_remark(properties, function),
     )
 
 
@@ -159,10 +196,10 @@ def _mean(function: Activation) -> float:
 
 
 def _course(function: Activation, grid: Vector, derivative: bool) -> ActivationCurve:
-    """The samples, parted where the function jumps: there a line would claim what is not so."""
+    """Return the samples, separated at jumps, where a connecting line would be wrong."""
     curve: Callable[[Vector], Array] = function.slope if derivative else function
     y = curve(grid)
-    largest = JUMP * float(np.ptp(y))
+    largest = JUMP_SHARE * float(np.ptp(y))
     zs, ys = [float(grid[0])], [float(y[0])]
     for left, right, value in zip(grid[:-1], grid[1:], y[1:], strict=True):
         if abs(value - ys[-1]) > largest:
@@ -177,7 +214,7 @@ def _course(function: Activation, grid: Vector, derivative: bool) -> ActivationC
 
 
 def _narrowed(curve: Callable[[Vector], Array], left: float, right: float) -> tuple[float, float]:
-    """Two neighbours between which the curve changes most, by halving the interval."""
+    """Return two neighbouring points between which the curve jumps, found by bisection."""
     for _ in range(60):
         middle = (left + right) / 2
         a, b, c = curve(np.array([left, middle, right]))
@@ -185,35 +222,43 @@ def _narrowed(curve: Callable[[Vector], Array], left: float, right: float) -> tu
     return float(left), float(right)
 
 
-def _remark(known: ActivationFacts, function: Activation) -> str:
-    """What the derivative means for an error on its way back, with a number."""
-    kept = known.bound**LAYERS
-    bound = f"{known.bound:.4g}"
-    through = f"through n layers the error keeps at most {bound}^n of itself"
-    if known.bound < 1:
-        return f"The derivative is at most {bound}: {through}: {LAYERS} layers, {kept:.7f}."
-    if known.bound > 1:
+def _remark(properties: ActivationFacts, function: Activation) -> str:
+    """Return how the derivative scales an error in the backward pass, with a number."""
+    kept = properties.bound**EXAMPLE_LAYERS
+    bound = f"{properties.bound:.4g}"
+    if properties.bound < 1:
         return (
-            f"The derivative is at most {bound}: {through}, so that it can even grow: "
-            f"{LAYERS} layers, {kept:.4g}."
+            f"The derivative is at most {bound}, so n layers pass back at most {bound}^n of the "
+            f"error: {EXAMPLE_LAYERS} layers, {kept:.7f}."
         )
-    return f"The derivative is at most 1: 1^n = 1, so that {_limits(known, function)}"
-
-
-def _limits(known: ActivationFacts, function: Activation) -> str:
-    """What else may keep an error from passing where the bound does not."""
-    left, right = (abs(float(z)) for z in function.slope(np.array([-TAIL, TAIL])))
-    far = np.abs(function.slope(np.array([-4 * TAIL, 4 * TAIL])))
-    if known.can_die:
+    if properties.bound > 1:
         return (
-            "an active unit passes the whole error through any number of layers. A silent one "
-            "passes nothing: one that is silent for every input is dead."
+            f"The derivative is at most {bound}, so n layers pass back at most {bound}^n of the "
+            f"error, which may even grow: {EXAMPLE_LAYERS} layers, {kept:.4g}."
+        )
+    return f"The derivative is at most 1. {_limits(properties, function)}"
+
+
+def _limits(properties: ActivationFacts, function: Activation) -> str:
+    """Return what may reduce an error in the backward pass if the bound of f' is 1."""
+    left, right = (abs(float(z)) for z in function.slope(np.array([-TAIL_Z, TAIL_Z])))
+    far = np.abs(function.slope(np.array([-4 * TAIL_Z, 4 * TAIL_Z])))
+    if properties.can_die:
+        return (
+            "An active unit passes the whole error back through any number of layers. A silent "
+            "unit passes nothing back, and a unit that is silent for every input is dead."
         )
     least = min(left, right)
     if least == 1:
-        return "the whole error passes; but n linear layers are no more than one."
-    told = f"at z = {-TAIL if left < right else TAIL:g}" if left != right else f"at |z| = {TAIL:g}"
+        return "The whole error passes back, but n linear layers compute no more than one."
+    where = f"z = {-TAIL_Z if left < right else TAIL_Z:g}" if left != right else f"|z| = {TAIL_Z:g}"
     if far.min() >= least:
-        return f"it sets no limit; nor does it fall below {least:.3g}: no unit cuts the error off."
-    kept = f"{LAYERS} layers that all stand there keep {least**LAYERS:.2g}"
-    return f"it sets no limit. But it fades: {told} it is {least:.3g}, and {kept} of the error."
+        return (
+            "Depth alone does not shrink the error. The derivative never falls below "
+            f"{least:.3g}, so no unit blocks the error."
+        )
+    return (
+        "Depth alone does not shrink the error, but the derivative fades: at "
+        f"{where} it is {least:.3g}, and {EXAMPLE_LAYERS} layers with all units there pass back "
+        f"{least**EXAMPLE_LAYERS:.2g} of the error."
+    )

@@ -1,13 +1,13 @@
-"""What each loss makes of one prediction p and one target t, class by class.
+"""All losses of one prediction p and one target t, class by class.
 
-Cross-entropy is -Σ t ln p: what it costs, in nats, to expect p where t is so. Of a one-hot target
-one term is left, that of the true class. The Kullback-Leibler divergence, Σ t ln(t/p), is the same
-less the entropy of the target, -Σ t ln t, which no prediction can get below. Neither is symmetric.
-In all of them 0 ln 0 is 0, its limit, while t ln 0 is infinite for t above 0 (Cover, Thomas,
+Cross-entropy is -Σ t ln p, in nats. For a one-hot target only the term of the true class remains.
+The Kullback-Leibler divergence, Σ t ln(t/p), is the cross-entropy minus the entropy of the target,
+-Σ t ln t, the smallest cross-entropy that a prediction can reach. Neither is symmetric in t and p.
+In both, 0 ln 0 is 0, its limit, while t ln 0 is infinite for t above 0 (Cover, Thomas,
 Elements of Information Theory (2006), sections 2.1 and 2.3).
 
-Everything is float64. The logarithm of a prediction that came as scores is exact, even where the
-probability itself has been rounded to 0.
+All results are float64. For a prediction given as logits, ln p is exact even where p itself is
+rounded to 0.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ from actcli.nn.links import log_softmax
 
 Vector = NDArray[np.float64]
 
-OFF = 1e-6  # by how much a sum of probabilities may miss 1, where digits have been rounded
+SUM_TOLERANCE = 1e-6  # for a sum of probabilities that were rounded
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,22 +43,21 @@ class SwappedPair:
 
 @dataclass(frozen=True, eq=False)
 class LossComparison:
-    """A target and a prediction of K classes, and what each loss makes of them; vectors are (K,).
+    """All losses of a target and a prediction of K classes; vectors have shape (K,).
 
     Args:
-        labels: a name for each class, if they have names.
-        logits: the scores that the prediction was given as, if it was.
+        labels: a name for each class; None without names.
+        logits: of the prediction; None if it was given as probabilities.
         target: t.
         predicted: p.
-        true_class: the one class whose target is not 0; None where there are several.
-        argmax: the class that the prediction speaks for, the first one of several.
-        target_sum, predicted_sum: as given; where they are not 1, what is left of the theory is the
-            arithmetic.
+        true_class: the only class whose target is not 0; None if there are several.
+        argmax: class with the largest prediction, the first one of equal predictions.
+        target_sum, predicted_sum: before a renormalization.
         renormalized: whether both were divided by their sums.
         cross_entropy_terms: -t ln p; kl_terms: t ln(t/p); squared_errors: (p - t)².
         losses: by name; each is the sum of its terms, or for binary-cross-entropy and mse the mean.
-            Scores make a sigmoid of each class for binary-cross-entropy, and one softmax for the
-            others.
+            For logits, binary-cross-entropy uses the sigmoid of each class, the other losses use
+            one softmax.
         target_entropy: nats.
         impossible: the classes that make cross-entropy infinite: t is above 0, and p is 0.
     """
@@ -80,28 +79,58 @@ class LossComparison:
     impossible: tuple[int, ...]
     swapped: SwappedPair
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON object of `actcli loss --json`."""
+        fields: dict[str, Any] = {
+            "target": self.target,
+            "predicted": self.predicted,
+            "true_class": self.true_class,
+            "argmax": self.argmax,
+            "target_sum": self.target_sum,
+            "predicted_sum": self.predicted_sum,
+            "renormalized": self.renormalized,
+            **{name.replace("-", "_"): value for name, value in self.losses.items()},
+            "target_entropy": self.target_entropy,
+            "impossible": self.impossible,
+            "terms": {
+                "cross_entropy": self.cross_entropy_terms,
+                "kl_divergence": self.kl_terms,
+                "squared_error": self.squared_errors,
+            },
+            "swapped": {
+                "cross_entropy": self.swapped.cross_entropy,
+                "kl_divergence": self.swapped.kl_divergence,
+                "impossible": self.swapped.impossible,
+            },
+        }
+        if self.labels is not None:
+            fields["labels"] = self.labels
+        if self.logits is not None:
+            fields["logits"] = self.logits
+        return fields
+
 
 def compare_losses(
     target: ArrayLike | int,
     prediction: ArrayLike,
     *,
-    scores: bool = False,
+    logits: bool = False,
     renormalize: bool = False,
     labels: Sequence[str] | None = None,
 ) -> LossComparison:
-    """Work out every loss of a pair.
+    """Return all losses of a target and a prediction.
 
     Args:
         target: the true class, or a probability for each.
-        prediction: a probability for each class, or a score.
-        scores: whether they are scores.
-        renormalize: whether to divide both by their sums.
+        prediction: a probability for each class, or a logit.
+        logits: whether the prediction consists of logits.
+        renormalize: whether to divide target and prediction by their sums.
         labels: a name for each class.
 
     Raises:
-        UsageError: a vector is no distribution, or the two do not go together.
+        UsageError: a vector is not a distribution, or the two differ in length.
     """
-    option = "--logits" if scores else "--predicted"
+    option = "--logits" if logits else "--predicted"
     given = np.array(prediction, dtype=np.float64)
     if given.size < 2:
         raise UsageError(f"{option} needs a value for each class", "Two or more: 0.7,0.3")
@@ -110,31 +139,31 @@ def compare_losses(
         raise UsageError(f"--labels has {names}, {option} has {given.size} values")
     t = _target(target, given.size, option)
     _require_probabilities(t, "--target", renormalize)
-    if scores:
+    if logits:
         _require_finite(given, option)
     else:
         _require_probabilities(given, option, renormalize)
-    target_sum, predicted_sum = float(t.sum()), 1.0 if scores else float(given.sum())
+    target_sum, predicted_sum = float(t.sum()), 1.0 if logits else float(given.sum())
     if renormalize:
         t, given = t / target_sum, given / predicted_sum
     return LossComparison(
         labels=None if labels is None else tuple(labels),
-        logits=given if scores else None,
+        logits=given if logits else None,
         target_sum=target_sum,
         predicted_sum=predicted_sum,
         renormalized=renormalize,
-        **_measure(t, given, scores),
+        **_measure(t, given, logits),
     )
 
 
-def _measure(t: Vector, given: Vector, scores: bool) -> dict[str, Any]:
-    """What follows from a target, and probabilities or scores."""
-    log_p = log_softmax(given[np.newaxis])[0].astype(np.float64) if scores else _log(given)
-    p = np.exp(log_p) if scores else given
+def _measure(t: Vector, given: Vector, logits: bool) -> dict[str, Any]:
+    """Return the fields of a comparison that follow from the target and the prediction."""
+    log_p = log_softmax(given[np.newaxis])[0].astype(np.float64) if logits else _log(given)
+    p = np.exp(log_p) if logits else given
     log_t = _log(t)
     costs, entropies = _product(t, -log_p), _product(t, -log_t)
     errors = (p - t) ** 2
-    if scores:  # log(1 + e^z) - t z, exact where σ(z) is 0 or 1
+    if logits:  # log(1 + e^z) - t z, exact where σ(z) is 0 or 1
         binary = Softplus()(given).astype(np.float64) - t * given
     else:
         binary = costs + _product(1 - t, -_log(1 - p))
@@ -175,10 +204,10 @@ def _log(p: Vector) -> Vector:
 
 
 def _product(weights: Vector, logs: Vector) -> Vector:
-    """Each weight times its logarithm, 0 where the weight is 0, and never -0.0."""
-    found = np.zeros_like(weights)
-    np.multiply(weights, logs, out=found, where=weights > 0)
-    return found + 0.0
+    """Return weights times logarithms: 0 where the weight is 0, and never -0.0."""
+    products = np.zeros_like(weights)
+    np.multiply(weights, logs, out=products, where=weights > 0)
+    return products + 0.0
 
 
 def _infinite(terms: Vector) -> tuple[int, ...]:
@@ -208,22 +237,22 @@ def _require_finite(values: Vector, option: str) -> None:
 
 
 def _require_probabilities(p: Vector, option: str, renormalize: bool) -> None:
-    """Refuse what is no distribution, though its sum may be off.
+    """Raise if a vector is not a distribution; its sum may differ from 1.
 
     Raises:
-        UsageError: a value is not finite, is negative, or is above 1 and not to be divided by the
-            sum; or all are 0.
+        UsageError: a value is not finite, is negative, or is above 1 without renormalization;
+            or all values are 0.
     """
     _require_finite(p, option)
-    scores = "; scores go to --logits" if option == "--predicted" else ""
+    hint = "; pass logits as --logits" if option == "--predicted" else ""
     for index in np.flatnonzero(p < 0):
         raise UsageError(
-            f"{option}: value {index + 1} is {p[index]:g}", f"A probability is 0 to 1{scores}"
+            f"{option}: value {index + 1} is {p[index]:g}", f"A probability is 0 to 1{hint}"
         )
     for index in np.flatnonzero(p > 1) if not renormalize else ():
         raise UsageError(
             f"{option}: value {index + 1} is {p[index]:g}",
-            f"A probability is 0 to 1; --renormalize divides by the sum{scores}",
+            f"A probability is 0 to 1; --renormalize divides by the sum{hint}",
         )
     if not p.any():
         raise UsageError(f"{option}: all values are 0", "One class at least must be possible")

@@ -1,13 +1,14 @@
-"""What a network says of single images, and which of its mistakes it was surest of.
+"""Predictions of a network for single images, and its most confident mistakes.
 
-The scores go through the link of the network. Softmax, and a single sigmoid unit, make one
+The link of the network turns logits into outputs. Softmax, and a single sigmoid unit, return one
 distribution over the classes, for which cross-entropy is -ln of the probability of the true class.
-A sigmoid for each class makes as many separate probabilities, and the identity none.
+A sigmoid per class returns separate probabilities, and the identity returns the logits.
 """
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,22 +21,22 @@ from actcli.nn.arrays import Array, Labels
 
 Vector = NDArray[np.float64]
 
-SMALLEST = 4  # side of a square that a row of pixels is taken for
+MIN_SIDE = 4  # of a square image, in pixels; a shorter row is not taken for an image
 
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """What a network says of one image of K classes.
+    """The outputs of a network for one image of K classes.
 
     Args:
-        index: among the rows of its split; None for an image from elsewhere.
-        image: (H, W), from 0 for the background to 1; None for inputs that are no image.
-        true_class: None if that is not known.
-        outputs: (K,), what the link makes of the scores.
-        answer: the class with the largest output.
-        second: the class with the next.
+        index: row of the split; None for an image that is not from the data set.
+        image: (H, W), from 0 for the background to 1; None for inputs that are not an image.
+        true_class: index of the true class; None if it is unknown.
+        outputs: (K,), the link of the logits.
+        answer: class with the largest output.
+        second: class with the second largest output.
         cross_entropy: nats; None without a distribution, or without a true class.
-        loss: that the network was trained with, for this image; None without a true class.
+        loss: the training loss of this image; None without a true class.
     """
 
     index: int | None
@@ -49,21 +50,21 @@ class Prediction:
 
     @property
     def right(self) -> bool | None:
-        """Whether the answer is the true class; None if that is not known."""
+        """Whether the answer is the true class; None if the true class is unknown."""
         return None if self.true_class is None else self.answer == self.true_class
 
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
-    """What `actcli predict` shows.
+    """The result of `actcli predict`.
 
     Args:
-        model, dataset, loss: by name.
-        split: None for an image from elsewhere.
-        output: the link, by name.
+        model, dataset, loss, output: names; `output` is the link.
+        split: None for an image that is not from the data set.
         classes: the names of the K classes.
-        rows: how many were looked at, and mistakes: how many of them are answered wrong; None where
-            single rows were asked for.
+        rows, mistakes: number of examined rows and of wrong answers among them; None if single rows
+            were requested.
+        predictions: one per image.
     """
 
     model: str
@@ -76,6 +77,24 @@ class Predictions:
     mistakes: int | None
     predictions: tuple[Prediction, ...]
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON object of `actcli predict --json`: classes by name, and all outputs."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return values | {"predictions": [self._to_dict(each) for each in self.predictions]}
+
+    def _to_dict(self, prediction: Prediction) -> dict[str, Any]:
+        true_class = prediction.true_class
+        return {
+            "index": prediction.index,
+            "true_class": None if true_class is None else self.classes[true_class],
+            "answer": self.classes[prediction.answer],
+            "right": prediction.right,
+            "second": self.classes[prediction.second],
+            "outputs": prediction.outputs,
+            "cross_entropy": prediction.cross_entropy,
+            "loss": prediction.loss,
+        }
+
 
 def predict(
     model: Model,
@@ -84,25 +103,24 @@ def predict(
     labels: Sequence[int | None],
     indices: Sequence[int | None],
 ) -> tuple[Prediction, ...]:
-    """Look at images.
+    """Return the predictions for n images.
 
     Args:
         model: the network.
-        pixels: (n, D), as in the file.
+        pixels: (n, D), not yet normalized.
         shape: of an image.
-        labels: the true class of each, if known.
-        indices: of each among the rows of its split, if it is from one.
+        labels: index of the true class of each image; None if it is unknown.
+        indices: row of each image in its split; None without a split.
     """
     if not len(pixels):
         return ()
     split = Split(pixels, np.array([label or 0 for label in labels]), np.arange(len(pixels)))
-    scores = model.split_logits(split, ROWS).astype(np.float64)
-    outputs, logs = model.outputs(scores)
-    found = []
+    logits = model.split_logits(split, ROWS).astype(np.float64)
+    outputs, logs = model.outputs(logits)
+    predictions = []
     for row, (label, index) in enumerate(zip(labels, indices, strict=True)):
         order = np.argsort(-outputs[row], kind="stable")
-        known = label is not None
-        found.append(
+        predictions.append(
             Prediction(
                 index=index,
                 image=_image(pixels[row], shape),
@@ -110,43 +128,47 @@ def predict(
                 outputs=outputs[row],
                 answer=int(order[0]),
                 second=int(order[1]),
-                cross_entropy=0.0 - float(logs[row, label]) if known and logs is not None else None,
-                loss=_loss(model, scores[row], label) if label is not None else None,
+                cross_entropy=0.0 - float(logs[row, label])
+                if label is not None and logs is not None
+                else None,
+                loss=_loss(model, logits[row], label) if label is not None else None,
             )
         )
-    return tuple(found)
+    return tuple(predictions)
 
 
 def worst(model: Model, split: Split, rows: Labels, count: int) -> tuple[list[int], int]:
-    """The mistakes that the network was surest of, the surest first, and how many there are.
+    """Return the most confident mistakes, by falling confidence, and the number of all mistakes.
 
     Args:
         model: the network.
         split: with labels.
-        rows: which of its rows to look at.
-        count: how many to give at most.
+        rows: rows of the split to examine.
+        count: largest number of mistakes to return.
     """
-    chosen = split.subset(rows)
-    outputs, _ = model.outputs(model.split_logits(chosen, ROWS))
+    subset = split.subset(rows)
+    outputs, _ = model.outputs(model.split_logits(subset, ROWS))
     answers = outputs.argmax(axis=1)
-    wrong = np.flatnonzero(answers != chosen.labels)
+    wrong = np.flatnonzero(answers != subset.labels)
     sure = outputs[wrong, answers[wrong]]
-    true = outputs[wrong, chosen.labels[wrong]]
-    order = np.lexsort((wrong, true, -sure))[:count]  # of equals, the one that is further off
+    true = outputs[wrong, subset.labels[wrong]]
+    order = np.lexsort((wrong, true, -sure))[
+        :count
+    ]  # of equal confidences, the less probable true class first
     return rows[wrong[order]].tolist(), len(wrong)
 
 
-def _loss(model: Model, scores: Vector, label: int) -> float:
+def _loss(model: Model, logits: Vector, label: int) -> float:
     targets = model.loss.targets(len(model.classes))[[label]]
-    row = scores[np.newaxis]
+    row = logits[np.newaxis]
     return float(model.loss(row, targets, np.empty_like(row), np.empty_like(row))[0])
 
 
 def _image(pixels: Array | Pixels, shape: tuple[int, ...]) -> Vector | None:
-    """As ink on a background: bytes over 255, floats over the range that they have here."""
+    """Return an image with values from 0 to 1: bytes over 255, floats over their range here."""
     side = math.isqrt(pixels.size)
     if len(shape) == 1:
-        if side < SMALLEST or side * side != pixels.size:
+        if side < MIN_SIDE or side * side != pixels.size:
             return None
         shape = (side, side)
     ink = pixels.astype(np.float64).reshape(shape)

@@ -1,18 +1,18 @@
-"""What one vector of scores says: as one distribution (softmax) and as separate odds (sigmoids).
+"""Softmax and sigmoids of one vector of logits, with entropy, perplexity and cross-entropy.
 
-Softmax makes the scores compete: its outputs are at least 0 and sum to 1, and adding a constant to
-every score changes nothing. A sigmoid looks at one score alone: the outputs need not sum to
-anything. A temperature T divides the scores first: above 1 it flattens softmax, below 1 it sharpens
-it. A score of -inf is masked: that outcome is impossible.
+Softmax makes the logits compete: its outputs are at least 0 and sum to 1, and adding a constant to
+all logits changes nothing. A sigmoid depends on one logit alone, so the sum of the sigmoids can be
+any positive number. A temperature T divides the logits first: above 1 it flattens softmax, below 1
+it sharpens softmax. A logit of -inf is masked: that outcome is impossible.
 
-Everything is float64. Where a true value is too small for float64 it is 0, and where the logarithm
-of a probability is too large for it (scores 1e308 apart) it is -inf.
+All results are float64. A value too small for float64 becomes 0. A log-probability too large for
+float64 (logits that are 1e308 apart) becomes -inf.
 """
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -26,14 +26,14 @@ Vector: TypeAlias = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class TargetAnalysis:
-    """The same scores, when the true class is known.
+    """Cross-entropy and gradient for a known true class.
 
     Args:
-        index: the true class.
+        index: of the true class.
         one_hot: y, 1 at the true class and 0 elsewhere.
         cross_entropy: -log p of the true class in nats; infinite where p is 0.
-        gradient: p - y, that of the cross-entropy with respect to z / T.
-        masked: the true class was masked, and so the cross-entropy is infinite by definition.
+        gradient: p - y, the gradient of the cross-entropy with respect to z / T.
+        masked: whether the true class is masked, which makes the cross-entropy infinite.
     """
 
     index: int
@@ -45,25 +45,26 @@ class TargetAnalysis:
 
 @dataclass(frozen=True, eq=False)
 class LogitAnalysis:
-    """One vector of K scores and what follows from it; all vectors have shape (K,).
+    """One vector of K logits and all results for it; all vectors have shape (K,).
 
     Args:
-        logits: the scores z, as given.
+        logits: z, before the division by the temperature.
         temperature: T.
-        labels: a name for each score, if they have names.
-        exponentials: e^((z - max z) / T), in (0, 1]; softmax is these over their sum.
+        labels: a name for each logit; None without names.
+        exponentials: e^((z - max z) / T), in [0, 1]; softmax divides them by their sum.
         softmax: p.
         log_softmax: log p, not rounded to log 0 where p underflows.
-        sigmoid: σ(z / T), each by itself.
+        sigmoid: σ(z / T), element by element.
         entropy: -Σ p log p in nats, where 0 log 0 is 0.
-        entropy_maximum: the logarithm of how many scores are not masked.
+        entropy_maximum: ln of the number of logits that are not masked, in nats.
         entropy_share: entropy over its maximum; None where only one outcome is possible.
-        perplexity: e^entropy: as unsure as a fair draw among that many outcomes.
-        argmax: the winner, the first one of several with the same score.
-        runner_up: the best of the others; None if there is no other.
-        margin: p of the winner less p of the runner-up.
-        tied: how many other scores equal the winner's.
-        masked: how many scores are -inf.
+        perplexity: e^entropy. A fair draw among that many outcomes is equally uncertain.
+        argmax: index of the largest logit, the winner; the first one of equal logits.
+        runner_up: index of the largest of the other logits; None if all others are masked.
+        margin: p of the winner minus p of the runner-up.
+        tied: number of other logits that equal the winner's.
+        masked: number of logits that are -inf.
+        target: results that need the true class; None without one.
     """
 
     logits: Vector
@@ -87,6 +88,26 @@ class LogitAnalysis:
     masked: int
     target: TargetAnalysis | None
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON object of `actcli softmax --json`."""
+        fields = {
+            "logits": self.logits,
+            "softmax": self.softmax,
+            "log_softmax": self.log_softmax,
+            "sigmoid": self.sigmoid,
+            "entropy": self.entropy,
+            "perplexity": self.perplexity,
+            "argmax": self.argmax,
+            "temperature": self.temperature,
+        }
+        if self.labels is not None:
+            fields["labels"] = self.labels
+        if self.target is not None:
+            fields["target"] = self.target.index
+            fields["cross_entropy"] = self.target.cross_entropy
+            fields["gradient"] = self.target.gradient
+        return fields
+
 
 def analyse_logits(
     logits: ArrayLike,
@@ -94,10 +115,16 @@ def analyse_logits(
     labels: Sequence[str] | None = None,
     target: int | None = None,
 ) -> LogitAnalysis:
-    """Work out everything about one vector of scores.
+    """Return softmax, sigmoids and their statistics for one vector of logits.
+
+    Args:
+        logits: shape (K,); -inf masks an outcome.
+        temperature: divides the logits.
+        labels: a name for each logit.
+        target: index of the true class.
 
     Raises:
-        UsageError: the vector, the temperature, the labels or the target is impossible.
+        UsageError: the logits, the temperature, the labels or the target are not allowed.
     """
     z = np.array(logits, dtype=np.float64)
     require_logits(z)
@@ -147,10 +174,10 @@ def analyse_logits(
 
 
 def require_logits(z: Vector) -> None:
-    """Refuse a vector that has no softmax.
+    """Raise if softmax is not defined for a vector.
 
     Raises:
-        UsageError: it is empty, holds NaN or +inf, or all of it is masked.
+        UsageError: the vector is empty, contains NaN or +inf, or is masked completely.
     """
     if z.size == 0:
         raise UsageError("there are no values", "Give at least one number")
@@ -165,10 +192,10 @@ def require_logits(z: Vector) -> None:
 
 
 def require_temperature(temperature: float) -> None:
-    """Refuse a temperature by which nothing can be divided.
+    """Raise if a temperature is not a finite number above 0.
 
     Raises:
-        UsageError: it is not a finite number above 0.
+        UsageError: the temperature is not allowed.
     """
     if not (math.isfinite(temperature) and temperature > 0):
         raise UsageError(
@@ -177,11 +204,12 @@ def require_temperature(temperature: float) -> None:
 
 
 def _relative(z: Vector, temperature: float) -> Vector:
-    """(z - max z) / T: at most 0, so that e to its power cannot overflow.
+    """Return (z - max z) / T, which is at most 0, so that its exponential cannot overflow.
 
-    The maximum is taken off first, because it is then exact for close scores and a tiny T cannot
-    make it inf - inf. Halves, because 1e308 - -1e308 has no float64 although its half may, once
-    divided by T. What is too far below is -inf, and its probability 0.
+    The maximum is subtracted first: the difference of close logits is then exact, and a tiny T
+    cannot lead to inf - inf. The subtraction uses z / 2, because 1e308 - -1e308 overflows float64,
+    although the quotient by T may not. A logit too far below the maximum becomes -inf, and its
+    probability 0.
     """
     half = z * 0.5
     half -= half.max()
@@ -192,7 +220,7 @@ def _relative(z: Vector, temperature: float) -> Vector:
 
 
 def _sigmoid(z: Vector, temperature: float) -> Vector:
-    """σ(x) as e^-softplus(-x), which stays exact where σ itself is far below 1e-38."""
+    """Return σ(z / T) as e^-softplus(-z / T), which is exact even where σ is far below 1e-38."""
     with np.errstate(over="ignore"):
         negative = z / -temperature
     return np.exp(-Softplus()(negative)).astype(np.float64)

@@ -1,4 +1,4 @@
-"""Activations: all of them as a table, or some as a card each, with f and f' as curves."""
+"""Activations: a table of properties, or one card per activation with the curves of f and f'."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -7,7 +7,12 @@ from dataclasses import dataclass
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from actcli.explore.activations import ActivationCurve, ActivationFacts, ActivationStudy
+from actcli.explore.activations import (
+    ActivationCurve,
+    ActivationFacts,
+    ActivationOverview,
+    ActivationStudy,
+)
 from actcli.term.canvas import Canvas
 from actcli.term.numbers import fixed, shortest, significant
 from actcli.term.plot import Plot
@@ -30,20 +35,20 @@ ROWS = 11  # of a plot, or so
 SIGNS = ("●", "○", "◉")  # of points of f, of f', and of both where they are the same
 ASCII_SIGNS = ("@", "#", "&")
 LEGEND = 2  # lines that end with the legend
-ABOUT = "mean f: for z from a standard normal; zero-centred if that is 0"
+ABOUT = "mean f: for z from a standard normal; zero-centred if the mean is 0"
 HEADINGS = ("range", "sup|f'|", "mean f", "zero-centred", "can die", "initializer")
 LEAST = ("initializer", "zero-centred")  # what is left out where it is narrow, the last one first
 
 
 @dataclass(frozen=True)
 class ActivationsView:
-    """The result of `actcli activations`: facts of all, or studies of some."""
+    """The result of `actcli activations`: a table of properties, or a card per study."""
 
-    found: Sequence[ActivationFacts] | Sequence[ActivationStudy]
+    result: ActivationOverview
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        studies = [each for each in self.found if isinstance(each, ActivationStudy)]
-        facts = [each for each in self.found if isinstance(each, ActivationFacts)]
+        studies = [entry for entry in self.result.entries if isinstance(entry, ActivationStudy)]
+        facts = [entry for entry in self.result.entries if isinstance(entry, ActivationFacts)]
         yield StudiesView(studies) if studies else FactsView(facts)
 
 
@@ -96,13 +101,13 @@ class StudiesView:
 
 
 def _level(blocks: Sequence[list[Text]]) -> list[list[Text]]:
-    """Plots whose legends stand on one line, and their axes on one, too."""
+    """Return the plots with blank lines inserted, so that their axes are on one level."""
     most = max(map(len, blocks))
     return [[*block[:LEGEND], *[Text()] * (most - len(block)), *block[LEGEND:]] for block in blocks]
 
 
 def _side_by_side(blocks: Sequence[Sequence[Text]], width: int) -> Iterator[Text]:
-    """Blocks of lines, each in as many columns as the others, whatever they hold."""
+    """Yield the lines of blocks that stand side by side in columns of equal width."""
     whole = list(blocks[-1])
     for block in blocks[-2::-1]:
         padded = [line.copy() for line in block] or [Text()]
@@ -140,13 +145,13 @@ def _points(course: ActivationCurve) -> list[tuple[float, float]]:
 
 
 def _marks(study: ActivationStudy, values: Sequence[float]) -> list[tuple[float, float]]:
-    """The points that were asked for, as far as the curves reach."""
+    """Return the chosen points within the range of the curves."""
     low, high = study.value_course.z[0], study.value_course.z[-1]
     return [(z, y) for z, y in zip(study.at, values, strict=True) if low <= z <= high]
 
 
 def _table(study: ActivationStudy, canvas: Canvas) -> list[Text]:
-    found = lines(
+    rows = lines(
         [
             numbers("z", [shortest(z) for z in study.at]),
             numbers("f(z)", [_number(value) for value in study.values]),
@@ -156,16 +161,16 @@ def _table(study: ActivationStudy, canvas: Canvas) -> list[Text]:
     outside = len(study.at) - len(_marks(study, study.values))
     if outside:
         low, high = study.value_course.z[0], study.value_course.z[-1]
-        told = f"The plot ends at z = {low:g} and {high:g}; what lies beyond is in the table only."
-        found += _split(paragraph(told, canvas))
-    return [Text(), *found]
+        note = f"The plot covers z = {low:g} to {high:g}; points beyond are only in the table."
+        rows += _split(paragraph(note, canvas))
+    return [Text(), *rows]
 
 
 def _remark(study: ActivationStudy, canvas: Canvas) -> list[Text]:
     return [Text(), *_split(paragraph(study.remark, canvas, style="bold"))]
 
 
-def _known(study: ActivationStudy, canvas: Canvas) -> list[Text]:
+def _properties(study: ActivationStudy, canvas: Canvas) -> list[Text]:
     cells = [column.cells[0].strip() for column in _columns([study.facts], canvas)[1:]]
     entries = [*zip(HEADINGS, cells, strict=True), ("source", study.facts.source)]
     indent = max(len(heading) for heading, _ in entries) + 2
@@ -184,7 +189,7 @@ PARTS: tuple[Callable[[ActivationStudy, Canvas], list[Text]], ...] = (
     _plot,
     _table,
     _remark,
-    _known,
+    _properties,
 )
 
 
@@ -217,7 +222,7 @@ def _range(ends: tuple[float, float], canvas: Canvas) -> str:
 
 
 def _bound(value: float) -> str:
-    """0.25 is just that; 1.100 is rounded."""
+    """Return an exact number with the digits that it needs, and another with four: 0.25, 1.100."""
     text = shortest(value, 4)
     return text if float(text) == value else significant(value)
 

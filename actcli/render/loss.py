@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from actcli.explore.loss import OFF, LossComparison, Vector
+from actcli.explore.loss import SUM_TOLERANCE, LossComparison, Vector
 from actcli.term.bars import bar
 from actcli.term.canvas import Canvas
 from actcli.term.numbers import fixed, grouped, shortest
@@ -37,7 +37,7 @@ MEANINGS = {
     "mse": "mean of (p-t)²",
     "sse": "Σ (p-t)²",
 }
-OF_SCORES = {"binary-cross-entropy": "nats, mean of -t ln σ(z) - (1-t) ln(1-σ(z))"}
+LOGIT_MEANINGS = {"binary-cross-entropy": "nats, mean of -t ln σ(z) - (1-t) ln(1-σ(z))"}
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class LossView:
 
 
 def _rows(pair: LossComparison) -> list[int]:
-    """Which classes to show: all in their order or, where they are too many, those that cost."""
+    """Return the classes to show: all, or of many the ones with the largest losses."""
     count = pair.target.size
     if count <= MOST_ROWS:
         return list(range(count))
@@ -105,7 +105,7 @@ def _terms(pair: LossComparison, rows: Sequence[int], canvas: Canvas) -> Iterato
 
 
 def _given(heading: str, values: Vector, rows: Sequence[int], canvas: Canvas) -> Column:
-    """As they were typed, with as few decimals as show all of them, but no more than usual."""
+    """Return a column of input values, with as few decimals as show all of them exactly."""
     shown = [float(value) for value in (*values[rows], values.sum())]
     decimals = next(
         (n for n in range(DECIMALS) if all(abs(round(v, n) - v) < ROUNDING for v in shown)),
@@ -122,24 +122,24 @@ def _computed(
 
 
 def _fixed(value: float, canvas: Canvas, decimals: int = DECIMALS) -> str:
-    """What is exactly 0 has no decimals, so that what counts stands out."""
+    """Return a number with fixed decimals; an exact 0 has none, so that other terms stand out."""
     if math.isinf(value):
         return canvas.plain("∞")
     return "0" if value == 0 else fixed(value, decimals)
 
 
 def _notes(pair: LossComparison) -> Iterator[str]:
-    """What is odd about the vectors, and which terms count."""
+    """Yield notes on unusual vectors, and on the terms that count."""
     off = {
         name: total
         for name, total in (("prediction", pair.predicted_sum), ("target", pair.target_sum))
-        if abs(total - 1) > OFF
+        if abs(total - 1) > SUM_TOLERANCE
     }
     for name, total in off.items():
         done = (
             "each value was divided by the sum"
             if pair.renormalized
-            else "it is used as it is; --renormalize divides by the sum"
+            else "it is used unchanged; --renormalize divides by the sum"
         )
         yield f"The {name} sums to {shortest(total)}, not to 1: {done}."
     if pair.impossible:
@@ -148,13 +148,13 @@ def _notes(pair: LossComparison) -> Iterator[str]:
         name = _named(pair, pair.true_class)
         yield (
             f"Only {name} counts: where the target is 0, the term of the cross-entropy is 0, "
-            "whatever was predicted there. Squared errors count every class."
+            "for any prediction. Squared errors count every class."
         )
 
 
 def _losses(pair: LossComparison, canvas: Canvas) -> Iterator[Text]:
     values = pair.losses | {"target entropy": pair.target_entropy}
-    meanings = MEANINGS if pair.logits is None else MEANINGS | OF_SCORES
+    meanings = MEANINGS if pair.logits is None else MEANINGS | LOGIT_MEANINGS
     yield Text("Losses", style="bold")
     yield from _described({name: values[name] for name in meanings}, meanings, canvas)
 
@@ -168,16 +168,16 @@ def _swapped(pair: LossComparison, canvas: Canvas) -> Iterator[Text]:
         {"cross-entropy": "nats, -Σ p ln t", "kl-divergence": "nats, Σ p ln(p/t)"},
         canvas,
     )
-    told = "Cross-entropy is not symmetric."
+    note = "Cross-entropy is not symmetric."
     if swapped.impossible:
-        told = f"{_because(pair, swapped.impossible, 'p', 't')} {told}"
-    yield paragraph(told, canvas)
+        note = f"{_because(pair, swapped.impossible, 'p', 't')} {note}"
+    yield paragraph(note, canvas)
 
 
 def _described(
     values: dict[str, float], meanings: dict[str, str], canvas: Canvas
 ) -> Iterator[Text]:
-    """Names, values and what they are, which wraps where it is narrow."""
+    """Yield lines with name, value and meaning; the meaning wraps on a narrow canvas."""
     columns = [
         Column("", list(values), left=True),
         numbers("", [_fixed(value, canvas) for value in values.values()]),
@@ -188,9 +188,9 @@ def _described(
 
 
 def _because(pair: LossComparison, classes: Sequence[int], weight: str, other: str) -> str:
-    """Which class makes a loss infinite."""
+    """Return a sentence that names the class with an infinite term."""
     first, values = classes[0], (pair.target if weight == "t" else pair.predicted)
-    more = f", and so for {grouped(len(classes) - 1)} more" if len(classes) > 1 else ""
+    more = f"; the same holds for {grouped(len(classes) - 1)} more" if len(classes) > 1 else ""
     return (
         f"Infinite, since {weight} = {shortest(values[first], 3)} for {_named(pair, first)} but "
         f"{other} = 0 there{more}: -ln 0 is infinite."
@@ -198,13 +198,13 @@ def _because(pair: LossComparison, classes: Sequence[int], weight: str, other: s
 
 
 def _mark(pair: LossComparison, row: int, canvas: Canvas) -> str:
-    """What stands before the winner and the true class; the same width for every row."""
+    """Return the marks of the largest p and of the true class, in the same width for every row."""
     triangle, diamond = MARKS[canvas.ascii]
     return f"{triangle if row == pair.argmax else ' '}{diamond if row == pair.true_class else ' '} "
 
 
 def _names(pair: LossComparison, rows: Sequence[int], canvas: Canvas) -> Column:
-    """Marks and names of the classes; a long name is cut, and ends in ~."""
+    """Return a column of marks and class names; a long name is cut and ends in ~."""
     most = min(canvas.width, LABEL)
     cells = []
     for row in rows:

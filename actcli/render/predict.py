@@ -1,4 +1,4 @@
-"""Images beside what a network says of them: a bar for each class, and what it comes to."""
+"""Images beside the outputs of a network: a bar for each class, and the cross-entropy."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from actcli.term.numbers import fixed, grouped, percent, significant
 from actcli.term.table import GAP, Column, beside, cut, lines, needed, numbers, paragraph
 
 MOST_CLASSES = 12
-LARGEST = 10  # outputs that are shown where there are more classes
+LARGEST = 10  # outputs shown if there are more classes than that
 BETWEEN = 3  # columns between the image and its outputs
 WIDEST_BAR, NARROWEST_BAR = 30, 9
 MARKS = (("▶", "◆"), (">", "@"))  # of the answer and the true class; in ASCII
@@ -27,14 +27,14 @@ LABEL = 16  # columns of a mark and a name
 class PredictView:
     """The result of `actcli predict`."""
 
-    found: Predictions
+    result: Predictions
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        found, canvas = self.found, Canvas.of(options)
-        yield _titled(found, canvas)
-        for prediction in found.predictions:
+        result, canvas = self.result, Canvas.of(options)
+        yield _titled(result, canvas)
+        for prediction in result.predictions:
             yield Text()
-            title = paragraph(_title(found, prediction), canvas)
+            title = paragraph(_title(result, prediction), canvas)
             title.stylize("bold" if prediction.right is False else "")
             yield title
             for line in self._beside(prediction, console, options):
@@ -44,110 +44,110 @@ class PredictView:
     def _beside(
         self, prediction: Prediction, console: Console, options: ConsoleOptions
     ) -> list[Text]:
-        """The image and its outputs; one below the other where it is narrow."""
-        found, canvas = self.found, Canvas.of(options)
+        """Return the image beside its outputs, or above them on a narrow canvas."""
+        result, canvas = self.result, Canvas.of(options)
         if prediction.image is None:
-            return _outputs(found, prediction, canvas)
+            return _outputs(result, prediction, canvas)
         image = digit(prediction.image.tolist(), console, canvas)
         room = canvas.width - image[0].cell_len - BETWEEN
-        if room < _least(found):
-            return [*image, *_outputs(found, prediction, canvas)]
-        return beside(image, _outputs(found, prediction, canvas.resized(room)), BETWEEN)
+        if room < _least(result):
+            return [*image, *_outputs(result, prediction, canvas)]
+        return beside(image, _outputs(result, prediction, canvas.resized(room)), BETWEEN)
 
 
-def _titled(found: Predictions, canvas: Canvas) -> Text:
-    """What was asked, and beside it or below what the marks mean."""
-    head = paragraph(_head(found), canvas)
-    head.stylize("bold", 0, len(canvas.plain(found.model)))
+def _titled(result: Predictions, canvas: Canvas) -> Text:
+    """Return the heading, with the legend of the marks beside or below it."""
+    head = paragraph(_head(result), canvas)
+    head.stylize("bold", 0, len(canvas.plain(result.model)))
     answer, true = MARKS[canvas.ascii]
     legend = f"{answer} answer"
-    if any(prediction.true_class is not None for prediction in found.predictions):
+    if any(prediction.true_class is not None for prediction in result.predictions):
         legend += f"{' ' * GAP}{true} true class"
-    if not found.predictions:
+    if not result.predictions:
         return head
     last = head.plain.rpartition("\n")[2]
     beside = cell_len(last) + GAP + cell_len(legend) <= canvas.width
     return head.append(" " * GAP if beside else "\n").append(legend, "not bold dim")
 
 
-def _head(found: Predictions) -> str:
-    where = f"{found.model} on {found.dataset}"
-    if found.split is None:
-        return f"{where}: an image from elsewhere"
-    if found.rows is None or found.mistakes is None:
-        return f"{where}, {found.split}"
-    if not found.mistakes:
-        return f"{where}, {found.split}: none of {grouped(found.rows)} rows is wrong"
-    shown = len(found.predictions)
+def _head(result: Predictions) -> str:
+    where = f"{result.model} on {result.dataset}"
+    if result.split is None:
+        return f"{where}: an image file"
+    if result.rows is None or result.mistakes is None:
+        return f"{where}, {result.split}"
+    if not result.mistakes:
+        return f"{where}, {result.split}: none of {grouped(result.rows)} rows is wrong"
+    shown = len(result.predictions)
     return (
-        f"{where}, {found.split}: {grouped(found.mistakes)} of {grouped(found.rows)} rows are "
-        f"wrong ({percent(found.mistakes / found.rows, 2)}); here "
-        f"{'is the one' if shown == 1 else f'are the {shown}'} it was surest of"
+        f"{where}, {result.split}: {grouped(result.mistakes)} of {grouped(result.rows)} rows are "
+        f"wrong ({percent(result.mistakes / result.rows, 2)}); here "
+        f"{'is the' if shown == 1 else f'are the {shown}'} most confident"
     )
 
 
-def _title(found: Predictions, prediction: Prediction) -> str:
-    answer = found.classes[prediction.answer]
+def _title(result: Predictions, prediction: Prediction) -> str:
+    answer = result.classes[prediction.answer]
     where = "the image" if prediction.index is None else f"row {prediction.index}"
     if prediction.true_class is None:
         return f"{where}: answered {answer}"
-    true = found.classes[prediction.true_class]
+    true = result.classes[prediction.true_class]
     if prediction.right:
         return f"{where}: answered {answer}, right"
     return f"{where}: answered {answer}, WRONG: it is {true}"
 
 
-def _least(found: Predictions) -> int:
-    """Columns that the outputs need, beside an image."""
-    return min(LABEL, 3 + max(map(cell_len, found.classes))) + 2 * GAP + 9 + NARROWEST_BAR
+def _least(result: Predictions) -> int:
+    """Return the number of columns that the outputs need beside an image."""
+    return min(LABEL, 3 + max(map(cell_len, result.classes))) + 2 * GAP + 9 + NARROWEST_BAR
 
 
-def _outputs(found: Predictions, prediction: Prediction, canvas: Canvas) -> list[Text]:
-    rows = _rows(found, prediction)
+def _outputs(result: Predictions, prediction: Prediction, canvas: Canvas) -> list[Text]:
+    rows = _rows(result, prediction)
     values = [float(prediction.outputs[row]) for row in rows]
     columns = [
-        Column("   class", [_name(found, prediction, row, canvas) for row in rows], left=True),
-        numbers(_heading(found), [_value(found, value) for value in values]),
+        Column("   class", [_name(result, prediction, row, canvas) for row in rows], left=True),
+        numbers(_heading(result), [_value(result, value) for value in values]),
     ]
     room = min(WIDEST_BAR, canvas.width - needed(columns) - GAP)
-    if found.output != "identity" and room >= NARROWEST_BAR:
+    if result.output != "identity" and room >= NARROWEST_BAR:
         bars = [bar(value, room, canvas) for value in values]
         columns.append(Column(f"0{'100 %'.rjust(room - 1)}", bars, left=True, style="cyan"))
     styles = ["bold" if row == prediction.answer else "" for row in rows]
     table = lines(columns, styles)
-    left_out = len(found.classes) - len(rows)
+    left_out = len(result.classes) - len(rows)
     if left_out:
         table.append(Text(f"   {canvas.plain('…')} and {grouped(left_out)} smaller ones"))
-    return [*table, Text(), *_facts(found, prediction, canvas)]
+    return [*table, Text(), *_facts(result, prediction, canvas)]
 
 
-def _rows(found: Predictions, prediction: Prediction) -> list[int]:
-    """Which classes to show: all in their order or, of very many, the largest, and the true one."""
-    if len(found.classes) <= MOST_CLASSES:
-        return list(range(len(found.classes)))
+def _rows(result: Predictions, prediction: Prediction) -> list[int]:
+    """Return the classes to show: all, or of many the largest outputs and the true class."""
+    if len(result.classes) <= MOST_CLASSES:
+        return list(range(len(result.classes)))
     rows: list[int] = (-prediction.outputs).argsort(kind="stable")[:LARGEST].tolist()
     if prediction.true_class is not None and prediction.true_class not in rows:
         rows[-1] = prediction.true_class
     return rows
 
 
-def _heading(found: Predictions) -> str:
-    return "score" if found.output == "identity" else found.output
+def _heading(result: Predictions) -> str:
+    return "logit" if result.output == "identity" else result.output
 
 
-def _value(found: Predictions, value: float) -> str:
-    return fixed(value) if found.output == "identity" else percent(value, 2)
+def _value(result: Predictions, value: float) -> str:
+    return fixed(value) if result.output == "identity" else percent(value, 2)
 
 
-def _facts(found: Predictions, prediction: Prediction, canvas: Canvas) -> Iterator[Text]:
+def _facts(result: Predictions, prediction: Prediction, canvas: Canvas) -> Iterator[Text]:
     second = prediction.second
-    value = _value(found, float(prediction.outputs[second]))
-    entries = {"second choice": f"{found.classes[second]}, {value}"}
+    value = _value(result, float(prediction.outputs[second]))
+    entries = {"second choice": f"{result.classes[second]}, {value}"}
     if prediction.cross_entropy is not None:
         entries["cross-entropy"] = f"{_cost(prediction.cross_entropy)} nats"
-    if prediction.loss is not None and (found.loss != "cross-entropy"):
-        unit = " nats" if found.loss in NATS else ""
-        entries[f"loss, {found.loss}"] = f"{_cost(prediction.loss)}{unit}"
+    if prediction.loss is not None and (result.loss != "cross-entropy"):
+        unit = " nats" if result.loss in NATS else ""
+        entries[f"loss, {result.loss}"] = f"{_cost(prediction.loss)}{unit}"
     indent = max(map(len, entries)) + GAP
     for name, text in entries.items():
         shown = paragraph(text, canvas, f"   {name.ljust(indent)}")
@@ -158,10 +158,10 @@ def _cost(value: float) -> str:
     return "infinite" if value == float("inf") else significant(value)
 
 
-def _name(found: Predictions, prediction: Prediction, row: int, canvas: Canvas) -> str:
-    """A class, marked as the answer and as the true one; a long name is cut, and ends in ~."""
+def _name(result: Predictions, prediction: Prediction, row: int, canvas: Canvas) -> str:
+    """Return a class with its marks; a long name is cut and ends in ~."""
     triangle, diamond = MARKS[canvas.ascii]
     mark = triangle if row == prediction.answer else " "
     mark += diamond if row == prediction.true_class else " "
-    name = f"{mark} {canvas.plain(found.classes[row])}"
+    name = f"{mark} {canvas.plain(result.classes[row])}"
     return cut(name, LABEL)

@@ -86,7 +86,7 @@ def test_two_side_by_side() -> None:
     assert ["-2", "0.1192", "0.1050", "-2", "0", "0"] in rows
     assert ["0.5", "0.6225", "0.2350", "0.5", "0.5000", "1"] in rows
     assert "0.0000010." in text
-    assert "The plot ends" not in text
+    assert "The plot covers" not in text
 
 
 def test_one_below_the_other_where_it_is_narrow() -> None:
@@ -94,7 +94,7 @@ def test_one_below_the_other_where_it_is_narrow() -> None:
 
 
 def test_what_lies_beyond_the_plot_is_said_to() -> None:
-    assert "The plot ends at z = -5 and 5" in run("relu", "--at", "0,1e6").stdout
+    assert "The plot covers z = -5 to 5" in run("relu", "--at", "0,1e6").stdout
 
 
 def test_json() -> None:

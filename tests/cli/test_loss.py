@@ -103,13 +103,13 @@ def test_scores_give_what_the_loss_of_a_training_gives(
     scores = np.array([z])
     gradient, work = np.empty_like(scores), np.empty_like(scores)
     (expected,) = loss(scores, np.eye(len(z))[[k]], gradient, work)
-    assert compare_losses(k, z, scores=True).losses[name] == pytest.approx(
+    assert compare_losses(k, z, logits=True).losses[name] == pytest.approx(
         expected, rel=1e-9, abs=1e-12
     )
 
 
 def test_scores_are_exact_where_their_softmax_is_0() -> None:
-    pair = compare_losses(1, [0, -2000], scores=True)
+    pair = compare_losses(1, [0, -2000], logits=True)
     assert pair.predicted.tolist() == [1, 0]
     assert pair.losses["cross-entropy"] == 2000
     assert pair.impossible == ()
@@ -134,7 +134,7 @@ def test_what_was_held_impossible_costs_infinitely_much() -> None:
     ("target", "prediction", "options", "message"),
     [
         (0, [1.0], {}, "--predicted needs a value for each class"),
-        (0, [], {"scores": True}, "--logits needs a value for each class"),
+        (0, [], {"logits": True}, "--logits needs a value for each class"),
         (2, [0.5, 0.5], {}, "--target: 2 is out of range"),
         (-1, [0.5, 0.5], {}, "--target: -1 is out of range"),
         ([1.0, 0, 0], [0.5, 0.5], {}, "--target has 3 values, --predicted has 2"),
@@ -147,7 +147,7 @@ def test_what_was_held_impossible_costs_infinitely_much() -> None:
         (0, [0.5, math.inf], {"renormalize": True}, "--predicted: value 2 is inf"),
         (0, [1e308, 1e308], {"renormalize": True}, "--predicted: the sum is beyond 1.8e308"),
         (0, [0.0, 0.0], {"renormalize": True}, "--predicted: all values are 0"),
-        (0, [0.5, -math.inf], {"scores": True}, "--logits: value 2 is -inf"),
+        (0, [0.5, -math.inf], {"logits": True}, "--logits: value 2 is -inf"),
         (0, [0.5, 0.5], {"labels": ["a"]}, "--labels has 1 name, --predicted has 2 values"),
     ],
 )
@@ -185,11 +185,14 @@ def test_the_example_of_the_course() -> None:
     assert lines[12].split() == ["sum", "1", "0.995", "1.1087", "1.1087", "0.5339"]
     assert lines[13] == "▶ largest p  ◆ target"
     text = " ".join(done.stdout.split())
-    assert "The prediction sums to 0.995, not to 1: it is used as it is; --renormalize" in text
+    assert "The prediction sums to 0.995, not to 1: it is used unchanged; --renormalize" in text
     assert "Only class 4 counts" in text
     assert "cross-entropy 1.1087 nats, -Σ t ln p" in text
     assert "cross-entropy ∞ nats, -Σ p ln t" in text
-    assert "p = 0.047 for class 0 but t = 0 there, and so for 8 more: -ln 0 is infinite." in text
+    assert (
+        "p = 0.047 for class 0 but t = 0 there; the same holds for 8 more: -ln 0 is infinite."
+        in text
+    )
     assert "Cross-entropy is not symmetric." in text
 
 
@@ -206,7 +209,7 @@ def test_after_renormalizing_the_sum_is_still_named() -> None:
 
 def test_json() -> None:
     found = fields("--target", "dog", "--logits", "-1,2,-0.5", "--labels", "cat,dog,bird")
-    pair = compare_losses(1, [-1, 2, -0.5], scores=True)
+    pair = compare_losses(1, [-1, 2, -0.5], logits=True)
     assert found == {
         "target": [0, 1, 0],
         "predicted": pair.predicted.tolist(),

@@ -165,7 +165,7 @@ def test_scores_that_are_no_probabilities(blobs: Blobs, tmp_path: Path) -> None:
     assert found["cross_entropy"] is None
     assert found["loss"] == pytest.approx(np.square(np.array(found["outputs"]) - target).mean())
     text = predict(runs).stdout
-    assert "score" in text
+    assert "logit" in text
     assert "%" not in text
     assert "█" not in text
 
@@ -213,9 +213,7 @@ def test_an_image_from_a_file(runs: str, tmp_path: Path) -> None:
     known = only(runs, "--image", str(tmp_path / "a.npy"), "--label", row["true_class"])
     assert known["cross_entropy"] == row["cross_entropy"]
     text = predict(runs, "--image", str(tmp_path / "a.npy")).stdout
-    assert text.startswith(
-        "relu on mnist: an image from elsewhere  ▶ answer\n\nthe image: answered "
-    )
+    assert text.startswith("relu on mnist: an image file  ▶ answer\n\nthe image: answered ")
     assert "WRONG" not in text
 
 
@@ -327,7 +325,7 @@ def test_a_large_image_is_made_smaller() -> None:
         (["--label", "ten"], "there is no class 'ten'. Known: 0, 1, 2"),
         (["--split", "tests"], "--split: there is no split 'tests'. Did you mean 'test'?"),
         (["reul"], "there is no run or file 'reul'. Did you mean 'relu'?"),
-        (["--image", "a.jpg"], "a.jpg is no image that can be read. Known: .npy, .png"),
+        (["--image", "a.jpg"], "a.jpg is not an image that can be read. Known: .npy, .png"),
         (["--image", "none.npy"], "there is no file none.npy"),
     ],
 )

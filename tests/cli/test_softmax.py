@@ -408,7 +408,8 @@ PYTHON = f"{sys.executable} -W error -m actcli softmax"
 
 
 def shell(command: str, **env: str) -> subprocess.CompletedProcess[bytes]:
-    inherited = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"}
+    unset = {"PYTHONUNBUFFERED", "COLUMNS"}
+    inherited = {key: value for key, value in os.environ.items() if key not in unset}
     return subprocess.run(
         ["sh", "-c", command],
         env={**inherited, "PYTHONPATH": str(ROOT), **env},

@@ -1,4 +1,4 @@
-"""What is told of activations, against closed forms."""
+"""Properties and curves of activations, compared with closed forms."""
 
 import math
 
@@ -65,31 +65,31 @@ def test_the_sigmoid_of_the_course() -> None:
         [e**2 / (1 + e**2) ** 2, 0.25, e**-0.5 / (1 + e**-0.5) ** 2], rel=1e-14
     )
     assert sigmoid.remark == (
-        "The derivative is at most 0.25: through n layers the error keeps at most 0.25^n of "
-        "itself: 10 layers, 0.0000010."
+        "The derivative is at most 0.25, so n layers pass back at most 0.25^n of the error: "
+        "10 layers, 0.0000010."
     )  # 1 / 4^10 = 1 / 1,048,576
 
 
 @pytest.mark.parametrize(
     ("name", "says"),
     [
-        ("identity", "the whole error passes; but n linear layers are no more than one"),
+        ("identity", "n linear layers compute no more than one"),
         (
             "tanh",
-            f"at |z| = 2 it is {1 / math.cosh(2) ** 2:.3g}, and 10 layers that all stand there",
+            f"at |z| = 2 it is {1 / math.cosh(2) ** 2:.3g}, and 10 layers with all units there",
         ),
-        ("tanh", f"keep {(1 / math.cosh(2) ** 2) ** 10:.2g} of the error"),
-        ("relu", "A silent one passes nothing"),
-        ("leaky-relu", "nor does it fall below 0.01"),
+        ("tanh", f"pass back {(1 / math.cosh(2) ** 2) ** 10:.2g} of the error"),
+        ("relu", "A silent unit passes nothing back"),
+        ("leaky-relu", "never falls below 0.01"),
         ("elu", f"at z = -2 it is {math.exp(-2):.3g}"),
         ("softplus", f"at z = -2 it is {1 / (1 + math.e**2):.3g}"),
         ("softsign", f"at |z| = 2 it is {1 / 9:.3g}"),
-        ("selu", "at most 1.758^n of itself, so that it can even grow: 10 layers, 282.1."),
-        ("gelu", "at most 1.129^n of itself"),
-        ("relu6", "one that is silent for every input is dead"),
+        ("selu", "at most 1.758^n of the error, which may even grow: 10 layers, 282.1."),
+        ("gelu", "at most 1.129^n of the error"),
+        ("relu6", "a unit that is silent for every input is dead"),
     ],
 )
-def test_what_is_said_of_the_error(name: str, says: str) -> None:
+def test_the_remark_on_the_error(name: str, says: str) -> None:
     assert says in study([name], [])[0].remark
 
 

@@ -277,7 +277,7 @@ def test_of_many_scores_the_largest_and_the_target_are_shown() -> None:
     ("logits", "target", "line"),
     [
         ([5], None, "▶ winner      index 0, p = 1.0000, the only one possible"),
-        ([2, 2, 1, 2], None, "▶ winner      index 0, p = 0.2969, tied with 2 more, of which it is"),
+        ([2, 2, 1, 2], None, "▶ winner      index 0, p = 0.2969, tied with 2 more; the first of"),
         ([0, -math.inf], 1, " ◆ target      index 1, cross-entropy infinite: the target is masked"),
         ([1e308, -1e308], 1, " ◆ target      index 1, cross-entropy infinite: it is beyond the la"),
     ],
