@@ -159,8 +159,8 @@ def test_a_model_that_is_not_that_of_its_configuration(data: str) -> None:
     assert "hidden = [5, 4]" in text
     (folder / "config.toml").write_text(text.replace("hidden = [5, 4]", "hidden = [7, 4]"))
     assert refused(DataError, "relu") == (
-        "runs/relu/model.safetensors has layers of (6, 5, 4, 3), but its config.toml and data set "
-        "set make (6, 7, 4, 3)"
+        "runs/relu/model.safetensors has layers of sizes (6, 5, 4, 3), but its config.toml and "
+        "data set set require (6, 7, 4, 3)"
     )
 
 
@@ -195,8 +195,8 @@ def test_a_data_set_that_does_not_go_with_a_run(data: str, tmp_path: Path) -> No
     train(data)
     wider = make_data(tmp_path / "wider.npz", inputs=9)
     assert refused(DataError, "relu", dataset=wider) == (
-        "runs/relu/model.safetensors has layers of (6, 5, 4, 3), but its config.toml and data set "
-        "wider make (9, 5, 4, 3)"
+        "runs/relu/model.safetensors has layers of sizes (6, 5, 4, 3), but its config.toml and "
+        "data set wider require (9, 5, 4, 3)"
     )
 
 
@@ -269,7 +269,7 @@ def test_our_own_file_says_all_but_where_its_data_are(data: str) -> None:
     told = refused(UsageError, "alone.safetensors")
     assert told == (
         "alone.safetensors was trained on 'set', which is not the name of a known data set. "
-        "Say where it is: --dataset"
+        "Give its path with --dataset"
     )
     alone, run = find("alone.safetensors", dataset=data), find("tanh")
     assert alone.name == "alone.safetensors"
@@ -316,11 +316,11 @@ def test_a_file_from_elsewhere_needs_its_activation(data: str, suffix: str) -> N
         "3 activations for 2 hidden layers. Give one for all, or one for each"
     )
     assert refused(DataError, str(path), activation=("relu",)) == (
-        f"{path} has 6 inputs and 3 scores, but the data set mnist has 784 pixels and 10 classes. "
-        "Give its data set: --dataset"
+        f"{path} has 6 inputs and 3 logits, but the data set mnist has 784 pixels and 10 classes. "
+        "Give its data set with --dataset"
     )
     assert refused(UsageError, str(path), at_init=True) == (
-        f"{path} does not say how its network started. Give a run or a config"
+        f"{path} does not hold the initial network. Give a run or a configuration"
     )
 
 

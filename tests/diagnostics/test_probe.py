@@ -430,7 +430,7 @@ def test_what_a_layer_multiplies_the_error_by(
     assert low < np.mean([factor for factor in factors if factor is not None]) < high
 
 
-@pytest.mark.parametrize(("width", "depth"), [(2, 3), (2, 10), (3, 5), (4, 10)])
+@pytest.mark.parametrize(("width", "depth"), [(2, 3), (4, 10)])
 def test_share_of_relu_networks_that_are_born_dead(width: int, depth: int) -> None:
     # Lu, Shin, Su, Karniadakis, Dying ReLU and Initialization (2019): weights that are as likely
     # positive as negative and zero biases silence a layer with probability 2^-N, so that of such
