@@ -270,7 +270,9 @@ def test_an_empty_split_is_refused(blobs: Blobs, tmp_path: Path) -> None:
     assert call("train", *options, "--runs-dir", runs, "-q").exit_code == 0
     done = diagnose(runs, "--split", "validation")
     assert (done.exit_code, done.stdout) == (2, "")
-    assert done.stderr == ("Error: --split: blobs has no validation rows. Allowed: train or test\n")
+    assert done.stderr == (
+        "Error: the data set blobs has no validation rows. Allowed: train or test\n"
+    )
 
 
 def test_without_a_run_it_says_how_to_make_one(tmp_path: Path) -> None:
@@ -296,7 +298,7 @@ def test_explain_prints_all_that_a_rule_says(rule: str) -> None:
 
 def test_help_lists_the_exit_codes_and_the_names(runs: str) -> None:
     text = " ".join(diagnose(runs, "--help").stdout.split())
-    assert "3 a finding that --fail-on asks for" in text
+    assert "3 a finding that matches --fail-on" in text
     assert "gradients, units, softmax, verdict" in text
 
 
