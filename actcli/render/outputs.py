@@ -63,9 +63,9 @@ class OutputsView:
         yield from _tables(classes, self.outputs.reliability, canvas)
         omitted = len(self.outputs.classes) - len(classes)
         if omitted:
-            dots = canvas.plain("…")
+            dots, noun = canvas.plain("…"), "class" if omitted == 1 else "classes"
             yield Text(
-                f"{dots} and {grouped(omitted)} more {'class' if omitted == 1 else 'classes'} with higher accuracy; all: --json"
+                f"{dots} and {grouped(omitted)} more {noun} with higher accuracy; all: --json"
             )
 
 
