@@ -144,8 +144,8 @@ def test_a_network_at_its_start(runs: str) -> None:
 
 def test_splits_and_rows(runs: str) -> None:
     for split, rows in (("validation", VALIDATION_ROWS), ("test", TEST_ROWS)):
-        found = strict(diagnose(runs, "healthy", "--split", split, "--json").stdout)
-        assert (found["split"], found["rows"]) == (split, rows)
+        result = strict(diagnose(runs, "healthy", "--split", split, "--json").stdout)
+        assert (result["split"], result["rows"]) == (split, rows)
     few = [diagnose(runs, "healthy", "--rows", "600", "--json").stdout for _ in range(2)]
     assert few[0] == few[1]
     assert strict(few[0])["rows"] == 600
@@ -158,8 +158,8 @@ def test_rows_of_a_sorted_file_are_drawn_from_all_classes(blobs: Blobs, tmp_path
     runs = str(tmp_path / "runs")
     trained = call("train", "--dataset", data, "--epochs", "1", "--runs-dir", runs, "-q")
     assert trained.exit_code == 0
-    found = strict(diagnose(runs, "--rows", "30", "--json").stdout)
-    assert all(each["rows"] > 3 for each in found["softmax"]["classes"])
+    result = strict(diagnose(runs, "--rows", "30", "--json").stdout)
+    assert all(each["rows"] > 3 for each in result["softmax"]["classes"])
 
 
 # JSON -----------------------------------------------------------------------------------------
@@ -168,25 +168,25 @@ def test_rows_of_a_sorted_file_are_drawn_from_all_classes(blobs: Blobs, tmp_path
 def test_json_has_exactly_its_keys(runs: str) -> None:
     done = diagnose(runs, "sick", "--json")
     assert (done.exit_code, done.stderr) == (0, "")
-    found = strict(done.stdout)
-    assert list(found) == [*EXAMINED, "gradients", "units", "softmax", "findings", "verdict"]
+    result = strict(done.stdout)
+    assert list(result) == [*EXAMINED, "gradients", "units", "softmax", "findings", "verdict"]
     for part in ("gradients", "units", "findings"):
-        assert found[part]
-        for row in found[part]:
+        assert result[part]
+        for row in result[part]:
             assert list(row) == KEYS[part]
-    softmax = found["softmax"]
+    softmax = result["softmax"]
     assert list(softmax) == KEYS["softmax"]
     assert list(softmax["histogram"]) == ["edges", "counts"]
     for part in ("classes", "reliability"):
         assert all(list(row) == KEYS[part] for row in softmax[part])
-    assert [row["layer"] for row in found["gradients"]] == [1, 2, 3, 4, 5, 6]
-    assert found["verdict"] == found["findings"][0]["rule"] == "vanishing-gradient"
-    assert found["findings"][0]["severity"] in {"note", "warning", "error"}
+    assert [row["layer"] for row in result["gradients"]] == [1, 2, 3, 4, 5, 6]
+    assert result["verdict"] == result["findings"][0]["rule"] == "vanishing-gradient"
+    assert result["findings"][0]["severity"] in {"note", "warning", "error"}
 
 
 def test_json_adds_up(runs: str) -> None:
-    found = strict(diagnose(runs, "healthy", "--json").stdout)
-    softmax, histogram = found["softmax"], found["softmax"]["histogram"]
+    result = strict(diagnose(runs, "healthy", "--json").stdout)
+    softmax, histogram = result["softmax"], result["softmax"]["histogram"]
     assert len(histogram["edges"]) == len(histogram["counts"]) + 1 == 16
     assert (
         sum(histogram["counts"]) == sum(each["rows"] for each in softmax["classes"]) == TRAIN_ROWS
@@ -197,16 +197,16 @@ def test_json_adds_up(runs: str) -> None:
         if each["count"]
     ]
     assert sum(gaps) / TRAIN_ROWS == pytest.approx(softmax["ece"])
-    norms = [layer["delta_norm"] for layer in found["gradients"]]
-    assert found["gradients"][0]["backprop_factor"] == pytest.approx(norms[0] / norms[1])
-    assert found["verdict"] == "healthy"
+    norms = [layer["delta_norm"] for layer in result["gradients"]]
+    assert result["gradients"][0]["backprop_factor"] == pytest.approx(norms[0] / norms[1])
+    assert result["verdict"] == "healthy"
 
 
 def test_json_of_some_parts(runs: str) -> None:
-    found = strict(
+    result = strict(
         diagnose(runs, "healthy", "--rows", "500", "--only", "verdict,units", "--json").stdout
     )
-    assert list(found) == [*EXAMINED, "units", "findings", "verdict"]
+    assert list(result) == [*EXAMINED, "units", "findings", "verdict"]
 
 
 def test_an_identity_output_has_no_softmax(blobs: Blobs, tmp_path: Path) -> None:
@@ -255,7 +255,7 @@ def test_fail_on(runs: str, target: str, fail_on: str, status: int) -> None:
     ],
     ids=" ".join,
 )
-def test_mistakes_name_what_was_probably_meant(
+def test_mistakes_name_the_nearest_allowed_value(
     runs: str, arguments: list[str], message: str
 ) -> None:
     done = diagnose(runs, *arguments)
@@ -285,7 +285,7 @@ def test_without_a_run_it_says_how_to_make_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_explain_prints_all_that_a_rule_says(rule: str) -> None:
+def test_explain_prints_all_texts_of_a_rule(rule: str) -> None:
     done = call("diagnose", "--explain", rule)
     assert (done.exit_code, done.stderr) == (0, "")
     assert done.stdout.splitlines()[0] == rule

@@ -281,7 +281,7 @@ def test_points_and_percent_signs_stand_below_each_other() -> None:
         ((*flow(NAN)[:1], replace(flow()[0], delta_norm=0.0)), "The error at the output is 0"),
     ],
 )
-def test_what_reaches_the_first_layer(layers: tuple[LayerGradient, ...], words: str) -> None:
+def test_the_sentence_on_the_first_layer(layers: tuple[LayerGradient, ...], words: str) -> None:
     assert reach(layers).startswith(words)
 
 
@@ -291,19 +291,19 @@ def test_tiny_numbers_give_all_of_a_column_exponents() -> None:
     assert (share(0.5, 2), share(2e5, 1), share(INF, 1)) == ("50.00 %", "2.0e+07 %", "inf")
 
 
-def test_what_ten_sigmoids_leave_has_two_digits_in_the_table_and_in_words() -> None:
+def test_tiny_shares_have_two_digits_in_the_table_and_in_the_sentence() -> None:
     text = shown(GradientView(flow(8.2e-7, 0.3)))
     assert text.count("0.000082 %") == 2
     assert "100.000000 %" in text
 
 
-def test_without_update_ratios_there_is_no_column_of_them() -> None:
+def test_without_update_ratios_their_column_is_left_out() -> None:
     layers = tuple(replace(layer, update_ratio=None) for layer in flow(0.5))
     assert "ΔW/W" not in shown(GradientView(layers))
     assert "ΔW/W" in shown(GradientView(flow(0.5)))
 
 
-def test_narrow_terminals_lose_what_matters_least() -> None:
+def test_narrow_terminals_lose_the_least_important_columns() -> None:
     layers = flow(0.003, 0.05)
     at_80, at_60 = (shown(GradientView(layers), width) for width in (80, 60))
     assert "∂L/∂b" not in at_80
@@ -316,7 +316,7 @@ def test_narrow_terminals_lose_what_matters_least() -> None:
 # Units ----------------------------------------------------------------------------------------
 
 
-def test_units_tell_the_dead_from_those_that_were_born_so() -> None:
+def test_dead_and_born_dead_units_are_counted_apart() -> None:
     layers = (units(1, dead=30, born_dead=4), units(2, dead=20))
     assert dead(layers) == "50 of 256 units are dead (19.5 %); 4 were dead before the training."
     unknown = (units(1, dead=30, born_dead=None), units(2))
@@ -413,7 +413,7 @@ def test_an_identity_output_is_explained_in_one_line() -> None:
     ]
 
 
-def test_sigmoids_are_explained_as_what_they_are() -> None:
+def test_sigmoid_outputs_are_explained() -> None:
     assert "each output is a separate probability" in shown(OutputsView(outputs(), "sigmoid"))
 
 
@@ -514,7 +514,7 @@ def test_history_has_first_course_and_last() -> None:
         (training(epoch(1, health=None)), "The training recorded no measurements of the layers."),
     ],
 )
-def test_what_was_not_recorded_is_said(told: Training | None, words: str) -> None:
+def test_a_missing_history_is_explained(told: Training | None, words: str) -> None:
     assert words in shown(HistoryView(told, (128,) * 5))
 
 
@@ -530,7 +530,7 @@ def test_sparklines() -> None:
     assert thinned([0, 1], 3) == [0, 1]
 
 
-def test_a_strip_tells_none_from_few() -> None:
+def test_a_strip_shows_none_and_few_differently() -> None:
     assert strip((0, 1, 1000), Canvas(80)) == "·▁█"
     assert strip((0, 1, 1000), Canvas(80, ascii=True)) == ".:@"
     assert strip((0, 0), Canvas(80)) == "··"
