@@ -41,7 +41,7 @@ class Setup:
     Args:
         expected: the rule of the first finding, or "healthy".
         settings: `table.key=value`, separated by spaces.
-        config: a lesson, or a file, that the settings change.
+        config: an example configuration, or a file, that the settings change.
         rows: training rows; None for the usual 55,000.
         pick: chooses among the training rows.
         before, after: change the parameters before or after the training.
@@ -57,13 +57,13 @@ class Setup:
 
     def __str__(self) -> str:
         changes = (self.pick, self.before, self.after)
-        told = [
+        parts = [
             "" if self.config is None else f"configs/{self.config}.toml",
             self.settings,
             "" if self.rows is None else f"{self.rows} rows",
             *(change.__name__.strip("_").replace("_", " ") for change in changes if change),
         ]
-        return ", ".join(part for part in told if part)
+        return ", ".join(part for part in parts if part)
 
     @property
     def resolved(self) -> ResolvedConfig:
@@ -76,7 +76,7 @@ class Setup:
 
 
 def examine(setup: Setup) -> Evidence:
-    """Train as the set-up says, and measure what comes of it on the training rows."""
+    """Train a set-up, and return the evidence on its training rows."""
     config, dataset = _data(setup.resolved, setup.pick)
     learner = Learner(config, dataset)
     rng = np.random.default_rng(config.training.seed)
@@ -101,10 +101,10 @@ def examine(setup: Setup) -> Evidence:
 
 def _data(config: ResolvedConfig, pick: Pick | None) -> tuple[ResolvedConfig, Dataset]:
     """The data set of a configuration, with few rows to validate on."""
-    known, dataset = _load(config.data)
+    data, dataset = _load(config.data)
     train = pick(dataset.train) if pick else dataset.train
     validation = _first(dataset.validation, VALIDATION_ROWS)
-    return replace(config, data=known), replace(dataset, train=train, validation=validation)
+    return replace(config, data=data), replace(dataset, train=train, validation=validation)
 
 
 @functools.cache
@@ -117,7 +117,7 @@ def _first(split: Split, rows: int) -> Split:
 
 
 def mostly_zeros(split: Split) -> Split:
-    """Of the digits 1 to 9 so few rows that 95 % are zeros."""
+    """Return all zeros, and few rows of the other digits: 95 % are zeros."""
     zero = split.labels == 0
     others = np.flatnonzero(~zero)[: int(zero.sum() / 19)]
     kept = np.sort(np.concatenate([np.flatnonzero(zero), others]))
@@ -125,46 +125,46 @@ def mostly_zeros(split: Split) -> Split:
 
 
 def shuffled_labels(split: Split) -> Split:
-    """Labels that do not belong to their rows."""
+    """Return the rows with shuffled labels."""
     labels = np.random.default_rng(0).permutation(split.labels)
     return Split(split.pixels, labels, split.rows)
 
 
 def standard_normal_weights(network: MLP, rng: np.random.Generator) -> None:
-    """N(0, 1), as `randn(units, inputs)` gives them: nothing is divided by √inputs."""
+    """Draw the weights from N(0, 1), as `randn(units, inputs)` does, without a factor 1/√inputs."""
     for layer in network.layers:
         layer.weights[...] = rng.normal(size=layer.weights.shape)
 
 
 def equal_weights(network: MLP, _rng: np.random.Generator) -> None:
-    """All weights of a layer start alike."""
+    """Give all weights of a layer the same value."""
     for layer in network.layers:
         layer.weights[...] = 1 / layer.weights.shape[1]
 
 
 def one_nan(network: MLP, _rng: np.random.Generator) -> None:
-    """A weight of the last layer is NaN."""
+    """Set a weight of the last layer to NaN."""
     network.layers[-1].weights[0, 0] = np.nan
 
 
 def one_infinity(network: MLP, _rng: np.random.Generator) -> None:
-    """A bias of the first layer is infinite."""
+    """Set a bias of the first layer to infinity."""
     network.layers[0].biases[0] = np.inf
 
 
-def sharpened_scores(network: MLP, _rng: np.random.Generator) -> None:
-    """Scores ten times as large: the same answers, given with much more confidence."""
+def sharpened_logits(network: MLP, _rng: np.random.Generator) -> None:
+    """Make the logits ten times as large: the same predictions with much more confidence."""
     network.layers[-1].weights[...] *= 10
     network.layers[-1].biases[...] *= 10
 
 
 def one_large_bias(network: MLP, _rng: np.random.Generator) -> None:
-    """The score of one class is above all others."""
+    """Lift the logit of one class above all others."""
     network.layers[-1].biases[3] = 1000
 
 
 def _train(learner: Learner) -> tuple[list[EpochDone], bool]:
-    """Train to the end or until the loss is not finite; the last good network stays."""
+    """Train until the end or until the loss is not finite; the last finite network stays."""
     epochs: list[EpochDone] = []
     kept = learner.network.parameters.copy()
     try:
@@ -179,7 +179,7 @@ def _train(learner: Learner) -> tuple[list[EpochDone], bool]:
 
 
 def healthy() -> list[Setup]:
-    """Set-ups that learn MNIST to 97 % or more: nothing is wrong with them."""
+    """Return set-ups that learn MNIST to 97 % or more, without a fault."""
     seeds = range(5)
     deep = [
         Setup(
@@ -238,7 +238,7 @@ def _of_parameters() -> list[Setup]:
 
 
 def _of_flow() -> list[Setup]:
-    """Faults of the error on its way back."""
+    """Set-ups with a fault of the backward pass."""
     normal = {"before": standard_normal_weights}
     sigmoid = "model.activation=sigmoid"
     return [
@@ -312,6 +312,6 @@ def _of_outputs() -> list[Setup]:
         _few("not-learning", "model.activation=tanh optimizer.name=adam", pick=shuffled_labels),
         _few("collapsed-output", "model.hidden=64 optimizer.name=adam", after=one_large_bias),
         _few("collapsed-output", "model.activation=tanh", after=one_large_bias),
-        _few("overconfident", "model.hidden=100", epochs=1, after=sharpened_scores),
-        _few("overconfident", "model.hidden=none", epochs=1, after=sharpened_scores),
+        _few("overconfident", "model.hidden=100", epochs=1, after=sharpened_logits),
+        _few("overconfident", "model.hidden=none", epochs=1, after=sharpened_logits),
     ]

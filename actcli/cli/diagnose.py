@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 @click.command(
     epilog="""\b
-Exit codes: 0 done, 1 it could not be done, 2 wrong usage, 3 a finding that --fail-on asks for.
+Exit codes: 0 success, 1 failure, 2 wrong usage or configuration, 3 a finding that matches
+--fail-on.
 
 \b
 Examples:

@@ -1,7 +1,7 @@
-"""What a command examines: a run, a file of weights, or a network before its training.
+"""The target of a command: a run, a model file, or an untrained network.
 
-A run's folder says everything. A file of weights from elsewhere says its shapes; the rest comes
-from options, or is assumed to be as usual.
+A run folder describes its model completely. A model file of another framework holds only weights
+and biases: the other properties come from options or are the usual ones.
 """
 
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ from actcli.training.memory import check_memory
 
 @dataclass(frozen=True)
 class Overrides:
-    """What options say of a target; None where they say nothing."""
+    """Properties of a target that options override; None for an option that was not given."""
 
     activation: tuple[str, ...] | None = None
     output: str | None = None
@@ -37,14 +37,14 @@ class Overrides:
 
 @dataclass(frozen=True)
 class Target:
-    """What is examined.
+    """A model with its data set and its past.
 
     Args:
         name: of the run or of the file.
-        model: the network and what belongs to it.
-        dataset: what it is examined on.
-        initial: the network before its training, if that can be known.
-        training: how it was trained, if that is known.
+        model: to examine.
+        dataset: to examine it on.
+        initial: the model before its training; None if unknown.
+        training: how the model was trained; None if unknown.
     """
 
     name: str
@@ -57,31 +57,33 @@ class Target:
 def find_target(
     target: str | None, runs: Path, overrides: Overrides, at_init: bool, progress: Progress
 ) -> Target:
-    """What a user means: a run by its name or folder, the newest if none is named; a file.
+    """Return the target that a user names.
 
     Args:
-        target: as typed.
+        target: the name or folder of a run, or the path of a model file; None for the newest run.
         runs: the folder of the runs.
-        overrides: what options say of it.
-        at_init: whether the network before any training is meant; the target may then be a
-            configuration file or an example configuration, too; without any run it is the default
-            configuration.
-        progress: told of downloads.
+        overrides: properties that differ from the target's.
+        at_init: whether to return the untrained network. The target may then also be a
+            configuration file or the name of an example configuration. None is the default
+            configuration if there is no run.
+        progress: receives the progress of downloads.
 
     Raises:
-        UsageError: there is no such thing; the message has the nearest name.
-        ActcliError: it cannot be read, or does not hold what it should.
+        UsageError: the target does not exist; the message has the nearest name.
+        ActcliError: the target cannot be read or is damaged.
     """
-    known = bool(usable_runs(runs)) if target is None else is_run(target, runs)
-    if at_init and not known and (target is None or _is_config(target)):
-        chosen = read_toml(find_config(target)) if target else []
-        config = _overridden(assemble(chosen), overrides)
+    exists = bool(usable_runs(runs)) if target is None else is_run(target, runs)
+    if at_init and not exists and (target is None or _is_config(target)):
+        settings = read_toml(find_config(target)) if target else []
+        config = _overridden(assemble(settings), overrides)
         return _initial(config, target or "default", progress)
     path = newest(runs) if target is None else find_run(target, runs, or_file=True)
     if path.is_dir():
         return _run(path, overrides, at_init, progress)
     if at_init:
-        raise UsageError(f"{path} does not say how its network started", "Give a run or a config")
+        raise UsageError(
+            f"{path} does not hold the initial network", "Give a run or a configuration"
+        )
     return _file(path, overrides, progress)
 
 
@@ -97,8 +99,8 @@ def _run(folder: Path, overrides: Overrides, at_init: bool, progress: Progress) 
     file = read_model_file(folder / MODEL)
     if file.sizes != initial.network.sizes:
         raise DataError(
-            f"{folder / MODEL} has layers of {file.sizes}, but its config.toml and data set "
-            f"{dataset.name} make {initial.network.sizes}"
+            f"{folder / MODEL} has layers of sizes {file.sizes}, but its config.toml and data set "
+            f"{dataset.name} require {initial.network.sizes}"
         )
     trained = initial.with_network(file.network(config.model.activation))
     return Target(
@@ -125,11 +127,12 @@ def _file(path: Path, overrides: Overrides, progress: Progress) -> Target:
     inputs, logits = file.sizes[0], file.sizes[-1]
     if (inputs, logits) != (dataset.inputs, loss.units(len(dataset.classes))):
         raise DataError(
-            f"{path} has {inputs} inputs and {logits} scores, but the data set {dataset.name} has "
+            f"{path} has {inputs} inputs and {logits} logits, but the data set {dataset.name} has "
             f"{dataset.inputs} pixels and {len(dataset.classes)} classes",
-            "Give its data set: --dataset",
+            "Give its data set with --dataset",
         )
-    # The header's own numbers: those of the data set depend on which rows were held out.
+    # The header has the normalization of the training rows; the data set's may differ, because it
+    # depends on which rows are held out.
     is_described = "normalization" in file.description and not overrides.normalize
     model = file.model(
         overrides.activation,
@@ -142,16 +145,19 @@ def _file(path: Path, overrides: Overrides, progress: Progress) -> Target:
 
 
 def _load(path: Path, file: ModelFile, overrides: Overrides, progress: Progress) -> Dataset:
-    """The data set that an option names, or else the header: but no path that a stranger wrote."""
-    said = file.description
-    name = overrides.dataset or said.get("dataset", "mnist")
+    """Return the data set of the option or the header.
+
+    A path in the header is refused: a model file must not choose the files that are opened.
+    """
+    description = file.description
+    name = overrides.dataset or description.get("dataset", "mnist")
     if not overrides.dataset and name not in DATASETS:
         raise UsageError(
             f"{path} was trained on {name!a}, which is not the name of a known data set",
-            "Say where it is: --dataset",
+            "Give its path with --dataset",
         )
-    classes = tuple(said.get("classes", ()))
-    method = overrides.normalize or said.get("normalization", {}).get("method", "unit")
+    classes = tuple(description.get("classes", ()))
+    method = overrides.normalize or description.get("normalization", {}).get("method", "unit")
     try:
         return load_dataset(name, classes=classes, normalize=method, progress=progress)
     except UsageError as error:

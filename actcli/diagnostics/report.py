@@ -18,6 +18,7 @@ from actcli.diagnostics.units import LayerUnits
 from actcli.diagnostics.verdict import healthy_because, judge, verdict
 from actcli.errors import UsageError
 from actcli.model import Model
+from actcli.registry import unknown_name
 from actcli.training.events import EpochDone
 
 # Fields of each part that follow from other fields, and so are not in the JSON.
@@ -125,12 +126,14 @@ def diagnose(  # noqa: PLR0913 - the optional ones are keywords with defaults
         workers: processes that may share the rows. Their number changes sums by rounding.
 
     Raises:
-        UsageError: the split is empty.
+        UsageError: the split is empty or does not exist.
     """
+    if split not in SPLITS:
+        raise unknown_name("split", split, SPLITS)
     examined: Split = getattr(dataset, split)
     if not len(examined):
         filled = " or ".join(each for each in SPLITS if len(getattr(dataset, each)))
-        raise UsageError(f"--split: {dataset.name} has no {split} rows", f"Allowed: {filled}")
+        raise UsageError(f"the data set {dataset.name} has no {split} rows", f"Allowed: {filled}")
     if rows is not None:
         examined = examined.sample(rows)
     names = Provenance(name, dataset.name, split, model.loss_name)

@@ -1,4 +1,4 @@
-"""The verdict: what is wrong, how that is known, why it is so and what to change; and the rules."""
+"""The verdict: findings with evidence, cause, remedy and source; and the texts of a rule."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,16 +13,16 @@ from actcli.term.table import paragraph, titled
 
 # Yellow and cyan letters cannot be read on white.
 STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "black on yellow", Severity.NOTE: "bold"}
-LABEL = 10  # columns for the names of the parts
+LABEL_WIDTH = 10  # columns for the names of the parts
 
 
 @dataclass(frozen=True)
 class VerdictView:
-    """Whether the network is healthy, and the findings, the worst first.
+    """The findings, the worst first, after the reason why a network is healthy.
 
     Args:
-        findings: as they were judged.
-        because: why the network is healthy, if it is: there may be notes all the same.
+        findings: the worst first.
+        because: why the network is healthy, in spite of any notes; empty if it is not.
     """
 
     findings: tuple[Finding, ...]
@@ -32,17 +32,17 @@ class VerdictView:
         canvas = Canvas.of(options)
         yield titled("Verdict", _counted(self.findings), canvas)
         if self.because:
-            told = paragraph(self.because, canvas)
-            told.highlight_regex("^Healthy", "bold green")
-            yield told
+            reason = paragraph(self.because, canvas)
+            reason.highlight_regex("^Healthy", "bold green")
+            yield reason
         for position, finding in enumerate(self.findings):
             if position or self.because:
                 yield Text()
-            yield from _told(finding, canvas)
+            yield from _finding(finding, canvas)
 
 
 def _counted(findings: Sequence[Finding]) -> str:
-    """How many findings there are of each severity: "1 error, 2 warnings"."""
+    """Return the number of findings of each severity: "1 error, 2 warnings"."""
     parts = []
     for severity in sorted(Severity, reverse=True):
         count = sum(finding.severity == severity for finding in findings)
@@ -51,9 +51,9 @@ def _counted(findings: Sequence[Finding]) -> str:
     return ", ".join(parts)
 
 
-def _told(finding: Finding, canvas: Canvas) -> list[Text]:
+def _finding(finding: Finding, canvas: Canvas) -> list[Text]:
     severity = finding.severity.name
-    head = Text.assemble((severity, STYLES[finding.severity]), " " * (LABEL - len(severity)))
+    head = Text.assemble((severity, STYLES[finding.severity]), " " * (LABEL_WIDTH - len(severity)))
     head.append(finding.rule, "bold")
     if finding.layers:
         head.append(f"  {named_layers(finding.layers)}")
@@ -62,23 +62,23 @@ def _told(finding: Finding, canvas: Canvas) -> list[Text]:
         "cause": finding.cause,
         "remedy": finding.remedy,
     }
-    found = [_part(name, text, canvas) for name, text in parts.items() if text]
-    return [head, *found, _part("source", finding.source, canvas, "dim")]
+    lines = [_part(name, text, canvas) for name, text in parts.items() if text]
+    return [head, *lines, _part("source", finding.source, canvas, "dim")]
 
 
 def _part(name: str, text: str, canvas: Canvas, style: str = "") -> Text:
-    part = paragraph(text, canvas, f"{name:{LABEL}}", style)
+    part = paragraph(text, canvas, f"{name:{LABEL_WIDTH}}", style)
     part.stylize("dim", 0, len(name))
     return part
 
 
 @dataclass(frozen=True)
 class RuleView:
-    """What `--explain` prints of a rule.
+    """The texts of a rule, as `--explain` prints them.
 
     Args:
         name: of the rule.
-        rule: with its texts.
+        rule: to explain.
     """
 
     name: str

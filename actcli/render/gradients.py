@@ -1,4 +1,4 @@
-"""Gradient flow as a table: how much of the error reaches each layer on its way back."""
+"""Gradient flow as a table: how much of the error reaches each layer in the backward pass."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -22,17 +22,17 @@ from actcli.term.table import (
     titled,
 )
 
-TINY = 1e-4  # a column that holds less is written with exponents
+MIN_DECIMAL = 1e-4  # a column with a smaller number is written with exponents
 WIDEST_BAR, NARROWEST_BAR = 24, 7
-BAR_RANK = 3  # columns of this rank and above are left out for the sake of the bar
-ABOUT = "δ = ∂loss/∂z, the error of a row at a layer; factor: over that of the next layer"
-MOST_DECIMALS = 6  # of a percentage
-DECADES = 2  # that the bar spans at least
+BAR_RANK = 3  # columns of this rank and above give way to the bar
+ABOUT = "δ = ∂loss/∂z, the error of a row at a layer; factor: δ norm over that of the next layer"
+MAX_DECIMALS = 6  # of a percentage
+MIN_DECADES = 2  # that the bar spans
 
 
 @dataclass(frozen=True)
 class GradientView:
-    """A row for each layer, the output at the bottom, and what reaches the first, in words."""
+    """A row for each layer, the output at the bottom, and a sentence on the first layer."""
 
     layers: tuple[LayerGradient, ...]
 
@@ -87,35 +87,35 @@ def _two_digits(value: float) -> str:
 
 
 def measures(values: Sequence[float]) -> list[str]:
-    """Three digits of each; all with exponents where one of them needs it."""
-    if any(0 < abs(value) < TINY for value in values):
+    """Return numbers with three digits; all with exponents if one needs an exponent."""
+    if any(0 < abs(value) < MIN_DECIMAL for value in values):
         return [f"{value:.1e}" if value else "0" for value in values]
     return [significant(value, 3) for value in values]
 
 
 def _shares(layers: Sequence[LayerGradient]) -> list[str]:
-    """Of the error at the output, with as many decimals as the smallest needs for two digits."""
-    known = [layer.compounded for layer in layers if 0 < layer.compounded < math.inf]
-    decimals = _decimals(min(known, default=1.0))
+    """Return the compounded factors as percentages; the smallest has two digits."""
+    finite = [layer.compounded for layer in layers if 0 < layer.compounded < math.inf]
+    decimals = _decimals(min(finite, default=1.0))
     return [share(layer.compounded, decimals) for layer in layers]
 
 
 def _decimals(part: float) -> int:
-    """Those that two digits of a percentage need, as far as they are not too many to be read."""
-    return min(max(-math.floor(math.log10(part)) - 1, 1), MOST_DECIMALS)
+    """Return the decimals that two digits of a percentage need, at most MAX_DECIMALS."""
+    return min(max(-math.floor(math.log10(part)) - 1, 1), MAX_DECIMALS)
 
 
 def share(value: float, decimals: int) -> str:
-    """A share as a percentage, however large."""
+    """Return a share as a percentage, with an exponent if it is very large."""
     return f"{100 * value:.1e} %" if 1e4 <= value < math.inf else percent(value, decimals)
 
 
 def log_bars(shares: Sequence[float], width: int, canvas: Canvas) -> Column:
-    """The compounded factors; the scale ends at powers of ten, which the heading names."""
-    known = [part for part in shares if 0 < part < math.inf]
-    logs = [math.log10(value) for value in known] or [0.0]
+    """Return shares as bars on a log scale between two powers of ten, which the heading names."""
+    finite = [part for part in shares if 0 < part < math.inf]
+    logs = [math.log10(value) for value in finite] or [0.0]
     high = max(math.ceil(max(logs)), 0)
-    low = min(math.floor(min(logs) - 0.1), high - DECADES)
+    low = min(math.floor(min(logs) - 0.1), high - MIN_DECADES)
     cells = []
     for part in shares:
         level = math.log10(part) - low if 0 < part < math.inf else math.nan
@@ -126,29 +126,31 @@ def log_bars(shares: Sequence[float], width: int, canvas: Canvas) -> Column:
 
 
 def reach(layers: Sequence[LayerGradient]) -> str:
-    """What reaches the first layer, in words."""
+    """Return a sentence on how much of the error reaches the first layer."""
     hidden, whole = len(layers) - 1, layers[0].compounded
     if not hidden:
-        return "There is no hidden layer: the error acts where it arises."
+        return "Without a hidden layer, the whole error reaches the only weights."
     if not layers[-1].delta_norm:
-        return "There is no error at the output: nothing is left to learn."
+        return "The error at the output is 0: nothing is left to learn."
     if not math.isfinite(whole):
         return "The error is not finite."
     if not whole:
         return "Nothing of the error reaches layer 1."
     factor = whole ** (1 / hidden)
-    told = f"{_percentage(whole)} of the error"
+    amount = f"{_percentage(whole)} of the error"
     if whole >= 1e4:
-        told = f"{significant(whole, 2)} times the error"
+        amount = f"{significant(whole, 2)} times the error"
     if hidden == 1:
-        return f"{told} reaches layer 1."
+        return f"{amount} reaches layer 1."
     verb = "passes on" if factor < 1 else "multiplies it by"
     of_it = " of it" if factor < 1 else ""
-    return f"{told} reaches layer 1: each layer {verb} {significant(factor, 2)}{of_it} on average."
+    return (
+        f"{amount} reaches layer 1: each layer {verb} {significant(factor, 2)}{of_it} on average."
+    )
 
 
 def _percentage(whole: float) -> str:
-    """The same digits as in the table, where that has two of them."""
-    if whole < 1e-4 and float(f"{100 * whole:.{MOST_DECIMALS - 1}f}"):
+    """Return a percentage with the digits of the table, if the table has two of them."""
+    if whole < 1e-4 and float(f"{100 * whole:.{MAX_DECIMALS - 1}f}"):
         return percent(whole, _decimals(whole))
     return f"{significant(100 * whole, 2 if whole < 1 else 3)} %"

@@ -1,4 +1,4 @@
-"""How it went over the epochs: a line each for training and validation, and one for every layer."""
+"""The course of a training: a sparkline each for training, validation and every layer."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -16,8 +16,8 @@ from actcli.term.table import Column, lines, needed, numbers, optional, paragrap
 from actcli.training.events import EpochDone
 
 WIDEST, NARROWEST = 20, 4  # characters of a sparkline
-SPAN = 0.05  # of an accuracy that the height of a line stands for at least
-DECADES = 1  # that the height of a line for δ stands for at least; all layers have one scale
+MIN_ACCURACY_SPAN = 0.05  # that the height of a sparkline stands for
+MIN_DECADES = 1  # of δ that the height of a sparkline stands for; all layers share one scale
 
 Series = Sequence[float | None]
 
@@ -27,8 +27,8 @@ class HistoryView:
     """The epochs of a training.
 
     Args:
-        training: None for weights from elsewhere.
-        units: of each hidden layer.
+        training: None if it is unknown.
+        units: number of units of each hidden layer.
     """
 
     training: Training | None
@@ -39,10 +39,10 @@ class HistoryView:
         epochs = self.training.history if self.training else ()
         if not epochs:
             yield Text("History", style="bold")
-            told = "No epoch was trained." if self.training else "How it was trained is not known."
-            yield paragraph(told, canvas)
+            reason = "No epoch was trained." if self.training else "The training is unknown."
+            yield paragraph(reason, canvas)
             return
-        about = f"epoch {epochs[0].epoch} to {epochs[-1].epoch}: first, course, last"
+        about = f"epoch {epochs[0].epoch} to {epochs[-1].epoch}: first value, course, last value"
         yield titled("History", about, canvas)
         yield from lines(_fitting(lambda most: _scores(epochs, most, canvas), canvas.width))
         yield Text()
@@ -51,12 +51,12 @@ class HistoryView:
                 _fitting(lambda most: _layers(epochs, self.units, most, canvas), canvas.width)
             )
         else:
-            told = "What went on in the layers was not recorded during the training."
-            yield paragraph(told, canvas)
+            reason = "The training recorded no measurements of the layers."
+            yield paragraph(reason, canvas)
 
 
 def _fitting(build: Callable[[int], list[Column]], width: int) -> list[Column]:
-    """Columns with sparklines as wide as there is room for."""
+    """Return columns with the widest sparklines that fit."""
     columns = build(WIDEST)
     for most in range(WIDEST - 1, NARROWEST - 1, -1):
         if needed(columns) <= width:
@@ -81,7 +81,7 @@ def _scores(epochs: Sequence[EpochDone], most: int, canvas: Canvas) -> list[Colu
         drawn.course(losses, [(0, top)] * len(losses)),
         drawn.ends("", losses, -1, _three_digits),
         drawn.ends("accuracy", shares, 0, percent),
-        drawn.course(shares, [(min(low, high - SPAN), high)] * len(shares)),
+        drawn.course(shares, [(min(low, high - MIN_ACCURACY_SPAN), high)] * len(shares)),
         drawn.ends("", shares, -1, percent),
     ]
 
@@ -103,7 +103,7 @@ def _layers(
     return [
         Column("layer", [*map(str, range(1, count)), "output"], left=True),
         numbers(canvas.plain("δ norm"), first),
-        drawn.course(logs, [(min(low, high - DECADES), high)] * count),
+        drawn.course(logs, [(min(low, high - MIN_DECADES), high)] * count),
         numbers("", last),
         drawn.ends("silent units", silent, 0, _count),
         drawn.course(silent, [(0, each) for each in (*units, 1)]),
@@ -113,10 +113,10 @@ def _layers(
 
 @dataclass(frozen=True)
 class Drawing:
-    """Columns of a table of courses.
+    """Columns of sparklines and their first and last values.
 
     Args:
-        most: characters of a sparkline.
+        most: maximum characters of a sparkline.
         canvas: the characters that can be shown.
     """
 
@@ -126,11 +126,11 @@ class Drawing:
     def ends(
         self, heading: str, series: Sequence[Series], end: int, write: Callable[[float], str]
     ) -> Column:
-        """Where each series began (0) or ended (-1)."""
+        """Return the first (0) or last (-1) value of each series."""
         return numbers(heading, [optional(each[end], write, self.canvas) for each in series])
 
     def course(self, series: Sequence[Series], extents: Sequence[tuple[float, float]]) -> Column:
-        """How each went in between, from what is lowest to what is highest."""
+        """Return a sparkline of each series between the ends of its extent."""
         cells = [
             sparkline(thinned(values, self.most), *extent, self.canvas)
             for values, extent in zip(series, extents, strict=True)

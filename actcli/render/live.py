@@ -14,7 +14,7 @@ from rich.text import Text
 from actcli.diagnostics.health import LayerHealth
 from actcli.diagnostics.symptoms import DEAD_IN_LAYER
 from actcli.render.gradients import log_bars, measures
-from actcli.render.history import SPAN
+from actcli.render.history import MIN_ACCURACY_SPAN
 from actcli.render.train import accuracy_text, loss_text
 from actcli.term.canvas import Canvas
 from actcli.term.numbers import align_points, fixed, percent, rounded, significant
@@ -124,7 +124,7 @@ def course(history: Sequence[EpochDone], epochs: int, canvas: Canvas) -> list[Te
             [epoch.validation.accuracy if epoch.validation else None for epoch in history]
         )
     top, (low, high) = extent(losses)[1], extent(shares)
-    low = max(0.0, min(low, high - SPAN))
+    low = max(0.0, min(low, high - MIN_ACCURACY_SPAN))
     scales = (0.0, top), (low, high)
     headings = f"0 to {significant(top, 3)}", _span(percent(low), percent(high))
     columns = [

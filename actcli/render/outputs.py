@@ -1,4 +1,4 @@
-"""What the outputs say, as tables: overall, for each class, and by how sure the network is."""
+"""Outputs as tables: overall, for each class, and by confidence."""
 
 import math
 from collections.abc import Sequence
@@ -23,17 +23,17 @@ from actcli.term.table import (
     titled,
 )
 
-MOST_CLASSES = 12
-WORST = 10  # classes that are shown where there are more
+MAX_CLASSES = 12
+WORST_CLASSES = 10  # that are shown if there are more than MAX_CLASSES
 WIDEST_BAR, NARROWEST_BAR = 16, 6
-BETWEEN = 3  # columns between the two tables
-LABEL = 14  # characters of a label
+TABLE_GAP = 3  # columns between the two tables
+MAX_LABEL = 14  # characters
 NO_PROBABILITIES = (
-    "The outputs are scores, and no probabilities: they may be negative and need not sum to 1."
+    "The outputs are logits, not probabilities: they can be negative and need not sum to 1."
 )
 ABOUT = {
     "softmax": "confidence is the largest probability; NLL and entropy in nats",
-    "sigmoid": "each output is a yes or no of its own; NLL and entropy are sums over them, in nats",
+    "sigmoid": "each output is a separate probability; NLL and entropy: sums over outputs, in nats",
 }
 
 
@@ -42,8 +42,8 @@ class OutputsView:
     """The outputs of a network on a split.
 
     Args:
-        outputs: None for an identity output, which makes no probabilities.
-        output: by name.
+        outputs: None for an identity output, which is not a probability.
+        output: name of the output activation.
     """
 
     outputs: Outputs | None
@@ -59,12 +59,14 @@ class OutputsView:
         yield titled(title, ABOUT[self.output], canvas)
         yield from lines(fit(_overall(self.outputs, canvas), canvas.width))
         yield Text()
-        chosen = _chosen(self.outputs.classes)
-        yield from _tables(chosen, self.outputs.reliability, canvas)
-        left_out = len(self.outputs.classes) - len(chosen)
-        if left_out:
-            dots = canvas.plain("…")
-            yield Text(f"{dots} and {grouped(left_out)} classes more, all of them better; --json")
+        classes = _shown_classes(self.outputs.classes)
+        yield from _tables(classes, self.outputs.reliability, canvas)
+        omitted = len(self.outputs.classes) - len(classes)
+        if omitted:
+            dots, noun = canvas.plain("…"), "class" if omitted == 1 else "classes"
+            yield Text(
+                f"{dots} and {grouped(omitted)} more {noun} with higher accuracy; all: --json"
+            )
 
 
 def _overall(outputs: Outputs, canvas: Canvas) -> list[Column]:
@@ -82,22 +84,22 @@ def _overall(outputs: Outputs, canvas: Canvas) -> list[Column]:
     ]
 
 
-def _chosen(classes: Sequence[ClassOutputs]) -> list[ClassOutputs]:
-    """All classes in their order; of very many only the worst, the worst first."""
-    if len(classes) <= MOST_CLASSES:
+def _shown_classes(classes: Sequence[ClassOutputs]) -> list[ClassOutputs]:
+    """Return all classes in order; of more than MAX_CLASSES, the least accurate first."""
+    if len(classes) <= MAX_CLASSES:
         return list(classes)
 
-    def how_good(each: ClassOutputs) -> float:
-        return 2.0 if each.accuracy is None else each.accuracy
+    def accuracy(outputs: ClassOutputs) -> float:
+        return 2.0 if outputs.accuracy is None else outputs.accuracy
 
-    return sorted(classes, key=how_good)[:WORST]
+    return sorted(classes, key=accuracy)[:WORST_CLASSES]
 
 
 def _tables(classes: Sequence[ClassOutputs], bins: Sequence[Bin], canvas: Canvas) -> list[Text]:
-    """Side by side; one below the other where that would leave no room for the bar."""
+    """Return two tables side by side; one below the other if the bar would have no room."""
     left = _of_classes(classes, canvas)
     right = _of_bins([each for each in bins if each.count], canvas)
-    for_both = canvas.width - BETWEEN - GAP - NARROWEST_BAR
+    for_both = canvas.width - TABLE_GAP - GAP - NARROWEST_BAR
     while needed(left) + needed(right) > for_both:
         ranked = [column for column in (*left, *right) if column.rank > 1]
         if not ranked:
@@ -108,8 +110,8 @@ def _tables(classes: Sequence[ClassOutputs], bins: Sequence[Bin], canvas: Canvas
         worst = max(ranked, key=lambda column: column.rank)
         left = [column for column in left if column is not worst]
         right = [column for column in right if column is not worst]
-    rest = canvas.width - needed(left) - BETWEEN
-    return beside(lines(left), lines(_with_bar(right, bins, canvas.resized(rest))), BETWEEN)
+    rest = canvas.width - needed(left) - TABLE_GAP
+    return beside(lines(left), lines(_with_bar(right, bins, canvas.resized(rest))), TABLE_GAP)
 
 
 def _of_classes(classes: Sequence[ClassOutputs], canvas: Canvas) -> list[Column]:
@@ -118,7 +120,7 @@ def _of_classes(classes: Sequence[ClassOutputs], canvas: Canvas) -> list[Column]
 
     def label(text: str) -> str:
         text = canvas.plain(text)
-        return text if len(text) <= LABEL else f"{text[: LABEL - 1]}~"
+        return text if len(text) <= MAX_LABEL else f"{text[: MAX_LABEL - 1]}~"
 
     def shares(values: Sequence[float | None]) -> list[str]:
         return [optional(value, percent, canvas) for value in values]
@@ -149,7 +151,7 @@ def _of_bins(bins: Sequence[Bin], canvas: Canvas) -> list[Column]:
 
 
 def _with_bar(columns: list[Column], bins: Sequence[Bin], canvas: Canvas) -> list[Column]:
-    """The histogram beside its counts, on a log scale, as far as there is room."""
+    """Return the columns with a histogram of the counts on a log scale, if there is room."""
     room = min(WIDEST_BAR, canvas.width - needed(columns) - GAP)
     if room < NARROWEST_BAR:
         return columns

@@ -1,4 +1,4 @@
-"""Units as a table: which are dead, which never rest, and how they are spread in between."""
+"""Units as a table: dead, nearly dead and always-on units, and their distribution."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ from actcli.term.numbers import grouped, percent
 from actcli.term.sparklines import strip
 from actcli.term.table import Column, fit, lines, numbers, optional, paragraph, titled
 
-ABOUT = "active on a row: f'(z) is not 0 there; on the right, units by their share of active rows"
+ABOUT = "active on a row: f'(z) ≠ 0 there; right: histogram of the units by share of active rows"
 
 
 @dataclass(frozen=True)
 class UnitsView:
-    """A row for each hidden layer, and how many units are dead, in words."""
+    """A row for each hidden layer, and a sentence on dead units."""
 
     layers: tuple[LayerUnits, ...]
 
@@ -25,7 +25,7 @@ class UnitsView:
         canvas = Canvas.of(options)
         yield titled("Units", ABOUT, canvas)
         if not self.layers:
-            yield Text("There is no hidden layer.")
+            yield Text("The network has no hidden layer.")
             return
         yield from lines(fit(_columns(self.layers, canvas), canvas.width))
         yield paragraph(dead(self.layers), canvas)
@@ -59,13 +59,16 @@ def _columns(layers: Sequence[LayerUnits], canvas: Canvas) -> list[Column]:
 
 
 def dead(layers: Sequence[LayerUnits]) -> str:
-    """How many units are dead, and how many were from the start."""
+    """Return a sentence on how many units are dead, and how many were before the training."""
     count = sum(layer.dead for layer in layers)
     units = sum(layer.units for layer in layers)
     if not count:
         return f"None of the {grouped(units)} units is dead."
-    told = f"{grouped(count)} of {grouped(units)} units are dead ({percent(count / units)})"
-    known = [layer.born_dead for layer in layers if layer.born_dead is not None]
-    if len(known) < len(layers):
-        return f"{told}."
-    return f"{told}; at the start of the training {grouped(sum(known))} were."
+    of_units = "unit" if units == 1 else "units"
+    verb = "is" if count == 1 else "are"
+    now = f"{grouped(count)} of {grouped(units)} {of_units} {verb} dead ({percent(count / units)})"
+    born = [layer.born_dead for layer in layers if layer.born_dead is not None]
+    if len(born) < len(layers):
+        return f"{now}."
+    past = "was" if sum(born) == 1 else "were"
+    return f"{now}; {grouped(sum(born))} {past} dead before the training."

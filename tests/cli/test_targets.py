@@ -49,13 +49,13 @@ def train(data: str, *args: str, epochs: int = 2) -> Path:
     return Path(json.loads(done.stdout)["run"])
 
 
-def find(target: str | None = None, at_init: bool = False, **said: Any) -> Target:
-    return find_target(target, RUNS, Overrides(**said), at_init, lambda *_: None)
+def find(target: str | None = None, at_init: bool = False, **overrides: Any) -> Target:
+    return find_target(target, RUNS, Overrides(**overrides), at_init, lambda *_: None)
 
 
-def refused(kind: type[Exception], target: str | None = None, **said: Any) -> str:
+def refused(kind: type[Exception], target: str | None = None, **overrides: Any) -> str:
     with pytest.raises(kind) as caught:
-        find(target, **said)
+        find(target, **overrides)
     return str(caught.value)
 
 
@@ -63,9 +63,9 @@ def parameters(path: Path) -> list[np.ndarray[Any, Any]]:
     return [each for layer in read_layers(path)[0] for each in layer]
 
 
-def assert_network(found: Target, path: Path) -> None:
+def assert_network(result: Target, path: Path) -> None:
     """The network that is examined is that of the file."""
-    layers = found.model.network.layers
+    layers = result.model.network.layers
     ours = [each for layer in layers for each in (layer.weights, layer.biases)]
     for one, other in zip(ours, parameters(path), strict=True):
         np.testing.assert_array_equal(one, other)
@@ -78,9 +78,9 @@ def test_the_newest_run_if_none_is_named(data: str) -> None:
     older, newer = train(data, "--name", "older"), train(data, "--name", "newer", "--seed", "5")
     for age, folder in enumerate((newer, older)):
         os.utime(folder / "config.toml", (1000 - age, 1000 - age))
-    found = find()
-    assert found.name == "newer"
-    assert_network(found, newer / "model.safetensors")
+    result = find()
+    assert result.name == "newer"
+    assert_network(result, newer / "model.safetensors")
     os.utime(older / "config.toml", (2000, 2000))
     assert find().name == "older"
 
@@ -100,19 +100,19 @@ def test_a_run_by_its_name_and_by_its_folder(data: str, tmp_path: Path) -> None:
         *(("mine", "mine"), ("runs/mine", "mine"), ("runs/mine/", "mine"), ("moved", "moved")),
         (str(tmp_path / "moved"), "moved"),
     ):
-        found = find(target)
-        assert (found.name, found.model.loss_name) == (name, "sse")
-        assert_network(found, folder / "model.safetensors")
-        assert found.model.network.activation_names == (
+        result = find(target)
+        assert (result.name, result.model.loss_name) == (name, "sse")
+        assert_network(result, folder / "model.safetensors")
+        assert result.model.network.activation_names == (
             "relu",
             "relu",
         )
-        assert found.dataset.name == "set"
-        assert found.model.classes == ("0", "1", "2")
-        assert found.training is not None
-        assert found.training.optimizer == "adam"
-        assert [epoch.epoch for epoch in found.training.history] == [1, 2]
-        assert (found.training.kept_epoch, found.training.diverged) == (2, False)
+        assert result.dataset.name == "set"
+        assert result.model.classes == ("0", "1", "2")
+        assert result.training is not None
+        assert result.training.optimizer == "adam"
+        assert [epoch.epoch for epoch in result.training.history] == [1, 2]
+        assert (result.training.kept_epoch, result.training.diverged) == (2, False)
 
 
 def test_the_numbers_of_a_history_are_those_of_the_file(data: str) -> None:
@@ -132,7 +132,7 @@ def test_the_numbers_of_a_history_are_those_of_the_file(data: str) -> None:
             assert list(epoch.update_ratio) == record["update_ratio"]
 
 
-def test_an_unknown_name_is_told_with_the_nearest(data: str) -> None:
+def test_an_unknown_name_is_refused_with_the_nearest(data: str) -> None:
     for name in ("first", "second"):
         train(data, "--name", name, epochs=0)
     assert refused(UsageError, "secnod") == (
@@ -148,7 +148,7 @@ def test_without_runs() -> None:
     assert refused(UsageError, "any") == "there is no run or file 'any'. Runs in runs: none"
 
 
-def test_a_folder_that_is_no_run() -> None:
+def test_a_folder_that_is_not_a_run() -> None:
     Path("folder").mkdir()
     assert refused(UsageError, "folder") == "folder is not a run: it has no model.safetensors"
 
@@ -159,44 +159,44 @@ def test_a_model_that_is_not_that_of_its_configuration(data: str) -> None:
     assert "hidden = [5, 4]" in text
     (folder / "config.toml").write_text(text.replace("hidden = [5, 4]", "hidden = [7, 4]"))
     assert refused(DataError, "relu") == (
-        "runs/relu/model.safetensors has layers of (6, 5, 4, 3), but its config.toml and data set "
-        "set make (6, 7, 4, 3)"
+        "runs/relu/model.safetensors has layers of sizes (6, 5, 4, 3), but its config.toml and "
+        "data set set require (6, 7, 4, 3)"
     )
 
 
-def test_options_go_before_what_a_run_says(data: str, tmp_path: Path) -> None:
+def test_options_override_the_properties_of_a_run(data: str, tmp_path: Path) -> None:
     train(data, "--normalize", "standard", "--label-smoothing", "0.1")
     other = make_data(tmp_path / "other.npz", rows=40, seed=1)
-    found = find("relu", dataset=other, normalize="none")
-    assert (found.dataset.name, found.model.normalization.method) == ("other", "none")
-    assert found.model.loss.label_smoothing == 0.1
-    found = find("relu", activation=("tanh",))
-    assert found.model.network.activation_names == (
+    result = find("relu", dataset=other, normalize="none")
+    assert (result.dataset.name, result.model.normalization.method) == ("other", "none")
+    assert result.model.loss.label_smoothing == 0.1
+    result = find("relu", activation=("tanh",))
+    assert result.model.network.activation_names == (
         "tanh",
         "tanh",
     )
-    assert (found.model.loss_name, found.model.normalization.method) == (
+    assert (result.model.loss_name, result.model.normalization.method) == (
         "cross-entropy",
         "standard",
     )
     train(data, "--name", "sse", "--loss", "sse")
-    for said, loss, output in (
+    for overrides, loss, output in (
         ({}, "sse", "sigmoid"),
         ({"output": "softmax"}, "sse", "softmax"),
         ({"loss": "cross-entropy"}, "cross-entropy", "softmax"),
         ({"loss": "binary-cross-entropy"}, "binary-cross-entropy", "sigmoid"),
         ({"loss": "mse", "output": "identity"}, "mse", "identity"),
     ):
-        found = find("sse", **said)
-        assert (found.model.loss_name, found.model.loss.output) == (loss, output)
+        result = find("sse", **overrides)
+        assert (result.model.loss_name, result.model.loss.output) == (loss, output)
 
 
 def test_a_data_set_that_does_not_go_with_a_run(data: str, tmp_path: Path) -> None:
     train(data)
     wider = make_data(tmp_path / "wider.npz", inputs=9)
     assert refused(DataError, "relu", dataset=wider) == (
-        "runs/relu/model.safetensors has layers of (6, 5, 4, 3), but its config.toml and data set "
-        "wider make (9, 5, 4, 3)"
+        "runs/relu/model.safetensors has layers of sizes (6, 5, 4, 3), but its config.toml and "
+        "data set wider require (9, 5, 4, 3)"
     )
 
 
@@ -250,9 +250,9 @@ def test_a_run_that_did_not_end_and_one_that_diverged(data: str) -> None:
     assert not unfinished.diverged
     chosen = ["train", "--dataset", data, "--lr", "1e30", "--epochs", "2", *CHOSEN, "--name", "bad"]
     assert CliRunner().invoke(main, chosen).exit_code == 1
-    found = find()
-    assert (found.name, found.training and found.training.diverged) == ("bad", True)
-    assert find("bad", at_init=True).training != found.training
+    result = find()
+    assert (result.name, result.training and result.training.diverged) == ("bad", True)
+    assert find("bad", at_init=True).training != result.training
     done = CliRunner().invoke(main, ["diagnose", "bad", "--json"])
     assert "learning-rate-too-high" in [
         finding["rule"] for finding in json.loads(done.stdout)["findings"]
@@ -269,7 +269,7 @@ def test_our_own_file_says_all_but_where_its_data_are(data: str) -> None:
     told = refused(UsageError, "alone.safetensors")
     assert told == (
         "alone.safetensors was trained on 'set', which is not the name of a known data set. "
-        "Say where it is: --dataset"
+        "Give its path with --dataset"
     )
     alone, run = find("alone.safetensors", dataset=data), find("tanh")
     assert alone.name == "alone.safetensors"
@@ -304,23 +304,23 @@ def test_a_file_from_elsewhere_needs_its_activation(data: str, suffix: str) -> N
     assert refused(UsageError, str(path), dataset=data) == (
         f"{path} does not say its activation. Give it: --activation relu"
     )
-    found = find(str(path), dataset=data, activation=("silu",))
-    assert found.model.network.activation_names == (
+    result = find(str(path), dataset=data, activation=("silu",))
+    assert result.model.network.activation_names == (
         "silu",
         "silu",
     )
-    assert (found.model.loss_name, found.model.loss.output) == ("cross-entropy", "softmax")
-    assert found.model.normalization.method == "unit"
-    assert_network(found, folder / "model.safetensors")
+    assert (result.model.loss_name, result.model.loss.output) == ("cross-entropy", "softmax")
+    assert result.model.normalization.method == "unit"
+    assert_network(result, folder / "model.safetensors")
     assert refused(UsageError, str(path), dataset=data, activation=("relu",) * 3) == (
         "3 activations for 2 hidden layers. Give one for all, or one for each"
     )
     assert refused(DataError, str(path), activation=("relu",)) == (
-        f"{path} has 6 inputs and 3 scores, but the data set mnist has 784 pixels and 10 classes. "
-        "Give its data set: --dataset"
+        f"{path} has 6 inputs and 3 logits, but the data set mnist has 784 pixels and 10 classes. "
+        "Give its data set with --dataset"
     )
     assert refused(UsageError, str(path), at_init=True) == (
-        f"{path} does not say how its network started. Give a run or a config"
+        f"{path} does not hold the initial network. Give a run or a configuration"
     )
 
 
@@ -347,31 +347,31 @@ def test_the_initial_network_of_a_run_is_the_one_it_started_from(data: str) -> N
     chosen = ("--seed", "7", "--bias-init", "normal", "--init", "orthogonal")
     run = train(data, *chosen, "--name", "trained")
     start = train(data, *chosen, "--name", "start", epochs=0)
-    found = find("trained", at_init=True)
-    assert_network(found, start / "model.safetensors")
-    assert found.initial is found.model
-    assert found.training is not None
-    assert (found.training.history, found.training.diverged) == ((), False)
+    result = find("trained", at_init=True)
+    assert_network(result, start / "model.safetensors")
+    assert result.initial is result.model
+    assert result.training is not None
+    assert (result.training.history, result.training.diverged) == ((), False)
     trained = find("trained")
     assert_network(trained, run / "model.safetensors")
     assert trained.initial is not None
     np.testing.assert_array_equal(
-        trained.initial.network.parameters, found.model.network.parameters
+        trained.initial.network.parameters, result.model.network.parameters
     )
     assert not np.array_equal(trained.initial.network.parameters, trained.model.network.parameters)
 
 
 def test_the_initial_network_of_an_example_configuration_and_of_a_file(data: str) -> None:
-    found = find("dying-relu", at_init=True)
-    assert found.name == "dying-relu at its start"
-    assert found.model.network.sizes == (784, 128, 128, 128, 10)
-    assert found.dataset.name == "mnist"
+    result = find("dying-relu", at_init=True)
+    assert result.name == "dying-relu at its start"
+    assert result.model.network.sizes == (784, 128, 128, 128, 10)
+    assert result.dataset.name == "mnist"
     text = f"[data]\nname = '{data}'\n[model]\nhidden = [5, 4]\n[training]\nseed = 3\n"
     Path("my.toml").write_text(text)
-    found = find("my.toml", at_init=True)
-    assert (found.name, found.model.network.sizes) == ("my.toml at its start", (6, 5, 4, 3))
+    result = find("my.toml", at_init=True)
+    assert (result.name, result.model.network.sizes) == ("my.toml at its start", (6, 5, 4, 3))
     start = train(data, "my.toml", epochs=0)
-    assert_network(found, start / "model.safetensors")
+    assert_network(result, start / "model.safetensors")
     changed = find("my.toml", at_init=True, activation=("tanh",), loss="sse", normalize="none")
     assert changed.model.network.activation_names == ("tanh", "tanh")
     assert (changed.model.loss_name, changed.model.normalization.method) == ("sse", "none")

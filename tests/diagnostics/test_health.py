@@ -52,7 +52,7 @@ def test_a_few_rows_at_equal_distances(rows: int, picked: int) -> None:
 
 
 @pytest.mark.parametrize("activation", ["relu", "sigmoid"])
-def test_it_is_what_the_probe_says_of_these_rows(blobs: Blobs, activation: str) -> None:
+def test_health_equals_the_probe_of_the_same_rows(blobs: Blobs, activation: str) -> None:
     dataset = load_dataset(str(blobs(rows=3000)))
     network = MLP((dataset.inputs, 20, 15, 3), [activation] * 2)
     network.initialize(np.random.default_rng(1))

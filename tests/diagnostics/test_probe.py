@@ -290,10 +290,9 @@ def test_the_result_does_not_depend_on_the_size_of_a_batch(
         np.testing.assert_allclose(result, results[0], rtol=tolerance, atol=tolerance)
 
 
-@pytest.mark.parametrize("output", ["softmax", "sigmoid"])
-@pytest.mark.parametrize("threads", [2, 3])
-def test_several_processes_add_up_to_the_same(
-    blob_set: Dataset, monkeypatch: pytest.MonkeyPatch, threads: int, output: str
+@pytest.mark.parametrize(("output", "workers"), [("softmax", 2), ("sigmoid", 3)])
+def test_several_workers_add_up_to_the_same(
+    blob_set: Dataset, monkeypatch: pytest.MonkeyPatch, workers: int, output: str
 ) -> None:
     loss = LOSSES["mse"](output)
     alone = replace(subject(blob_set, "tanh"), loss=loss)
@@ -307,10 +306,10 @@ def test_several_processes_add_up_to_the_same(
     monkeypatch.setattr(
         probing, "run_on_workers", lambda work, size: (sizes.append(size), together(work, size))
     )
-    told, again = (gather(alone, split, NAMES, initial, workers=threads) for _ in range(2))
-    assert sizes == [threads] * 4  # the network and the initial one, twice
-    assert told == again
-    assert list(numbers(told)) == pytest.approx(list(numbers(expected)), rel=1e-9, abs=1e-12)
+    first, second = (gather(alone, split, NAMES, initial, workers=workers) for _ in range(2))
+    assert sizes == [workers] * 4  # the network and the initial one, twice
+    assert first == second
+    assert list(numbers(first)) == pytest.approx(list(numbers(expected)), rel=1e-9, abs=1e-12)
 
 
 def test_the_network_is_left_as_it_is(blob_set: Dataset) -> None:
@@ -376,7 +375,7 @@ def initial(
 NIELSEN = {"init": "normal", "bias_init": "normal", "loss": "binary-cross-entropy"}
 
 
-def test_gradients_at_the_start_are_those_that_nielsen_found(mnist: Dataset) -> None:
+def test_initial_gradients_agree_with_nielsen(mnist: Dataset) -> None:
     # Neural Networks and Deep Learning (2015), chapter 5: "around 0.07 and 0.31" for the two hidden
     # layers of [784, 30, 30, 10]; his cost is the sum over the ten outputs, ours their mean. The
     # medians to meet, 0.056 and 0.292 over 50 seeds, are those of issue 3; these are 0.061, 0.290.
@@ -416,7 +415,7 @@ def test_gradients_of_sigmoid_layers_grow_towards_the_output(mnist: Dataset, dep
         ("relu", "he-normal", 0.97, 1.07),
     ],
 )
-def test_what_a_layer_multiplies_the_error_by(
+def test_the_factor_of_a_layer_agrees_with_theory(
     mnist: Dataset, activation: str, init: str, low: float, high: float
 ) -> None:
     # Glorot, Bengio, AISTATS 2010, equation 6 (tanh) and He et al., ICCV 2015, equation 13 (ReLU):
@@ -430,7 +429,7 @@ def test_what_a_layer_multiplies_the_error_by(
     assert low < np.mean([factor for factor in factors if factor is not None]) < high
 
 
-@pytest.mark.parametrize(("width", "depth"), [(2, 3), (2, 10), (3, 5), (4, 10)])
+@pytest.mark.parametrize(("width", "depth"), [(2, 3), (4, 10)])
 def test_share_of_relu_networks_that_are_born_dead(width: int, depth: int) -> None:
     # Lu, Shin, Su, Karniadakis, Dying ReLU and Initialization (2019): weights that are as likely
     # positive as negative and zero biases silence a layer with probability 2^-N, so that of such
@@ -438,7 +437,7 @@ def test_share_of_relu_networks_that_are_born_dead(width: int, depth: int) -> No
     rng = np.random.default_rng(0)
     split = Split(np.full((1, 5), 200, np.uint8), np.zeros(1, np.intp), np.zeros(1, np.intp))
     scale = Normalization("unit", 0.0, 1 / 255)
-    loss, trials, dead = LOSSES["cross-entropy"](), 1500, 0
+    loss, trials, dead = LOSSES["cross-entropy"](), 600, 0
     for _ in range(trials):
         network = MLP((5, *(width,) * depth, 2), ["relu"] * depth)
         network.initialize(rng)

@@ -308,9 +308,7 @@ def test_a_remedy_is_a_configuration(name: str, at: dict[str, Any], _short: dict
     ("accuracy", "severity"),
     [(0.11, Severity.ERROR), (0.5, Severity.WARNING), (0.95, Severity.NOTE)],
 )
-def test_how_bad_a_fault_is_follows_from_what_it_has_done(
-    accuracy: float, severity: Severity
-) -> None:
+def test_the_severity_follows_from_the_skill(accuracy: float, severity: Severity) -> None:
     found = check("unscaled-input", input_size=85.0, accuracy=accuracy)
     assert found is not None
     assert found.severity == severity
@@ -332,7 +330,7 @@ def test_sparse_is_not_dead() -> None:
 
 
 @pytest.mark.parametrize("norms", [(1e-9, 1e-5, 1e-3), (1e3, 30.0, 1.0)])
-def test_a_network_that_learns_is_not_ill_whatever_its_gradients(norms: tuple[float, ...]) -> None:
+def test_a_network_that_learns_is_healthy_whatever_its_gradients(norms: tuple[float, ...]) -> None:
     for name in ("vanishing-gradient", "exploding-gradient"):
         assert check(name, gradients=gradients(*norms)) is None
 
@@ -371,7 +369,7 @@ def test_texts_are_complete(name: str) -> None:
 
 
 @EVERY_RULE
-def test_a_rule_explains_only_what_stands_below_it(name: str) -> None:
+def test_a_rule_explains_only_rules_below_it(name: str) -> None:
     below = list(RULES)[list(RULES).index(name) + 1 :]
     assert set(RULES[name].explains) <= {*below, EVERYTHING}
 

@@ -277,11 +277,11 @@ def test_points_and_percent_signs_stand_below_each_other() -> None:
         (flow(0.0), "Nothing of the error reaches layer 1."),
         (flow(NAN), "The error is not finite."),
         (flow(INF), "The error is not finite."),
-        (flow(), "There is no hidden layer"),
-        ((*flow(NAN)[:1], replace(flow()[0], delta_norm=0.0)), "There is no error at the output"),
+        (flow(), "Without a hidden layer, the whole error"),
+        ((*flow(NAN)[:1], replace(flow()[0], delta_norm=0.0)), "The error at the output is 0"),
     ],
 )
-def test_what_reaches_the_first_layer(layers: tuple[LayerGradient, ...], words: str) -> None:
+def test_the_sentence_on_the_first_layer(layers: tuple[LayerGradient, ...], words: str) -> None:
     assert reach(layers).startswith(words)
 
 
@@ -291,19 +291,19 @@ def test_tiny_numbers_give_all_of_a_column_exponents() -> None:
     assert (share(0.5, 2), share(2e5, 1), share(INF, 1)) == ("50.00 %", "2.0e+07 %", "inf")
 
 
-def test_what_ten_sigmoids_leave_has_two_digits_in_the_table_and_in_words() -> None:
+def test_tiny_shares_have_two_digits_in_the_table_and_in_the_sentence() -> None:
     text = shown(GradientView(flow(8.2e-7, 0.3)))
     assert text.count("0.000082 %") == 2
     assert "100.000000 %" in text
 
 
-def test_without_update_ratios_there_is_no_column_of_them() -> None:
+def test_without_update_ratios_their_column_is_left_out() -> None:
     layers = tuple(replace(layer, update_ratio=None) for layer in flow(0.5))
     assert "ΔW/W" not in shown(GradientView(layers))
     assert "ΔW/W" in shown(GradientView(flow(0.5)))
 
 
-def test_narrow_terminals_lose_what_matters_least() -> None:
+def test_narrow_terminals_lose_the_least_important_columns() -> None:
     layers = flow(0.003, 0.05)
     at_80, at_60 = (shown(GradientView(layers), width) for width in (80, 60))
     assert "∂L/∂b" not in at_80
@@ -316,12 +316,14 @@ def test_narrow_terminals_lose_what_matters_least() -> None:
 # Units ----------------------------------------------------------------------------------------
 
 
-def test_units_tell_the_dead_from_those_that_were_born_so() -> None:
+def test_dead_and_born_dead_units_are_counted_apart() -> None:
     layers = (units(1, dead=30, born_dead=4), units(2, dead=20))
-    assert dead(layers) == "50 of 256 units are dead (19.5 %); at the start of the training 4 were."
+    assert dead(layers) == "50 of 256 units are dead (19.5 %); 4 were dead before the training."
     unknown = (units(1, dead=30, born_dead=None), units(2))
     assert dead(unknown) == "30 of 256 units are dead (11.7 %)."
     assert dead((units(1),)) == "None of the 128 units is dead."
+    alone = units(1, units=1, dead=1, born_dead=1)
+    assert dead((alone,)) == "1 of 1 unit is dead (100.0 %); 1 was dead before the training."
 
 
 def test_units_leave_out_columns_that_say_nothing_of_any_layer() -> None:
@@ -337,7 +339,7 @@ def test_units_leave_out_columns_that_say_nothing_of_any_layer() -> None:
 
 
 def test_a_network_without_hidden_layers_has_no_units() -> None:
-    assert shown(UnitsView(())).splitlines()[1:] == ["There is no hidden layer."]
+    assert shown(UnitsView(())).splitlines()[1:] == ["The network has no hidden layer."]
 
 
 # Outputs --------------------------------------------------------------------------------------
@@ -400,19 +402,19 @@ def test_of_many_classes_the_worst_are_shown() -> None:
     text = shown(OutputsView(outputs(26), "softmax"))
     labels = [line.split()[0] for line in text.splitlines() if " as 9" in line]
     assert labels == [str(k) for k in range(10)]
-    assert "… and 16 classes more" in text
+    assert "… and 16 more classes with higher accuracy" in text
 
 
 def test_an_identity_output_is_explained_in_one_line() -> None:
     text = shown(OutputsView(None, "identity"))
     assert text.splitlines() == [
         "Identity",
-        "The outputs are scores, and no probabilities: they may be negative and need not sum to 1.",
+        "The outputs are logits, not probabilities: they can be negative and need not sum to 1.",
     ]
 
 
-def test_sigmoids_are_explained_as_what_they_are() -> None:
-    assert "each output is a yes or no of its own" in shown(OutputsView(outputs(), "sigmoid"))
+def test_sigmoid_outputs_are_explained() -> None:
+    assert "each output is a separate probability" in shown(OutputsView(outputs(), "sigmoid"))
 
 
 def test_nothing_in_any_bin() -> None:
@@ -488,7 +490,7 @@ def test_a_rule_explains_itself() -> None:
 def test_history_has_first_course_and_last() -> None:
     view = HistoryView(training(*map(epoch, range(1, 9))), (128,) * 5)
     text = shown(view).splitlines()
-    assert text[0] == "History  epoch 1 to 8: first, course, last"
+    assert text[0] == "History  epoch 1 to 8: first value, course, last value"
     assert text[2].split() == [
         "training",
         "1.00",
@@ -507,12 +509,12 @@ def test_history_has_first_course_and_last() -> None:
 @pytest.mark.parametrize(
     ("told", "words"),
     [
-        (None, "How it was trained is not known."),
+        (None, "The training is unknown."),
         (training(), "No epoch was trained."),
-        (training(epoch(1, health=None)), "What went on in the layers was not recorded"),
+        (training(epoch(1, health=None)), "The training recorded no measurements of the layers."),
     ],
 )
-def test_what_was_not_recorded_is_said(told: Training | None, words: str) -> None:
+def test_a_missing_history_is_explained(told: Training | None, words: str) -> None:
     assert words in shown(HistoryView(told, (128,) * 5))
 
 
@@ -528,7 +530,7 @@ def test_sparklines() -> None:
     assert thinned([0, 1], 3) == [0, 1]
 
 
-def test_a_strip_tells_none_from_few() -> None:
+def test_a_strip_shows_none_and_few_differently() -> None:
     assert strip((0, 1, 1000), Canvas(80)) == "·▁█"
     assert strip((0, 1, 1000), Canvas(80, ascii=True)) == ".:@"
     assert strip((0, 0), Canvas(80)) == "··"

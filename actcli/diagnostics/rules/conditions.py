@@ -158,7 +158,7 @@ class LearningRateTooHigh(Rule):
         "Updates are so large that the loss jumps, or that the parameters end where training "
         "cannot recover."
     )
-    harm = "The loss diverges, units die or saturate, or the network ends on one answer."
+    harm = "The loss diverges, units die or saturate, or one class is predicted for every row."
     limits = (
         "Needs the training's configuration and history. A rate that costs only the last percent "
         "of accuracy goes unnoticed. If the initial loss was poor as well, poor-initial-loss is "

@@ -37,7 +37,7 @@ class ExplodingGradient(Rule):
     """An error that grows from layer to layer in the backward pass."""
 
     meaning = (
-        "The error grows from layer to layer in the backward pass; the first layer gets a huge one."
+        "The error grows from layer to layer in the backward pass, and is huge in the first layer."
     )
     harm = "Each update changes the first layers far too much: the loss jumps or becomes infinite."
     limits = "Silent where the network has learnt well, however much the error grows."

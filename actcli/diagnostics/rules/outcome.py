@@ -15,7 +15,7 @@ from actcli.diagnostics.symptoms import (
 )
 
 # Share of the predictions that name one class, and by how much it exceeds the share of its rows.
-ONE_ANSWER, TOO_MANY = 0.9, 0.3
+ONE_CLASS, EXCESS = 0.9, 0.3
 
 
 class CollapsedOutput(Rule):
@@ -27,9 +27,9 @@ class CollapsedOutput(Rule):
         "Silent for an untrained network, and where the class has about that share of the rows."
     )
     threshold = (
-        f"One class is predicted for {percent(ONE_ANSWER)} of the rows or more, and its share of "
-        f"the rows is at least {percent(TOO_MANY)} lower. Healthy set-ups on MNIST predict no "
-        "class for more than 11.3 % of the rows."
+        f"One class is predicted for {percent(ONE_CLASS)} of the rows or more, and the "
+        f"share of rows that belong to it is at least {percent(EXCESS)} lower. Healthy set-ups on "
+        "MNIST predict no class for more than 11.3 % of the rows."
     )
     source = (
         "Karpathy, A Recipe for Training Neural Networks (2019), the input-independent baseline"
@@ -37,10 +37,10 @@ class CollapsedOutput(Rule):
     explains = ("not-learning", "overconfident")
 
     def check(self, evidence: Evidence) -> Finding | None:
-        answered = max(evidence.predicted)
-        true = evidence.class_rows[evidence.predicted.index(answered)]
-        part = answered / evidence.rows
-        if untrained(evidence) or part < ONE_ANSWER or part - true / evidence.rows < TOO_MANY:
+        count = max(evidence.predicted)
+        true = evidence.class_rows[evidence.predicted.index(count)]
+        part = count / evidence.rows
+        if untrained(evidence) or part < ONE_CLASS or part - true / evidence.rows < EXCESS:
             return None
         return self.finding(
             Severity.ERROR,
