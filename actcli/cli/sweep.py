@@ -1,4 +1,4 @@
-"""`actcli sweep`: many runs that differ in a few choices, and what the choices do."""
+"""`actcli sweep`: train all combinations of some configuration keys, and compare them."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class SweepCommand(ConfigCommand):
-    """A command that hands over to another, `show`, if that is its first argument."""
+    """A command with the subcommand `show`, chosen by the first argument."""
 
     def make_context(
         self,
@@ -51,7 +51,7 @@ csv_option = click.option("--csv", "as_csv", is_flag=True, help="Write a line of
 @click.command(
     cls=SweepCommand,
     epilog="""\b
-'actcli sweep show [NAME]' shows the result of a sweep once more: see its --help.
+'actcli sweep show [NAME]' shows the result of an earlier sweep: see its --help.
 
 \b
 Examples:
@@ -67,37 +67,40 @@ Examples:
     metavar="TABLE.KEY=VALUES",
     type=AxisType(),
     multiple=True,
-    help="A key of the configuration and its values, such as model.dropout=0,0.2 or, with "
-    "--random, a span: optimizer.learning_rate=0.001..0.1:log. May be repeated: then all "
-    "combinations are trained.",
+    help="Configuration key and its values, such as model.dropout=0,0.2 or, with --random, a "
+    "range: optimizer.learning_rate=0.001..0.1:log. Repeat it to train all combinations.",
 )
 @click.option(
     "--seeds",
     metavar="N",
     type=KindType(Integer(1)),
-    help="Train each combination with N seeds, from --seed on.  [1]",
+    help="Number of seeds for each combination, counted up from --seed.  [1]",
 )
 @click.option(
     "--random",
     "draws",
     metavar="N",
     type=KindType(Integer(1)),
-    help="Train N combinations drawn at random, always the same ones for one --seed.  [all]",
+    help="Random search: number of combinations, sampled reproducibly by --seed.  [all]",
 )
-@click.option("--name", metavar="NAME", help="Of the sweep's folder.  [as CONFIG and what varies]")
+@click.option(
+    "--name", metavar="NAME", help="Name of the sweep's folder.  [CONFIG and the keys that vary]"
+)
 @runs_dir_option
 @click.option(
     "--workers",
     metavar="N",
     type=KindType(Integer(1)),
-    help="How many processes train on this machine.  [the cores that there are]",
+    help="Number of worker processes on this machine.  [number of cores]",
 )
 @click.option(
     "--scheduler",
     metavar="ADDRESS",
-    help="Train on the workers of the Dask cluster with this scheduler: tcp://host:8786.",
+    help="Address of a Dask scheduler whose workers train: tcp://host:8786.",
 )
-@click.option("--dry-run", is_flag=True, help="List the jobs, with about their time and memory.")
+@click.option(
+    "--dry-run", is_flag=True, help="List the jobs and their estimated time; train nothing."
+)
 @json_option
 @csv_option
 @click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
@@ -119,11 +122,11 @@ def sweep(
     quiet: bool,
     **_keys: object,
 ) -> None:
-    """Train many networks that differ in a few choices, and compare them.
+    """Train all combinations of some configuration keys, and compare them.
 
     CONFIG is a sweep file, a configuration file or the name of an example of either; options
-    override it. Each job is a run in the folder of the sweep. Runs that are finished are not
-    trained again: the same command resumes an interrupted sweep, or adds to it.
+    override it. Each job is a run in the folder of the sweep. Finished runs are not trained
+    again: the same command resumes an interrupted sweep or extends it.
     """
     exclude({"--json": as_json, "--csv": as_csv})
     exclude({"--workers": workers is not None, "--scheduler": scheduler is not None})
@@ -132,7 +135,7 @@ def sweep(
     varying = merged(file.axes, axes)
     check_fixed(options, varying)
     print_new_names(file.settings)
-    # The runs share the cores: each has one worker, unless more are asked for.
+    # The runs share the cores, so each has one worker by default.
     base = (Setting(find_key("training", "workers"), 1, "sweep"), *file.settings, *options)
 
     from actcli.cli.sweep_run import Request, run
@@ -149,7 +152,7 @@ def sweep(
         ctx.exit(run(request, as_json, as_csv))
 
 
-# What varies comes first in --help, what all jobs have in common last.
+# --help lists the options of the sweep first, the configuration of all jobs last.
 sweep.params += configuration_options(workers="workers-per-run")
 
 
@@ -164,13 +167,13 @@ Examples:
 )
 @click.argument("name", required=False, type=SweepType())
 @runs_dir_option
-@click.option("--all", "complete", is_flag=True, help="Show all rows, however many there are.")
+@click.option("--all", "complete", is_flag=True, help="Show all combinations.")
 @json_option
 @csv_option
 def show(name: str | None, runs_dir: Path, complete: bool, as_json: bool, as_csv: bool) -> None:
-    """Show the result of a sweep once more, or what there is of it.
+    """Show the result of a sweep, finished or not.
 
-    NAME is a sweep or its folder. Without it, the sweep that was begun last is shown.
+    NAME is a sweep or its folder; the default is the newest sweep.
     """
     exclude({"--json": as_json, "--csv": as_csv})
     from actcli.cli.sweep_output import write
@@ -179,35 +182,35 @@ def show(name: str | None, runs_dir: Path, complete: bool, as_json: bool, as_csv
     write(read_table(find_sweep_folder(name, runs_dir)), as_json, as_csv, complete)
 
 
-def exclude(given: dict[str, bool]) -> None:
-    """Refuse two options of which only one can be meant.
+def exclude(options: dict[str, bool]) -> None:
+    """Raise if two options that exclude each other are both given.
 
     Raises:
         UsageError: both are given.
     """
-    if all(given.values()):
-        raise UsageError(f"{' and '.join(given)} do not go together", "Give one of them")
+    if all(options.values()):
+        raise UsageError(f"{' and '.join(options)} exclude each other", "Choose one of them")
 
 
 def merged(of_file: Sequence[Axis], of_options: Sequence[Axis]) -> tuple[Axis, ...]:
-    """What varies: an option takes the place of what the file says of its key.
+    """Return the axes of file and options; an option replaces the file's axis of the same key.
 
     Raises:
-        UsageError: two options are of one key.
+        UsageError: two options have the same key.
     """
-    found = {str(axis.key): axis for axis in of_file}
-    given = {str(axis.key): axis for axis in of_options}
-    if len(given) < len(of_options):
-        twice = next(axis.key for axis in of_options if given[str(axis.key)] is not axis)
-        raise UsageError(f"--vary {twice} is given twice", "Put all values into one")
-    return tuple((found | given).values())
+    file_axes = {str(axis.key): axis for axis in of_file}
+    option_axes = {str(axis.key): axis for axis in of_options}
+    if len(option_axes) < len(of_options):
+        twice = next(axis.key for axis in of_options if option_axes[str(axis.key)] is not axis)
+        raise UsageError(f"--vary {twice} is given twice", "Put all values into one --vary")
+    return tuple((file_axes | option_axes).values())
 
 
 def check_fixed(options: Sequence[Setting], varying: Sequence[Axis]) -> None:
-    """See that no option asks for one value of what varies.
+    """Raise if an option fixes a key that varies.
 
     Raises:
-        UsageError: one does.
+        UsageError: an option does.
     """
     keys = {str(axis.key) for axis in varying}
     for setting in options:
@@ -219,10 +222,10 @@ def check_fixed(options: Sequence[Setting], varying: Sequence[Axis]) -> None:
 
 
 def check_jobs(plan: "Plan") -> list["Job"]:
-    """The jobs, some of which can be trained.
+    """Return the jobs of a plan.
 
     Raises:
-        UsageError: nothing varies, or no job can be trained.
+        UsageError: nothing varies, or no job has a legal configuration.
     """
     if not plan.axes and plan.seeds == 1:
         raise UsageError(
@@ -235,6 +238,6 @@ def check_jobs(plan: "Plan") -> list["Job"]:
 
 
 def default_name(config: str | None, axes: Sequence[Axis]) -> str:
-    """Of a sweep: that of its file or configuration, and what varies besides."""
+    """Return the default name of a sweep: its file or configuration and the keys that vary."""
     varied = [option_of(str(axis.key)) for axis in axes]
     return "-".join([name_of(config) or "sweep", *varied])

@@ -1,4 +1,4 @@
-"""What the command line of sweeps names: sweep files, what varies, sweeps that were begun."""
+"""Parameter types of `actcli sweep` with their completion: sweep files, axes, sweeps."""
 
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ SHOW = "show"  # a subcommand, so that no example configuration may have this na
 
 
 class SweepConfigType(click.ParamType[str]):
-    """A sweep file or a configuration file, or the name of one that comes with actcli."""
+    """A sweep file, a configuration file, or the name of an example of either."""
 
     name = "CONFIG"
 
@@ -24,12 +24,12 @@ class SweepConfigType(click.ParamType[str]):
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
         names = [SHOW, *sweeps(), *examples()]
-        found = [CompletionItem(name) for name in names if name.startswith(incomplete)]
-        return [*found, CompletionItem(incomplete, type="file")]
+        items = [CompletionItem(name) for name in names if name.startswith(incomplete)]
+        return [*items, CompletionItem(incomplete, type="file")]
 
 
 class AxisType(click.ParamType[Any]):
-    """What varies."""
+    """An axis: table.key=values."""
 
     name = "axis"
 
@@ -43,7 +43,7 @@ class AxisType(click.ParamType[Any]):
 
 
 class SweepType(click.ParamType[str]):
-    """A sweep, by its name."""
+    """The name of a sweep."""
 
     name = "NAME"
 

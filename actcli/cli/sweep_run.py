@@ -1,4 +1,4 @@
-"""The jobs of a sweep: trained and kept, or listed with what they would cost."""
+"""Training the jobs of a sweep, with messages about interrupts and failed jobs."""
 
 import signal
 from collections.abc import Mapping, Sequence
@@ -25,21 +25,21 @@ from actcli.sweep.results import read_table
 from actcli.sweep.store import is_done, open_sweep, store_run, tidy, write_plan
 from actcli.term.text import printable
 
-MOST_ERRORS = 10  # of different ones that are told
+MAX_ERRORS = 10  # different errors in the message
 
 
 @dataclass(frozen=True)
 class Request:
-    """What was asked for.
+    """The arguments of `actcli sweep`.
 
     Args:
-        plan: of the sweep.
-        jobs: of the plan.
-        runs: the folder of the runs.
-        name: of the sweep's folder in there.
-        workers: processes on this machine; None: as many as there are cores.
-        scheduler: of a Dask cluster, to be used instead.
-        quiet: whether to show no progress.
+        plan: the plan of the sweep.
+        jobs: the jobs of the plan.
+        runs: the folder of all runs and sweeps.
+        name: the name of the sweep's folder in `runs`.
+        workers: number of processes on this machine; None for the number of cores.
+        scheduler: the address of a Dask scheduler to be used instead of processes.
+        quiet: whether to hide the progress.
     """
 
     plan: Plan
@@ -52,38 +52,38 @@ class Request:
 
     @property
     def axes(self) -> list[str]:
-        """The keys that vary."""
+        """Return the keys that vary."""
         return [str(axis.key) for axis in self.plan.axes]
 
 
 def run(request: Request, as_json: bool, as_csv: bool) -> int:
-    """Train the jobs that are not done, write the result, and give the exit status."""
+    """Train the unfinished jobs, write the result, and return the exit status."""
     path = request.runs / request.name
     todo = [job for job in request.jobs if not (job.error or is_done(path, job))]
     with closing(make_engine(request, len(todo))) as engine:
-        engine.give(read_data(todo, request.quiet))
+        engine.set_data(read_data(todo, request.quiet))
         with closing(open_sweep(request.runs, request.name)) as folder, Interrupts() as interrupts:
             errors = train(request, folder, todo, engine, interrupts)
     if interrupts.received:
-        tell_interrupted(request, path, interrupts.received)
+        report_interrupt(request, path, interrupts.received)
         return STATUS[interrupts.received]
     write(read_table(path), as_json, as_csv)
     if errors:
-        tell_errors(request, errors)
+        report_errors(request, errors)
     return ExitStatus.FAILED if errors else ExitStatus.OK
 
 
 def train(
     request: Request, folder: Folder, todo: list[Job], engine: Engine, interrupts: Interrupts
 ) -> dict[str, str]:
-    """Train jobs and keep their runs; give those that could not be trained, with the reasons."""
+    """Train jobs and store their runs; return the errors of failed jobs by the job's name."""
     tidy(folder.path)
     plan, jobs = request.plan, request.jobs
     errors = {job.name: job.error for job in jobs if job.error}
     write_plan(folder, plan, jobs, errors)
     done = len(jobs) - len(todo) - len(errors)
     if done and not request.quiet:
-        click.echo(f"{done} of {len(jobs)} runs are there already", err=True)
+        click.echo(f"{done} of {len(jobs)} runs are finished already", err=True)
     before = dict(errors)
     try:
         events = train_all(todo, engine, lambda: interrupts.received is not None)
@@ -99,7 +99,7 @@ def train(
                     store_run(folder.path, event.job, event.files)
                 elif event.error is not None:
                     errors[event.job.name] = event.error
-                watch.tell(event)
+                watch.finish(event)
     finally:
         if errors != before:
             write_plan(folder, plan, jobs, errors)
@@ -107,14 +107,14 @@ def train(
 
 
 def read_data(jobs: Sequence[Job], quiet: bool) -> dict[str, RawDataset]:
-    """The data sets of jobs, by their name in the configuration."""
+    """Return the data sets of jobs by their name in the configuration."""
     with downloads(quiet) as progress:
         names = dict.fromkeys(job.config.data.name for job in jobs)
-        return {name: read_dataset(_as_given(name), progress) for name in names}
+        return {name: read_dataset(_as_typed(name), progress) for name in names}
 
 
-def _as_given(name: str) -> str:
-    """The name of data as it was typed, if they are not there: it may be near a known one."""
+def _as_typed(name: str) -> str:
+    """Return the name of missing data as the user typed it, for the hint of the nearest name."""
     path = Path(name)
     if path.parent == Path.cwd() and path.name not in DATASETS and not path.exists():
         return path.name
@@ -122,10 +122,10 @@ def _as_given(name: str) -> str:
 
 
 def make_engine(request: Request, jobs: int) -> Engine:
-    """What trains that many jobs.
+    """Return the workers for a number of jobs.
 
     Raises:
-        UsageError: Dask is asked for, and not installed.
+        UsageError: a scheduler is given, but Dask is not installed.
         ActcliError: no process can be started.
     """
     if request.scheduler is None:
@@ -139,27 +139,27 @@ def make_engine(request: Request, jobs: int) -> Engine:
     return Cluster(request.scheduler)
 
 
-def tell_interrupted(request: Request, path: Path, received: signal.Signals) -> None:
-    """Say how far the sweep is, and how it goes on."""
+def report_interrupt(request: Request, path: Path, received: signal.Signals) -> None:
+    """Write how many runs are finished, and how to resume the sweep."""
     done = sum(is_done(path, job) for job in request.jobs)
     click.echo(
-        f"{WORD[received]}: {done} of {len(request.jobs)} runs are finished, and kept in {path}. "
-        "The same command goes on",
+        f"{WORD[received]}: {done} of {len(request.jobs)} runs are finished and kept in {path}. "
+        "The same command resumes the sweep",
         err=True,
     )
 
 
-def tell_errors(request: Request, errors: Mapping[str, str]) -> None:
-    """List what could not be trained, and why: what many have in common only once."""
+def report_errors(request: Request, errors: Mapping[str, str]) -> None:
+    """Write why jobs could not be trained; jobs with the same error are grouped."""
     groups: dict[str, list[Job]] = {}
     for job in request.jobs:
         if job.name in errors:
             groups.setdefault(" ".join(errors[job.name].split()), []).append(job)
     of_all = f"{len(errors)} of {len(request.jobs)} jobs"
     click.echo(f"Error: {of_all} could not be trained", err=True)
-    for message, jobs in list(groups.items())[:MOST_ERRORS]:
-        which = label(request.axes, jobs[0].varied, jobs[0].seed)
+    for message, jobs in list(groups.items())[:MAX_ERRORS]:
+        description = label(request.axes, jobs[0].varied, jobs[0].seed)
         more = f" and {len(jobs) - 1} more" if len(jobs) > 1 else ""
-        click.echo(f"  {printable(which)}{more}: {printable(message)}", err=True)
-    if len(groups) > MOST_ERRORS:
-        click.echo(f"  {len(groups) - MOST_ERRORS} more errors: see --csv", err=True)
+        click.echo(f"  {printable(description)}{more}: {printable(message)}", err=True)
+    if len(groups) > MAX_ERRORS:
+        click.echo(f"  {len(groups) - MAX_ERRORS} more errors: see --csv", err=True)

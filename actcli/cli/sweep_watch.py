@@ -1,4 +1,4 @@
-"""A sweep in sight: what is shown while its jobs are trained."""
+"""The progress of a sweep: a live view in a terminal, one line per finished job elsewhere."""
 
 import json
 import sys
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 
     from actcli.sweep.engine import JobDone
     from actcli.sweep.plan import Job
-    from actcli.sweep.work import Report
+    from actcli.sweep.work import JobProgress
 
-REFRESH = 0.1  # seconds from one drawing to the next
+REFRESH_SECONDS = 0.1
 
 
 class Watch:
-    """Shows how far a sweep is: live in a terminal, a line for each job that is done elsewhere.
+    """Shows the progress of a sweep on stderr.
 
     Args:
         axes: the keys that vary.
-        jobs: all of them.
-        done: how many of them are done already.
+        jobs: all jobs of the sweep.
+        done: number of jobs that were done before.
         quiet: whether to show nothing.
     """
 
@@ -41,7 +41,7 @@ class Watch:
         self.console = stderr_console()
         is_terminal = sys.stderr is not None and sys.stderr.isatty()
         self.is_live = is_terminal and not self.console.is_dumb_terminal and not quiet
-        self.running: dict[str, Report] = {}
+        self.running: dict[str, JobProgress] = {}
         self._live: Live | None = None
         self._start = self._drawn = time.monotonic()
 
@@ -62,13 +62,13 @@ class Watch:
         if self._live:
             self._live.stop()
 
-    def report(self, report: "Report") -> None:
-        """A job is so far."""
+    def report(self, report: "JobProgress") -> None:
+        """Show the progress of a job."""
         self.running[report.job] = report
         self._draw()
 
-    def tell(self, done: "JobDone") -> None:
-        """A job came to its end."""
+    def finish(self, done: "JobDone") -> None:
+        """Show the end of a job."""
         from actcli.render.sweep_progress import DoneLine
 
         self.running.pop(done.job.name, None)
@@ -84,7 +84,7 @@ class Watch:
 
     def _draw(self) -> None:
         now = time.monotonic()
-        if self._live is None or now - self._drawn < REFRESH:
+        if self._live is None or now - self._drawn < REFRESH_SECONDS:
             return
         from actcli.render.sweep_progress import SweepProgress
 
@@ -94,7 +94,7 @@ class Watch:
         self._live.update(shown, refresh=True)
 
     def _left(self, now: float) -> float | None:
-        """Seconds, if what is still to be done goes as fast as what was."""
+        """Return the estimated remaining seconds, at the average speed so far."""
         parts = sum(
             report.epoch / report.epochs for report in self.running.values() if report.epochs
         )
@@ -104,20 +104,20 @@ class Watch:
 
 
 def aligned(axes: Sequence[str], jobs: Sequence["Job"]) -> dict[str, str]:
-    """Labels of all jobs, by their names, with each value below those of the others."""
-    told = [(job.name, label_parts(axes, job.varied, job.seed)) for job in jobs]
+    """Return labels of all jobs by the jobs' names, padded so that values align in columns."""
+    labels = [(job.name, label_parts(axes, job.varied, job.seed)) for job in jobs]
     widths = [
-        max(map(cell_len, column)) for column in zip(*(parts for _, parts in told), strict=True)
+        max(map(cell_len, column)) for column in zip(*(parts for _, parts in labels), strict=True)
     ]
-    return {name: "  ".join(map(set_cell_size, parts, widths)).rstrip() for name, parts in told}
+    return {name: "  ".join(map(set_cell_size, parts, widths)).rstrip() for name, parts in labels}
 
 
 def label(axes: Sequence[str], varied: Sequence[object], seed: int) -> str:
-    """What tells a job from the others: lr 0.01  activation relu  seed 0."""
+    """Return the label of a job: lr 0.01  activation relu  seed 0."""
     return "  ".join(label_parts(axes, varied, seed))
 
 
 def label_parts(axes: Sequence[str], varied: Sequence[object], seed: int) -> list[str]:
-    """The same, one by one."""
-    told: Mapping[str, object] = dict(zip(map(option_of, axes), varied, strict=True))
-    return [f"{name} {written(value)}" for name, value in ({**told, "seed": seed}).items()]
+    """Return the parts of the label of a job."""
+    values: Mapping[str, object] = dict(zip(map(option_of, axes), varied, strict=True))
+    return [f"{name} {written(value)}" for name, value in ({**values, "seed": seed}).items()]

@@ -1,4 +1,4 @@
-"""A sweep as a table, the best combination first, with pictures of what its keys do."""
+"""The view of a sweep: a table with the best combination first, and plots over the axes."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -23,8 +23,8 @@ from actcli.term.table import (
     titled,
 )
 
-MOST_ROWS = 20  # so that a table and its pictures fit one screen
-WIDEST_TEXT = 96
+MAX_ROWS = 20  # so that the table and its plots fit one screen
+MAX_TEXT_WIDTH = 96
 ENDINGS = {"diverged": "bold", "failed": "red", "missing": "dim"}
 
 
@@ -33,9 +33,9 @@ class SweepView:
     """The result of `actcli sweep`.
 
     Args:
-        table: of the sweep.
-        next_command: a command line for the best run.
-        complete: whether to show all rows, however many there are.
+        table: the result of the sweep.
+        next_command: a command that examines the best run.
+        complete: whether to show all rows.
     """
 
     table: SweepTable
@@ -49,13 +49,13 @@ class SweepView:
             (each for each in _abouts(table) if len(name) + GAP + len(each) <= canvas.width), ""
         )
         yield titled(name, about, canvas)
-        shown = table.points if self.complete else table.points[:MOST_ROWS]
+        shown = table.points if self.complete else table.points[:MAX_ROWS]
         styles = [_style(point) for point in shown]
         yield from lines(fit(_columns(table, shown, canvas), canvas.width), styles)
         if left_out := len(table.points) - len(shown):
             yield Text(canvas.plain(f"… {grouped(left_out)} more: --all or --csv"), "dim")
         yield from pictures(table, canvas.width, console)
-        text = min(canvas.width, WIDEST_TEXT)
+        text = min(canvas.width, MAX_TEXT_WIDTH)
         if table.shows:
             yield Text()
             yield paragraph(table.shows, canvas.resized(text))
@@ -65,19 +65,19 @@ class SweepView:
 
 
 def _abouts(table: SweepTable) -> Iterator[str]:
-    """How many runs there are, what became of those that did not finish, and how to read it."""
+    """Yield headings, from the most complete to the shortest: counts, deviation, order."""
     total = len(table.outcomes)
-    told = [f"{grouped(total)} run{'s' * (total != 1)}"]
+    counts = [f"{grouped(total)} run{'s' * (total != 1)}"]
     endings = Counter(outcome.status for outcome in table.outcomes)
-    told += [f"{grouped(endings[ending])} {ending}" for ending in ENDINGS if endings[ending]]
+    counts += [f"{grouped(endings[ending])} {ending}" for ending in ENDINGS if endings[ending]]
     judged = "validation" if any(point.validation for point in table.points) else "test"
     order = [f"best {judged} first"] if len(table.points) > 1 and endings["finished"] else []
     spread = any(point.test and point.test.deviation is not None for point in table.points)
     over = ["mean ± standard deviation over seeds"] if spread else []
-    yield ", ".join([*told, *over, *order])
-    yield ", ".join([*told, *over])
-    yield ", ".join([*told, *order])
-    yield ", ".join(told)
+    yield ", ".join([*counts, *over, *order])
+    yield ", ".join([*counts, *over])
+    yield ", ".join([*counts, *order])
+    yield ", ".join(counts)
 
 
 def _style(point: Point) -> str:
@@ -104,7 +104,7 @@ def _columns(table: SweepTable, points: Sequence[Point], canvas: Canvas) -> list
 
 
 def varied_column(axis: str, values: Sequence[object], canvas: Canvas) -> Column:
-    """The values of a key, under the name of its option."""
+    """Return the column of an axis, titled with the name of its option."""
     texts = [value_text(value, canvas) for value in values]
     if all(map(is_number, values)):
         return numbers(option_of(axis), texts)
@@ -112,7 +112,7 @@ def varied_column(axis: str, values: Sequence[object], canvas: Canvas) -> Column
 
 
 def _means(means: Sequence[MeanAndDeviation | None], decimals: int, canvas: Canvas) -> list[str]:
-    """Percentages below each other, and how much they vary in percentage points."""
+    """Return aligned percentages, with standard deviations in percentage points."""
     left = [
         canvas.plain("–") if each is None else percent(each.mean, decimals).removesuffix(" %")
         for each in means

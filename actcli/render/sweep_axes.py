@@ -1,4 +1,4 @@
-"""The horizontal axis of what is drawn over the values of a key: as they lie, even or geometric."""
+"""Horizontal plot axes for the values of a key: linear, or logarithmic for geometric values."""
 
 import itertools
 import math
@@ -7,19 +7,19 @@ from collections.abc import Sequence
 
 from actcli.term.plot_axes import LinearAxis, ValuesAxis, horizontal_axis
 
-MOST_TICKS = 12
-GEOMETRIC = 4.0  # times the lowest is the highest value, at least, where an axis is logarithmic
+MAX_TICKS = 12
+MIN_LOG_RATIO = 4.0  # of the highest to the lowest value on a logarithmic axis
 
 
 def axis_at(values: Sequence[float], width: int) -> LinearAxis:
-    """With a tick at each of ascending values, or at round numbers where these are too many."""
-    if len(values) <= MOST_TICKS:
+    """Return an axis with a tick at each ascending value, or at round numbers if there are many."""
+    if len(values) <= MAX_TICKS:
         return ValuesAxis.at(values, _is_geometric(values))
     return round_axis(values, width)
 
 
 def round_axis(values: Sequence[float], width: int) -> LinearAxis:
-    """From the first to the last of ascending values, with ticks at round numbers."""
+    """Return an axis from the first to the last ascending value, with ticks at round numbers."""
     if not _is_geometric(values):
         return horizontal_axis(values[0], values[-1], width, whole=False)
     powers = range(math.ceil(math.log10(values[0])), math.floor(math.log10(values[-1])) + 1)
@@ -28,8 +28,8 @@ def round_axis(values: Sequence[float], width: int) -> LinearAxis:
 
 
 def _is_geometric(values: Sequence[float]) -> bool:
-    """Whether values are spaced more evenly in their logarithm."""
-    if values[0] <= 0 or values[-1] < GEOMETRIC * values[0]:
+    """Return whether the logarithms of the values are spaced more evenly than the values."""
+    if values[0] <= 0 or values[-1] < MIN_LOG_RATIO * values[0]:
         return False
     logs = [math.log(value) for value in values]
     return _unevenness(logs) < _unevenness(values)

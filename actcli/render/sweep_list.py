@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from actcli.render.sweep import MOST_ROWS, WIDEST_TEXT, varied_column
+from actcli.render.sweep import MAX_ROWS, MAX_TEXT_WIDTH, varied_column
 from actcli.render.sweep_progress import clock
 from actcli.term.canvas import Canvas
 from actcli.term.numbers import grouped, significant
@@ -48,7 +48,7 @@ class ListView:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         canvas = Canvas.of(options)
         yield titled(canvas.printable(self.name), self._counts(), canvas)
-        shown = self.rows[:MOST_ROWS]
+        shown = self.rows[:MAX_ROWS]
         styles = ["dim" if row.seconds is None else "" for row in shown]
         yield from lines(fit(self._columns(shown, canvas), canvas.width), styles)
         if left_out := len(self.rows) - len(shown):
@@ -56,7 +56,7 @@ class ListView:
         yield Text()
         for error in dict.fromkeys(row.error for row in self.rows if row.error):
             yield paragraph(
-                error, canvas.resized(min(canvas.width, WIDEST_TEXT)), label="illegal: "
+                error, canvas.resized(min(canvas.width, MAX_TEXT_WIDTH)), label="illegal: "
             )
         yield Text(canvas.plain(self._estimate()))
 

@@ -1,8 +1,8 @@
-"""What the keys of a sweep do, drawn: a curve over numbers, bars for names, a map for two keys.
+"""Plots of a sweep over its axes: a curve over numbers, bars for names, a heat map for two axes.
 
-There is a picture of the test accuracy and, where any unit is dead, one of the dead share. Of more
-keys, or of what was drawn at random, the test accuracy has a dot for each combination over each
-number: which key matters shows in whether the dots lie on a line or anywhere.
+The test accuracy is plotted and, if any unit is dead, the share of dead units. For more axes or a
+random search, scatter plots show the test accuracy of each combination over each numeric axis. Dots
+close to one line mean that this key explains the accuracy.
 """
 
 import math
@@ -25,26 +25,26 @@ from actcli.term.plot import Plot
 from actcli.term.plot_area import Curve
 from actcli.term.table import Column, beside, lines
 
-LEAST_OF_CURVE = 3  # values; of two, bars tell more
-MOST_OF_MAP = 24  # values of a key
-MOST_BARS = 20
-HEIGHT = 9  # rows of a curve
-WIDEST, NARROWEST = 56, 36  # columns of a curve
-WIDEST_BAR = 24
-SHORT_LABEL = 8  # columns
-BETWEEN = 4  # columns between two pictures
+MIN_CURVE_VALUES = 3  # two values are clearer as bars
+MAX_MAP_VALUES = 24  # of each axis
+MAX_BARS = 20
+HEIGHT = 9  # lines of a plot
+MAX_WIDTH, MIN_WIDTH = 56, 36  # columns of a plot
+MAX_BAR_WIDTH = 24
+SHORT_LABEL_WIDTH = 8
+GAP_WIDTH = 4  # columns between two plots
 
-Values = Sequence[tuple[Any, ...]]  # of each key
+Values = Sequence[tuple[Any, ...]]  # the values of each axis
 
 
 @dataclass(frozen=True)
 class Measure:
-    """What is drawn.
+    """A quantity that is plotted.
 
     Args:
-        name: above it.
-        shares: of 1, by the values of the keys.
-        ramp: the name of its colours.
+        name: the title of the plot.
+        shares: the quantity, from 0 to 1, by the values of the axes.
+        ramp: the name of a colour ramp.
     """
 
     name: str
@@ -56,7 +56,7 @@ Drawing = Callable[[Sequence[str], Values, Sequence[Measure], int, Console], Ite
 
 
 def pictures(table: SweepTable, width: int, console: Console) -> Iterator[Text]:
-    """Those that the keys allow."""
+    """Yield the lines of the plots that suit the axes."""
     measures = _measures(table.points)
     values = [
         tuple(dict.fromkeys(outcome.varied[index] for outcome in table.outcomes))
@@ -72,34 +72,34 @@ def pictures(table: SweepTable, width: int, console: Console) -> Iterator[Text]:
 def _measures(points: Sequence[Point]) -> list[Measure]:
     test = {point.varied: point.test.mean for point in points if point.test}
     dead = {point.varied: point.dead.mean for point in points if point.dead}
-    found = [Measure("test accuracy %", test, "accuracy")] if test else []
-    return [*found, Measure("dead units %", dead, "dead")] if any(dead.values()) else found
+    measures = [Measure("test accuracy %", test, "accuracy")] if test else []
+    return [*measures, Measure("dead units %", dead, "dead")] if any(dead.values()) else measures
 
 
 def _drawing(values: Values, count: int) -> "Drawing | None":
-    """What draws keys of these values."""
+    """Return the function that plots axes with these values, or None."""
     if len(values) == 1 and len(values[0]) > 1:
         if _is_spread(values[0]):
             return _curves
-        return _bars if len(values[0]) <= MOST_BARS else None
-    is_map = len(values) == 2 and all(2 <= len(each) <= MOST_OF_MAP for each in values)
-    # Of what was drawn at random, most fields of a map would be empty.
+        return _bars if len(values[0]) <= MAX_BARS else None
+    is_map = len(values) == 2 and all(2 <= len(each) <= MAX_MAP_VALUES for each in values)
+    # After a random search most cells of a heat map would be empty.
     if is_map and 2 * count >= math.prod(map(len, values)):
         return _maps
     return _scatters if len(values) > 1 and any(map(_is_spread, values)) else None
 
 
 def _is_spread(values: tuple[Any, ...]) -> bool:
-    return len(values) >= LEAST_OF_CURVE and all(map(is_number, values))
+    return len(values) >= MIN_CURVE_VALUES and all(map(is_number, values))
 
 
 def is_number(value: Any) -> bool:
-    """Whether a value has a place on an axis."""
+    """Return whether a value is a number."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def value_text(value: Any, canvas: Canvas) -> str:
-    """A value as it is typed; of a list of equal ones, how many there are: 4 × 64."""
+    """Return a value as it is typed; equal values of a list are counted: 4 × 64."""
     if isinstance(value, tuple) and len(value) > 1 and len(set(value)) == 1:
         return canvas.plain(f"{len(value)} × {written(value[0])}")
     if isinstance(value, float):
@@ -134,10 +134,10 @@ def _curve(measure: Measure, name: str, values: Sequence[float], canvas: Canvas)
 
 
 def _room(width: int, count: int) -> tuple[int, bool]:
-    """How wide each of so many plots beside each other is; whether they stand one over another."""
-    room = (width - BETWEEN * (count - 1)) // count
-    stacked = room < NARROWEST
-    return min(width if stacked else room, WIDEST), stacked
+    """Return the width of each of `count` plots, and whether they are stacked."""
+    room = (width - GAP_WIDTH * (count - 1)) // count
+    stacked = room < MIN_WIDTH
+    return min(width if stacked else room, MAX_WIDTH), stacked
 
 
 # Dots -----------------------------------------------------------------------------------------
@@ -150,7 +150,7 @@ def _scatters(
     width: int,
     console: Console,
 ) -> Iterator[Text]:
-    """Of the first measure alone, over each number: two beside each other, if there is room."""
+    """Plot the first measure over each numeric axis, two plots side by side if they fit."""
     canvas = Canvas.of(console.options)
     sign = canvas.symbol("●", "o")
     room, stacked = _room(width, 2)
@@ -183,7 +183,7 @@ def _bars(
     texts = [value_text(value, canvas) for value in values[0]]
     columns = [Column(option_of(axes[0]), texts, left=True)]
     room = width - columns[0].width - len(measures) * 11
-    room = max(4, min(WIDEST_BAR, room // len(measures)))
+    room = max(4, min(MAX_BAR_WIDTH, room // len(measures)))
     for measure in measures:
         shares = [measure.shares.get((value,), math.nan) for value in values[0]]
         drawn = [bar(share, room, canvas) for share in shares]
@@ -218,20 +218,20 @@ def _maps(
         shares = {tuple(varied[i] for i in order): each for varied, each in measure.shares.items()}
         rows = [[shares.get((one, other)) for other in across] for one in down]
         drawn.append(HeatMap(measure.name, names, labels, rows, measure.ramp).lines(console))
-    needed = sum(_width(each) for each in drawn) + BETWEEN * (len(drawn) - 1)
+    needed = sum(_width(each) for each in drawn) + GAP_WIDTH * (len(drawn) - 1)
     yield from _together(drawn, stacked=needed > width)
 
 
 def _order(labels: Sequence[Sequence[str]]) -> tuple[int, int]:
-    """Which key goes downward and which across: on the left long labels, else the fewer values."""
+    """Return the axis of the rows and that of the columns: long labels or fewer values in rows."""
     one, other = (max(map(cell_len, each)) for each in labels)
-    if max(one, other) > SHORT_LABEL and one != other:
+    if max(one, other) > SHORT_LABEL_WIDTH and one != other:
         return (0, 1) if one > other else (1, 0)
     return (0, 1) if len(labels[0]) <= len(labels[1]) else (1, 0)
 
 
 def _sorted(values: tuple[Any, ...]) -> list[Any]:
-    """Numbers in their order, names in that of the plan."""
+    """Return numbers in ascending order, other values in the order of the plan."""
     return sorted(values) if all(map(is_number, values)) else list(values)
 
 
@@ -241,7 +241,7 @@ def _width(block: Sequence[Text]) -> int:
 
 def _together(drawn: Sequence[list[Text]], stacked: bool) -> Iterator[Text]:
     if len(drawn) == 2 and not stacked:
-        yield from beside(drawn[0], drawn[1], BETWEEN)
+        yield from beside(drawn[0], drawn[1], GAP_WIDTH)
         return
     for number, block in enumerate(drawn):
         if number:

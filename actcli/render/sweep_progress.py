@@ -1,5 +1,4 @@
-"""A sweep as it goes: in a terminal a bar and a line for each job at work, elsewhere a line for
-each that is done."""
+"""Views of a sweep's progress: a bar with the running jobs, and a line for a finished job."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,38 +9,38 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from actcli.sweep.work import Report
+from actcli.sweep.work import JobProgress
 from actcli.term.canvas import Canvas
 from actcli.term.numbers import grouped, percent, significant
 from actcli.term.table import Column, fit, lines
 from actcli.term.text import printable
 
-MOST_LINES = 16  # of jobs
-WIDEST = 96
+MAX_JOB_LINES = 16
+MAX_WIDTH = 96
 
 
 @dataclass(frozen=True)
 class SweepProgress:
-    """What is drawn, and drawn anew.
+    """The live view of a sweep.
 
     Args:
-        done: jobs.
-        total: of them.
-        failed: those of the done ones that have no run.
-        seconds: that are left, as far as can be told.
-        running: what varies in each job at work, and how far it is.
+        done: number of finished and failed jobs.
+        total: number of all jobs.
+        failed: number of failed jobs.
+        seconds: estimated remaining seconds; None if unknown.
+        running: the label and the progress of each running job.
     """
 
     done: int
     total: int
     failed: int
     seconds: float | None
-    running: Sequence[tuple[str, Report]]
+    running: Sequence[tuple[str, JobProgress]]
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        canvas = Canvas.of(options).resized(min(options.max_width, WIDEST))
+        canvas = Canvas.of(options).resized(min(options.max_width, MAX_WIDTH))
         yield self._bar(canvas.width)
-        most = max(1, min(MOST_LINES, (options.height or console.height) - 4))
+        most = max(1, min(MAX_JOB_LINES, (options.height or console.height) - 4))
         shown = self.running if len(self.running) <= most else self.running[: most - 1]
         if shown:
             yield from lines(fit(_columns(shown, canvas), canvas.width, least=0))[1:]
@@ -49,13 +48,13 @@ class SweepProgress:
             yield Text(canvas.plain(f"  … {left_out} more"), "dim")
 
     def _bar(self, width: int) -> Table:
-        told = [f"{len(self.running)} running"]
+        counts = [f"{len(self.running)} running"]
         if self.failed:
-            told.append(f"{grouped(self.failed)} failed")
+            counts.append(f"{grouped(self.failed)} failed")
         if self.seconds is not None:
-            told.append(f"{clock(self.seconds)} left")
+            counts.append(f"{clock(self.seconds)} left")
         count = f"{grouped(self.done)}/{grouped(self.total)}"
-        texts = (count, "  ".join(told))
+        texts = (count, "  ".join(counts))
         room = max(4, width - sum(map(cell_len, texts)) - 4)
         table = Table.grid(padding=(0, 2, 0, 0))
         drawn = ProgressBar(self.total, self.done, room, style="dim", complete_style="cyan")
@@ -63,7 +62,7 @@ class SweepProgress:
         return table
 
 
-def _columns(running: Sequence[tuple[str, Report]], canvas: Canvas) -> list[Column]:
+def _columns(running: Sequence[tuple[str, JobProgress]], canvas: Canvas) -> list[Column]:
     epochs = [f"epoch {report.epoch}/{report.epochs}" for _, report in running]
     shares = [
         "" if report.accuracy is None else f"accuracy {percent(report.accuracy, 2)}"
@@ -77,7 +76,7 @@ def _columns(running: Sequence[tuple[str, Report]], canvas: Canvas) -> list[Colu
 
 
 def clock(seconds: float) -> str:
-    """Hours, minutes and seconds: 1:02:03, 0:05."""
+    """Return a duration as hours, minutes and seconds: 1:02:03, 0:05."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
@@ -85,14 +84,14 @@ def clock(seconds: float) -> str:
 
 @dataclass(frozen=True)
 class DoneLine:
-    """A job that is done, in one line.
+    """The line of a finished or failed job.
 
     Args:
-        done: how many are, with this one.
-        total: of them.
-        label: what varies in it.
-        result: its record; none if it failed.
-        error: why it failed.
+        done: number of finished jobs, including this one.
+        total: number of all jobs.
+        label: the label of the job.
+        result: the content of its result.json; empty if the job failed.
+        error: why the job failed.
     """
 
     done: int
@@ -102,7 +101,7 @@ class DoneLine:
     error: str | None
 
     def text(self) -> Text:
-        """All of it."""
+        """Return the line."""
         count = f"{grouped(self.done)}/{grouped(self.total)}"
         parts = [count.rjust(2 * len(grouped(self.total)) + 1), printable(self.label)]
         if self.error is not None:

@@ -1,1 +1,1 @@
-"""Many runs that differ in a few choices: planned, trained on any executor, told as one table."""
+"""Many runs that differ in a few keys: planned, trained on any executor, reported as one table."""

@@ -1,7 +1,7 @@
-"""What varies in a sweep: a key of the configuration, over values or within a span of numbers.
+"""The axes of a sweep: configuration keys that vary over listed values or within a range.
 
-Values stand with commas between them (0.01,0.03,0.1), a span has both its ends (0.001..0.1, or
-0.001..0.1:log for each order of magnitude alike). None of it needs NumPy.
+Values are separated by commas: 0.01,0.03,0.1. A range has two ends, 0.001..0.1; with `:log` random
+search samples it evenly in the logarithm. Importing this module does not import NumPy.
 """
 
 import math
@@ -19,21 +19,21 @@ if TYPE_CHECKING:
     import numpy as np
 
 SPAN = re.compile(r"\s*(?P<low>.+?)\s*\.\.\s*(?P<high>.+?)\s*(?P<log>:\s*log)?\s*")
-COMMA = re.compile(r",(?![^\[\]]*\])")  # not within brackets
-DIGITS = 3  # of a number that is drawn
+COMMA = re.compile(r",(?![^\[\]]*\])")  # outside brackets
+SIGNIFICANT_DIGITS = 3  # of a sampled number
 WORKERS = "training.workers"
 
 
 @dataclass(frozen=True)
 class Span:
-    """Numbers from `low` to `high`, drawn evenly, or evenly in their logarithm."""
+    """The range from `low` to `high`, sampled uniformly or, with `log`, log-uniformly."""
 
     low: float
     high: float
     log: bool
 
     def draw(self, rng: "np.random.Generator") -> float:
-        """One of them."""
+        """Return a random number of the range."""
         if self.log:
             return math.exp(rng.uniform(math.log(self.low), math.log(self.high)))
         return self.low + float(rng.uniform()) * (self.high - self.low)
@@ -41,74 +41,74 @@ class Span:
 
 @dataclass(frozen=True)
 class Axis:
-    """A key that varies, over values or within a span."""
+    """A configuration key that varies over `values` or, if it is given, within `span`."""
 
     key: Key
     values: tuple[Any, ...] = ()
     span: Span | None = None
 
     def draw(self, rng: "np.random.Generator") -> Any:
-        """A value, at random."""
+        """Return a random value of the key."""
         if self.span is None:
             return self.values[rng.integers(len(self.values))]
         number, (low, high) = self.span.draw(rng), (self.span.low, self.span.high)
         if _is_whole(self.key):
             return min(max(round(number), int(low)), int(high))
-        return min(max(float(f"{number:.{DIGITS}g}"), low), high)
+        return min(max(float(f"{number:.{SIGNIFICANT_DIGITS}g}"), low), high)
 
 
 def written(value: Any) -> str:
-    """A value of a key as its option takes it."""
+    """Return a value as the key's option accepts it."""
     if isinstance(value, tuple | list):
         return ",".join(map(written, value)) or "none"
     return str(value).lower() if isinstance(value, bool) else str(value).removesuffix(".0")
 
 
 def option_of(key: str) -> str:
-    """What the option of a key is called, which is shorter than the key: lr."""
+    """Return the name of a key's option, which is shorter than the key, such as lr."""
     return next((each.option for each in KEYS if str(each) == key), key)
 
 
 def parse_axis(text: str) -> Axis:
-    """An axis from `table.key=values`, as `--vary` takes it.
+    """Return the axis of `table.key=values`, the argument of `--vary`.
 
-    Values are separated by commas; one that has commas itself stands in brackets.
+    Values are separated by commas; a value that contains commas is written in brackets.
 
     Raises:
-        UsageError: there is no such key, or a value is none for it.
+        UsageError: the key does not exist, or a value is not allowed for it.
     """
-    path, equals, given = text.partition("=")
+    path, equals, values = text.partition("=")
     table, dot, name = path.strip().partition(".")
-    if not (equals and dot and given.strip()):
+    if not (equals and dot and values.strip()):
         raise UsageError(
             f"--vary {text}: expected table.key=value,value",
             "Example: optimizer.learning_rate=0.01,0.1",
         )
-    return make_axis(find_key(table, name), given, f"--vary {path.strip()}")
+    return make_axis(find_key(table, name), values, f"--vary {path.strip()}")
 
 
-def make_axis(key: Key, given: Any, origin: str) -> Axis:
-    """An axis from a text as `--vary` takes it, or from a list of values as a file gives them.
+def make_axis(key: Key, values: Any, origin: str) -> Axis:
+    """Return the axis of a text, as `--vary` takes it, or of a list, as a sweep file has it.
 
     Raises:
-        UsageError: the key cannot vary, a value is none for it, or stands there twice.
+        UsageError: the key cannot vary, or a value is not allowed or is repeated.
     """
     if str(key) == WORKERS:
         raise UsageError(
             f"{origin}: all jobs use the same number of workers", "See --workers-per-run"
         )
-    if isinstance(given, str):
-        if _is_number(key) and (span := SPAN.fullmatch(given)):
+    if isinstance(values, str):
+        if _is_number(key) and (span := SPAN.fullmatch(values)):
             return Axis(key, span=_span(key, span, origin))
-        given = COMMA.split(given)
-    if not isinstance(given, list) or not given:
+        values = COMMA.split(values)
+    if not isinstance(values, list) or not values:
         raise UsageError(f"{origin} must be a list of values, or a text such as '0.01,0.1'")
-    return Axis(key, _values(key, given, origin))
+    return Axis(key, _values(key, values, origin))
 
 
-def _values(key: Key, given: Sequence[Any], origin: str) -> tuple[Any, ...]:
-    found: list[Any] = []
-    for each in given:
+def _values(key: Key, raw_values: Sequence[Any], origin: str) -> tuple[Any, ...]:
+    values: list[Any] = []
+    for each in raw_values:
         try:
             value = (
                 parse_text(key.kind, each.strip())
@@ -117,23 +117,23 @@ def _values(key: Key, given: Sequence[Any], origin: str) -> tuple[Any, ...]:
             )
         except ValueError as error:
             raise UsageError(f"{origin} must be {error}") from None
-        if value in found:
-            raise UsageError(f"{origin}: {each!a} stands there twice")
-        found.append(value)
-    return tuple(found)
+        if value in values:
+            raise UsageError(f"{origin}: {each!a} is given twice")
+        values.append(value)
+    return tuple(values)
 
 
-def _span(key: Key, given: re.Match[str], origin: str) -> Span:
+def _span(key: Key, match: re.Match[str], origin: str) -> Span:
     try:
-        low, high = (parse_text(key.kind, given[name]) for name in ("low", "high"))
+        low, high = (parse_text(key.kind, match[name]) for name in ("low", "high"))
     except ValueError as error:
         raise UsageError(f"{origin} must be {error}") from None
     if "auto" in {low, high}:
-        raise UsageError(f"{origin}: a span lies between two numbers", "Example: 0.001..0.1:log")
-    if not low < high or (given["log"] and low <= 0):
-        bounds = "two numbers above 0, the larger last" if given["log"] else "the larger last"
-        raise UsageError(f"{origin}={given[0]}: expected {bounds}")
-    return Span(low, high, bool(given["log"]))
+        raise UsageError(f"{origin}: a range lies between two numbers", "Example: 0.001..0.1:log")
+    if not low < high or (match["log"] and low <= 0):
+        bounds = "two numbers above 0, the larger last" if match["log"] else "the larger last"
+        raise UsageError(f"{origin}={match[0]}: expected {bounds}")
+    return Span(low, high, bool(match["log"]))
 
 
 def _is_number(key: Key) -> bool:

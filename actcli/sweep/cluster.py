@@ -1,9 +1,9 @@
-"""The workers of a Dask cluster, as an executor. Only here is Dask imported.
+"""Training on the workers of a Dask cluster. No other module imports Dask.
 
-The data are the result of a task of their own, which all jobs need: so Dask brings them to each
-worker once, from one to the next, to those that join later, too, and anew if all that had them are
-lost. A worker that dies is Dask's affair, which gives its jobs to others. When the client has gone,
-however it went, the scheduler has the workers stop and forget the data.
+Each data set is the result of one Dask task, on which all jobs depend. Dask therefore copies it to
+each worker once, from worker to worker, also to workers that join later, and computes it again if
+all copies are lost. Dask reassigns the jobs of a worker that dies. When the client disconnects,
+for any reason, the scheduler makes the workers stop and release the data.
 """
 
 import contextlib
@@ -20,106 +20,108 @@ from distributed.diagnostics.plugin import SchedulerPlugin
 
 from actcli.datasets.dataset import RawDataset
 from actcli.errors import ActcliError
-from actcli.sweep.engine import Inbox
+from actcli.sweep.engine import MessageQueue
 from actcli.sweep.plan import Job
-from actcli.sweep.work import WORKERS, Report
+from actcli.sweep.work import WORKERS, JobProgress
 
-TIMEOUT = "5s"  # to find the scheduler
-# What these tell of a connection that was lost, in many lines, is told here in one.
-TALKATIVE = ("distributed", "distributed.client", "tornado.application", "asyncio")
+CONNECT_TIMEOUT = "5s"
+# These loggers report a lost connection in many lines; one error message replaces them.
+NOISY_LOGGERS = ("distributed", "distributed.client", "tornado.application", "asyncio")
 
 
 class Cluster:
     """The workers of a Dask cluster.
 
     Args:
-        address: of its scheduler: tcp://host:8786.
+        address: of its scheduler, such as tcp://host:8786.
     """
 
     def __init__(self, address: str) -> None:
         self.token = secrets.token_hex(4)
         self.address = address
         self.data: Mapping[str, RawDataset] = {}
-        self._sent: dict[str, Any] = {}  # futures of Dask
+        self._datasets: dict[str, Any] = {}  # futures of Dask
 
-    def give(self, data: Mapping[str, RawDataset]) -> None:
-        """Keep the data until there are workers to send them to."""
+    def set_data(self, data: Mapping[str, RawDataset]) -> None:
+        """Store the data sets, which `start` sends to the workers."""
         self.data = data
 
     @contextlib.contextmanager
-    def start(self, inbox: Inbox) -> Iterator[Executor]:
-        """Send the data to the workers; leaving the block cancels what is not done.
+    def start(self, messages: MessageQueue) -> Iterator[Executor]:
+        """Connect and send the data to the workers; on exit, cancel the unfinished jobs.
 
         Raises:
-            ActcliError: there is no scheduler.
+            ActcliError: no scheduler answers at the address.
         """
-        for name in TALKATIVE:
+        for name in NOISY_LOGGERS:
             logging.getLogger(name).setLevel(logging.CRITICAL)
         try:
-            client = Client(self.address, timeout=TIMEOUT)
+            client = Client(self.address, timeout=CONNECT_TIMEOUT)
         except (OSError, ValueError, TypeError) as error:
-            raise ActcliError(f"there is no scheduler at {self.address}: {error}") from error
+            raise ActcliError(f"no scheduler answers at {self.address}: {error}") from error
         with client:
             client.subscribe_topic(
-                self.token, lambda event: inbox.put(Report(**event[1]["report"]))
+                self.token, lambda event: messages.put(JobProgress(**event[1]["report"]))
             )
-            client.register_plugin(Farewell(self.token, client.id), name=self.token)
-            client.register_plugin(Presence(self.token), name=self.token)
-            with warnings.catch_warnings():  # the task of the data is large, and is meant to be
+            client.register_plugin(ClientWatch(self.token, client.id), name=self.token)
+            client.register_plugin(SweepWorker(self.token), name=self.token)
+            with warnings.catch_warnings():  # the task holds the data, so it is large
                 warnings.filterwarnings("ignore", "Sending large graph", UserWarning)
                 for number, (name, raw) in enumerate(self.data.items()):
-                    self._sent[name] = client.submit(_given, raw, key=f"{self.token}-{number}")
+                    self._datasets[name] = client.submit(
+                        _identity, raw, key=f"{self.token}-{number}"
+                    )
             executor = client.get_executor(pure=False)
             try:
                 yield executor
             finally:
                 executor.shutdown(wait=False)
-                self._sent.clear()
+                self._datasets.clear()
 
     def task(self, job: Job) -> tuple[Any, ...]:
-        """The data come with the job, where the worker does not have them."""
-        return self.token, job.name, job.config, self._sent[job.config.data.name]
+        """Return the arguments of `work.train`; Dask replaces the future by the data set."""
+        return self.token, job.name, job.config, self._datasets[job.config.data.name]
 
     def close(self) -> None:
-        """The workers are nobody's here."""
+        """Do nothing: the cluster belongs to its user."""
 
 
-def _given(raw: RawDataset) -> RawDataset:
+def _identity(raw: RawDataset) -> RawDataset:
     return raw
 
 
-class Presence(WorkerPlugin):
-    """What makes a worker of Dask one of a sweep."""
+class SweepWorker(WorkerPlugin):
+    """Makes each Dask worker, present or future, a worker of the sweep."""
 
     def __init__(self, token: str) -> None:
         self.token = token
 
     def setup(self, worker: Any) -> None:
-        """Have a worker know whom to tell how far it is."""
+        """Register the sweep in the worker's process, with its channel to the client."""
         from actcli.sweep.worker import Worker
 
-        self.left = threading.Event()
+        self.stopping = threading.Event()
 
-        def report(told: Report) -> None:
-            worker.loop.add_callback(worker.log_event, self.token, {"report": vars(told)})
+        def report(progress: JobProgress) -> None:
+            worker.loop.add_callback(worker.log_event, self.token, {"report": vars(progress)})
 
-        WORKERS[self.token] = Worker({}, report, self.left.is_set)
+        WORKERS[self.token] = Worker({}, report, self.stopping.is_set)
 
     def teardown(self, worker: Any) -> None:
-        """Have it stop, and forget the data."""
-        self.left.set()
+        """Stop the running job and release the data."""
+        self.stopping.set()
         WORKERS.pop(self.token, None)
 
 
-class Farewell(SchedulerPlugin):
-    """What tells the workers that the client of a sweep has gone."""
+class ClientWatch(SchedulerPlugin):
+    """Stops the workers of a sweep when its client disconnects."""
 
     def __init__(self, token: str, client: str) -> None:
         self.token = token
         self.client = client
 
     def remove_client(self, scheduler: Any, client: str) -> None:
-        """Called by the scheduler, of each client."""
+        """Remove the plugins of the sweep if the client that disconnected is its own."""
         if client == self.client:
             scheduler.remove_plugin(name=self.token)
             scheduler.loop.add_callback(scheduler.unregister_worker_plugin, None, self.token)

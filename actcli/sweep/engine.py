@@ -1,8 +1,8 @@
-"""Jobs on an executor of `concurrent.futures`, whose workers are given the data once.
+"""Training jobs on an executor of `concurrent.futures`, whose workers receive the data once.
 
-`processes` has those of this machine, `cluster` those of Dask. What differs is how they are started
-and how they are told to stop. Where one dies, Dask gives its jobs to others by itself; a pool of
-processes is broken then, and a new one gets what it has left.
+`processes` provides worker processes of this machine, `cluster` the workers of Dask. They differ in
+how workers start and stop. When a worker dies, Dask reassigns its jobs by itself; a pool of
+processes is broken, and a new pool receives the remaining jobs.
 """
 
 import contextlib
@@ -15,100 +15,106 @@ from typing import Any, Protocol
 from actcli.datasets.dataset import RawDataset
 from actcli.errors import ActcliError
 from actcli.sweep.plan import Job
-from actcli.sweep.work import Files, Report, StoppedError, train
+from actcli.sweep.work import Files, JobProgress, StoppedError, train
 
-DEATHS = 3  # of processes, one after another without a job that had begun
-TICK = 0.1  # seconds from one look for a signal to the next
+MAX_FAILED_STARTS = 3  # pools in a row that break before any job begins
+POLL_SECONDS = 0.1  # between two checks for a signal
 
 
 @dataclass(frozen=True)
 class JobDone:
-    """A job came to its end."""
+    """The end of a job.
+
+    Args:
+        job: the job.
+        files: the files of its run by name; None if the job failed.
+        error: why the job failed; None otherwise.
+    """
 
     job: Job
-    files: Files | None  # of its run
-    error: str | None  # why there are none
+    files: Files | None
+    error: str | None
 
 
-Event = Report | JobDone
-Inbox = queue.SimpleQueue[Any]
+Event = JobProgress | JobDone
+MessageQueue = queue.SimpleQueue[Any]  # JobProgress, finished futures
 
 
 class Engine(Protocol):
-    """What trains jobs."""
+    """A set of workers: processes of this machine, or a Dask cluster."""
 
-    def give(self, data: Mapping[str, RawDataset]) -> None:
-        """Have the workers know these data, by their name in the configuration, before any job."""
+    def set_data(self, data: Mapping[str, RawDataset]) -> None:
+        """Make data sets, by their name in the configuration, available to all workers."""
 
-    def start(self, inbox: Inbox) -> contextlib.AbstractContextManager[Executor]:
-        """Workers; reports of theirs go to the inbox. At the end none of them is left at work."""
+    def start(self, messages: MessageQueue) -> contextlib.AbstractContextManager[Executor]:
+        """Start the workers, whose progress goes to `messages`; on exit, stop all of them."""
 
     def task(self, job: Job) -> tuple[Any, ...]:
-        """What one of them is to call `work.train` with."""
+        """Return the arguments with which a worker calls `work.train`."""
 
     def close(self) -> None:
-        """No more of them are needed."""
+        """Release the workers and the data."""
 
 
 def train_all(
     jobs: Sequence[Job], engine: Engine, stopped: Callable[[], bool]
 ) -> Generator[Event, None, None]:
-    """Train jobs, and tell of each event as it happens.
+    """Train jobs and yield each event as it happens.
 
-    Where a process dies, nobody can tell which of the jobs that were being trained killed it. The
-    rest goes on; then each of these has processes of its own, and only one that dies alone failed.
+    When a process dies, any job that was running may be the cause. The other jobs continue first;
+    then each suspect is trained alone, and fails only if its process dies again.
 
     Args:
-        jobs: those that can be trained.
-        engine: where.
-        stopped: asked now and then whether to leave the rest undone.
+        jobs: jobs with a valid configuration.
+        engine: the workers.
+        stopped: polled; once it returns True, the remaining jobs are not trained.
 
     Raises:
         ActcliError: the workers are lost.
     """
-    waiting, suspects, deaths = list(jobs), list[Job](), 0
+    waiting, suspects, failed_starts = list(jobs), list[Job](), 0
     while (waiting or suspects) and not stopped():
         alone = not waiting
-        batch = Batch(waiting or [suspects.pop()])
-        yield from batch.train(engine, stopped)
-        begun = [job for job in batch.lost if job.name in batch.begun]
+        submission = Submission(waiting or [suspects.pop()])
+        yield from submission.train(engine, stopped)
+        begun = [job for job in submission.lost if job.name in submission.begun]
         if begun and alone:
             yield JobDone(begun[0], None, "the process that trained it died")
             waiting = []
             continue
         suspects += begun
-        waiting = [job for job in batch.lost if job.name not in batch.begun]
-        deaths = deaths + 1 if waiting and not begun else 0
-        if deaths == DEATHS:
+        waiting = [job for job in submission.lost if job.name not in submission.begun]
+        failed_starts = failed_starts + 1 if waiting and not begun else 0
+        if failed_starts == MAX_FAILED_STARTS:
             raise ActcliError("processes cannot be started here: they die before any job begins")
 
 
-class Batch:
-    """Jobs that are given to workers together.
+class Submission:
+    """Jobs submitted to one executor.
 
     Args:
-        jobs: the first is given first.
+        jobs: the jobs in the order of submission.
     """
 
     def __init__(self, jobs: Sequence[Job]) -> None:
         self.jobs = jobs
-        self.begun: set[str] = set()  # by name
-        self.lost: list[Job] = []  # since a process died
-        self._inbox: Inbox = queue.SimpleQueue()
+        self.begun: set[str] = set()  # names of jobs
+        self.lost: list[Job] = []  # because a process died
+        self._messages: MessageQueue = queue.SimpleQueue()
         self._futures: dict[Future[Files], Job] = {}
 
     def train(self, engine: Engine, stopped: Callable[[], bool]) -> Iterator[Event]:
-        """Until all are done or lost, or until they are to be left."""
-        with engine.start(self._inbox) as executor:
+        """Yield the events of the jobs until all are done or lost, or `stopped` returns True."""
+        with engine.start(self._messages) as executor:
             self._submit(executor, engine)
             while self._futures and not stopped():
                 with contextlib.suppress(queue.Empty):
-                    yield from self._read(self._inbox.get(timeout=TICK))
-        # Reports of processes that died may still have been on their way, and so may be results.
+                    yield from self._read(self._messages.get(timeout=POLL_SECONDS))
+        # Progress and results sent before a process died may still be in the queue.
         with contextlib.suppress(queue.Empty):
             while True:
-                message = self._inbox.get_nowait()
-                if isinstance(message, Report) or not message.cancelled():
+                message = self._messages.get_nowait()
+                if isinstance(message, JobProgress) or not message.cancelled():
                     yield from self._read(message)
 
     def _submit(self, executor: Executor, engine: Engine) -> None:
@@ -119,17 +125,17 @@ class Batch:
                 self.lost += self.jobs[number:]
                 return
             self._futures[future] = job
-            future.add_done_callback(self._inbox.put)
+            future.add_done_callback(self._messages.put)
 
-    def _read(self, message: "Report | Future[Files]") -> Iterator[Event]:
-        if isinstance(message, Report):
+    def _read(self, message: "JobProgress | Future[Files]") -> Iterator[Event]:
+        if isinstance(message, JobProgress):
             self.begun.add(message.job)
             yield message
             return
         job = self._futures.pop(message)
         if message.cancelled():
             raise ActcliError(
-                "the workers are lost", "What is finished is kept; the same command goes on"
+                "the workers are lost", "Finished runs are kept; the same command resumes the sweep"
             )
         if isinstance(message.exception(), BrokenExecutor):
             self.lost.append(job)
@@ -143,5 +149,5 @@ def _outcome(job: Job, future: "Future[Files]") -> JobDone:
         return JobDone(job, future.result(), None)
     if isinstance(error, MemoryError):
         return JobDone(job, None, f"not enough memory: {error}")
-    known = isinstance(error, ActcliError)
-    return JobDone(job, None, str(error) if known else f"{type(error).__name__}: {error}")
+    message = str(error) if isinstance(error, ActcliError) else f"{type(error).__name__}: {error}"
+    return JobDone(job, None, message)

@@ -1,4 +1,4 @@
-"""Sweep files: a configuration with a further table, `[sweep]`, of what varies. None needs NumPy.
+"""Sweep files: a configuration with one more table, `[sweep]`, that lists the keys that vary.
 
 [sweep]
 shows = "what the sweep is about, in words"
@@ -37,7 +37,7 @@ KINDS: dict[str, Kind] = {"shows": Text(), "seeds": Integer(1), "random": Intege
 
 @dataclass(frozen=True)
 class SweepFile:
-    """What a sweep file says; of a configuration, its settings alone."""
+    """The content of a sweep file; for a plain configuration, only `settings` is filled."""
 
     settings: tuple[Setting, ...] = ()
     axes: tuple[Axis, ...] = ()
@@ -47,7 +47,7 @@ class SweepFile:
 
 
 def sweeps() -> list[str]:
-    """The sweep files that come with actcli."""
+    """Return the names of the example sweeps."""
     return sorted(
         path.stem for path in (files.packaged_folder("configs") / "sweeps").glob("*.toml")
     )
@@ -57,90 +57,91 @@ def find_sweep(name: str) -> Path:
     """Return the path of a file, or of the example sweep or configuration of that name.
 
     Raises:
-        UsageError: there is none; the message has them all.
+        UsageError: it does not exist; the message lists all examples.
     """
     if name in sweeps() and not Path(name).is_file():
         return files.packaged_folder("configs") / "sweeps" / f"{name}.toml"
     try:
         return find_config(name)
     except UsageError:
-        known = [*sweeps(), *examples()]
+        names = [*sweeps(), *examples()]
         raise unknown_name(
-            "sweep file, configuration file or example configuration", name, known
+            "sweep file, configuration file or example configuration", name, names
         ) from None
 
 
 def read_sweep(path: Path, origin: str) -> SweepFile:
-    """A sweep file, or a configuration.
+    """Return the content of a sweep file or a configuration file.
 
     Raises:
-        UsageError: it cannot be read, is no TOML, or holds what it may not; all mistakes at once.
+        UsageError: the file cannot be read, is not TOML, or has mistakes; all are reported at once.
     """
     tables = load_toml(path)
-    told = tables.pop(TABLE, {})
+    table = tables.pop(TABLE, {})
     settings: list[Setting] = []
     mistakes: list[Mistake] = []
     try:
         settings = from_tables(tables, origin, also=(TABLE,))
     except ConfigError as error:
         mistakes += error.mistakes
-    found: dict[str, Any] = {}
+    fields: dict[str, Any] = {}
     axes: list[Axis] = []
-    if not isinstance(told, dict):
-        told = {}
+    if not isinstance(table, dict):
+        table = {}
         mistakes.append(Mistake(f"{origin}: [{TABLE}] must be a table"))
-    for name, value in told.items():
+    for name, value in table.items():
         try:
             if name == VARY:
                 axes += _axes(value, f"{origin}: [{TABLE}.{VARY}]", mistakes)
             else:
-                found[name] = _kind(name, origin).check(value)
+                fields[name] = _kind(name, origin).check(value)
         except UsageError as error:
             mistakes.append(Mistake(str(error)))
         except ValueError as error:
             mistakes.append(Mistake(f"{origin}: [{TABLE}] {name} must be {error}"))
     if mistakes:
         raise ConfigError(mistakes)
-    return SweepFile(tuple(settings), tuple(axes), **found)
+    return SweepFile(tuple(settings), tuple(axes), **fields)
 
 
 def _kind(name: str, origin: str) -> Kind:
     if name not in KINDS:
-        known = [*KINDS, VARY]
-        guess = nearest(name, known)
+        names = [*KINDS, VARY]
+        guess = nearest(name, names)
         meant = f"Did you mean {guess}? " if guess else ""
         shown = name.encode("unicode_escape").decode()
         raise UsageError(
-            f"{origin}: [{TABLE}] has no key {shown}", f"{meant}Known: {', '.join(known)}"
+            f"{origin}: [{TABLE}] has no key {shown}", f"{meant}Known: {', '.join(names)}"
         )
     return KINDS[name]
 
 
-def _axes(given: Any, origin: str, mistakes: list[Mistake]) -> Iterator[Axis]:
-    """An axis for each key; what is wrong with one is added to the mistakes."""
-    if not isinstance(given, dict):
-        raise UsageError(f"{origin} must be a table of what varies")
+def _axes(table: Any, origin: str, mistakes: list[Mistake]) -> Iterator[Axis]:
+    """Yield the axis of each key; append the mistakes in others to `mistakes`."""
+    if not isinstance(table, dict):
+        raise UsageError(f"{origin} must be a table of keys and their values")
     seen = set()
-    for path, value in _flat(given):
-        table, dot, name = path.partition(".")
+    for path, value in _flat(table):
+        section, dot, name = path.partition(".")
         try:
             if not dot:
                 shown = path.encode("unicode_escape").decode()
                 raise UsageError(
-                    f"has {shown}, which is no key", "Example: optimizer.learning_rate = [0.1, 1]"
+                    f"has {shown}, which is not a key",
+                    "Example: optimizer.learning_rate = [0.1, 1]",
                 )
-            axis = make_axis(find_key(table, name), value, path)
+            axis = make_axis(find_key(section, name), value, path)
             if axis.key in seen:
-                raise UsageError(f"{path} stands there twice")
+                raise UsageError(f"{path} is given twice")
             seen.add(axis.key)
             yield axis
         except UsageError as error:
             mistakes.append(Mistake(f"{origin} {error}"))
 
 
-def _flat(given: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
-    """Keys with their values: "table.key" may stand in quotes, or without as TOML's own path."""
-    for name, value in given.items():
+def _flat(table: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield keys and values; a key is written "table.key" in quotes or as a dotted TOML key."""
+    for name, value in table.items():
         if isinstance(value, dict) and value:
             yield from _flat(value, f"{above}{name}.")
         else:

@@ -1,7 +1,6 @@
-"""The plan of a sweep: which keys of the configuration vary, and the jobs that come of it.
+"""The plan of a sweep: the keys that vary, and one job for each combination and seed.
 
-Each job is named by a hash of its configuration, so that the same job has the same name in every
-sweep that asks for it.
+The name of a job is a hash of its configuration, so the same job has the same name in every sweep.
 """
 
 import hashlib
@@ -26,17 +25,25 @@ SEED = "training.seed"
 
 @dataclass(frozen=True)
 class Job:
-    """One run of a sweep."""
+    """One training of a sweep.
 
-    name: str  # of its folder
-    varied: tuple[Any, ...]  # the value of each axis
+    Args:
+        name: the name of its run folder.
+        varied: the value of each axis.
+        seed: of the training.
+        resolved: its configuration; None if the configuration is illegal.
+        error: why the configuration is illegal; None otherwise.
+    """
+
+    name: str
+    varied: tuple[Any, ...]
     seed: int
-    resolved: ResolvedConfig | None  # None if keys exclude each other
-    error: str | None  # why they do
+    resolved: ResolvedConfig | None
+    error: str | None
 
     @property
     def config(self) -> ResolvedConfig:
-        """The configuration of a job without an error."""
+        """Return the configuration of a job without an error."""
         if self.resolved is None:
             raise ValueError(f"job {self.name} cannot be trained: {self.error}")
         return self.resolved
@@ -44,14 +51,14 @@ class Job:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be trained.
+    """A parameter grid, or a random search.
 
     Args:
-        base: settings that all jobs have in common.
-        axes: what varies.
-        seeds: runs of each combination, with that many seeds, from the base's on.
-        draws: how many combinations to draw at random; None: all that there are.
-        shows: what the sweep is about, in words.
+        base: settings that all jobs share.
+        axes: the keys that vary.
+        seeds: number of seeds for each combination, counted up from the seed of `base`.
+        draws: number of combinations of a random search; None for the whole grid.
+        shows: a description of the result.
     """
 
     base: tuple[Setting, ...]
@@ -61,29 +68,31 @@ class Plan:
     shows: str = ""
 
     def jobs(self) -> list[Job]:
-        """All of them, each once.
+        """Return the jobs, without duplicates.
 
         Raises:
-            UsageError: a span without a number of draws; nothing varies, or the seed does twice.
+            UsageError: a range without `draws`, `draws` without an axis, or two sources of seeds.
         """
         self._check()
         first = assemble_tables(self.base).training.seed
-        found: dict[str, Job] = {}
+        jobs: dict[str, Job] = {}
         for varied in self._combinations(first):
             for seed in range(first, first + self.seeds):
                 job = _job(self.base, self.axes, varied, seed)
-                found.setdefault(job.name, job)
-        return list(found.values())
+                jobs.setdefault(job.name, job)
+        return list(jobs.values())
 
     def _check(self) -> None:
         if self.seeds > 1 and any(str(axis.key) == SEED for axis in self.axes):
             raise UsageError(f"--seeds: {SEED} varies already", "Give one of the two")
         if self.draws is not None and not self.axes:
-            raise UsageError("--random: there is nothing to draw", "Give a --vary")
+            raise UsageError(
+                "--random: nothing varies, so there is nothing to sample", "Add a --vary"
+            )
         for axis in self.axes:
             if axis.span and self.draws is None:
                 raise UsageError(
-                    f"--vary {axis.key}: a span needs a number of draws",
+                    f"--vary {axis.key}: a range needs a random search",
                     "Example: --random 20. Or give values: 0.01,0.03,0.1",
                 )
 
@@ -97,8 +106,10 @@ class Plan:
 
 
 def _job(base: Sequence[Setting], axes: Sequence[Axis], varied: tuple[Any, ...], seed: int) -> Job:
-    chosen = [Setting(axis.key, value, "--vary") for axis, value in zip(axes, varied, strict=True)]
-    settings = [*base, *chosen]
+    varied_settings = [
+        Setting(axis.key, value, "--vary") for axis, value in zip(axes, varied, strict=True)
+    ]
+    settings = [*base, *varied_settings]
     if not any(str(axis.key) == SEED for axis in axes):
         settings.append(Setting(find_key("training", "seed"), seed, "--seeds"))
     tables = assemble_tables(settings)
@@ -119,7 +130,7 @@ def _name(config: Tables) -> str:
 
 
 def _located(config: ResolvedConfig) -> ResolvedConfig:
-    """With the full path of its data, which a worker with another current folder needs."""
+    """Return the configuration with an absolute path of its data, for workers in other folders."""
     name = config.data.name
     if name in DATASETS:
         return config

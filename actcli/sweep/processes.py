@@ -1,4 +1,4 @@
-"""Processes of this machine, as an executor: spawned, and ended with the one that started them."""
+"""Worker processes of this machine, spawned, which end when their parent ends."""
 
 import contextlib
 import os
@@ -13,9 +13,9 @@ from typing import Any, TypeVar
 
 from actcli.datasets.dataset import RawDataset
 from actcli.errors import ActcliError
-from actcli.sweep.engine import Inbox
-from actcli.sweep.lending import SharedData
+from actcli.sweep.engine import MessageQueue
 from actcli.sweep.plan import Job
+from actcli.sweep.shared_data import SharedData
 from actcli.sweep.work import WORKERS
 
 T = TypeVar("T")
@@ -25,10 +25,10 @@ NO_PROCESS = "no process can be started"
 
 
 class Processes:
-    """Processes on this machine. They begin to start at once, while the data are still read.
+    """Worker processes on this machine. They start at once, while the client still reads the data.
 
     Args:
-        count: of the processes; none, where there is no job.
+        count: number of processes; 0 if no job is left.
 
     Raises:
         ActcliError: they cannot be started, or there is no room for any data.
@@ -37,9 +37,9 @@ class Processes:
     def __init__(self, count: int) -> None:
         self.token = secrets.token_hex(4)
         self.count = count
-        with _told(NO_ROOM):
-            self._lent = SharedData()
-        self._early = Crew(count, self.token, self._lent) if count else None
+        with _os_errors_as(NO_ROOM):
+            self._data = SharedData()
+        self._early = ProcessGroup(count, self.token, self._data) if count else None
         if self._early:
             try:
                 self._early.begin()
@@ -47,81 +47,84 @@ class Processes:
                 self.close()
                 raise
 
-    def give(self, data: Mapping[str, RawDataset]) -> None:
-        """Lend the data.
+    def set_data(self, data: Mapping[str, RawDataset]) -> None:
+        """Write the data sets to the memory that the workers share.
 
         Raises:
             ActcliError: there is no room for them.
         """
-        with _told(NO_ROOM):
-            self._lent.fill(data)
+        with _os_errors_as(NO_ROOM):
+            self._data.fill(data)
 
     @contextlib.contextmanager
-    def start(self, inbox: Inbox) -> Iterator[Executor]:
-        """Those that have begun to start, or new ones; leaving the block stops them after the step
-        that each is at, or at once if it is left by an exception, such as a second Ctrl-C."""
-        crew = self._early or Crew(self.count, self.token, self._lent)
+    def start(self, messages: MessageQueue) -> Iterator[Executor]:
+        """Yield the executor of the processes started early, or of new ones.
+
+        On exit each process stops after its current step; after an exception, such as a second
+        Ctrl-C, at once.
+        """
+        group = self._early or ProcessGroup(self.count, self.token, self._data)
         self._early = None
-        listener = threading.Thread(target=_listen, args=(crew.reports, inbox), daemon=True)
+        listener = threading.Thread(target=_listen, args=(group.progress, messages), daemon=True)
         listener.start()
         try:
-            yield crew.executor
-            crew.close()
+            yield group.executor
+            group.close()
         except BaseException:
-            crew.abandon()
+            group.abandon()
             raise
         finally:
-            crew.end_reports()
+            group.end_progress()
             listener.join()
 
     def task(self, job: Job) -> tuple[Any, ...]:
-        """The data are lent, and not sent with a job."""
+        """Return the arguments of `work.train`; the data are shared, not sent."""
         return self.token, job.name, job.config
 
     def close(self) -> None:
-        """Stop those that were not needed, and lend nothing more."""
+        """Stop processes that no `start` has used, and release the data."""
         try:
             if self._early:
                 self._early.abandon()
         finally:
-            self._lent.close()
+            self._data.close()
 
 
-class Crew:
-    """Processes that are started together, and how they and this one tell each other things.
+class ProcessGroup:
+    """Processes of one pool, with the pipe of their progress and the flag that stops them.
 
     Raises:
         ActcliError: they cannot be started.
     """
 
-    def __init__(self, count: int, token: str, lent: SharedData) -> None:
+    def __init__(self, count: int, token: str, data: SharedData) -> None:
         context = get_context("spawn")
         self.count = count
         self._others = set(active_children())
-        with _told(NO_PROCESS):
-            self.reports, self._writer = context.Pipe(duplex=False)
-            self._stop = context.RawValue("b", 0)  # without a lock, which a dead process would keep
-            given: Any = (token, lent, self._writer, self._stop)
-            self.executor = Pool(count, context, initializer=_begin, initargs=given)
+        with _os_errors_as(NO_PROCESS):
+            self.progress, self._writer = context.Pipe(duplex=False)
+            self._stop = context.RawValue("b", 0)  # no lock: a process that dies would hold it
+            arguments: Any = (token, data, self._writer, self._stop)
+            self.executor = Pool(count, context, initializer=_begin, initargs=arguments)
 
     def begin(self) -> None:
-        """Start all of them before there is a job; otherwise each job starts one if none is idle.
+        """Start all processes before the first job; a pool otherwise starts one per submission.
 
         Raises:
             ActcliError: they cannot be started.
         """
-        with contextlib.suppress(BrokenExecutor):  # so early; whoever gives them a job is told so
+        with contextlib.suppress(BrokenExecutor):  # the first real submission reports it
             for _ in range(self.count):
                 self.executor.submit(os.getpid)
 
     def close(self) -> None:
-        """Stop them, each after the step that it is at."""
+        """Stop each process after its current step."""
         self._stop.value = 1
         with _instead_of_signals(self._kill):
             self.executor.shutdown(cancel_futures=True)
 
     def abandon(self) -> None:
-        """Stop them wherever they are."""
+        """Kill all processes at once."""
         with _instead_of_signals(self._kill):
             self._kill()
             self.executor.shutdown(cancel_futures=True)
@@ -130,23 +133,23 @@ class Crew:
         for child in set(active_children()) - self._others:
             child.kill()
 
-    def end_reports(self) -> None:
-        """Tell who reads the reports that there are no more."""
+    def end_progress(self) -> None:
+        """Make the thread that reads the progress return."""
         self._writer.send(None)
 
 
 class Pool(ProcessPoolExecutor):
-    """Processes that Ctrl-C does not reach, not even before they can ignore it."""
+    """A pool whose processes never receive Ctrl-C, not even while they start."""
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> "Future[T]":
-        """Give away a job. A process that is started for it gets the signals blocked that are.
+        """Submit a call. A process started for it inherits the blocked SIGINT.
 
         Raises:
-            ActcliError: it cannot be started.
+            ActcliError: a process cannot be started.
         """
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
-            with _told(NO_PROCESS):
+            with _os_errors_as(NO_PROCESS):
                 return super().submit(fn, *args, **kwargs)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
@@ -154,11 +157,11 @@ class Pool(ProcessPoolExecutor):
 
 @contextlib.contextmanager
 def _instead_of_signals(act: Callable[[], None]) -> Iterator[None]:
-    """Have SIGINT and SIGTERM do this at once, and what they do otherwise only at the end.
+    """Call `act` on SIGINT and SIGTERM, and deliver these signals only after the block.
 
-    They must not break the block off: a pool that is half closed waits for ever.
+    A signal must not interrupt the block: a half-closed pool would wait for ever.
     """
-    if threading.current_thread() is not threading.main_thread():  # which alone gets signals
+    if threading.current_thread() is not threading.main_thread():  # only it receives signals
         yield
         return
     received = []
@@ -169,7 +172,7 @@ def _instead_of_signals(act: Callable[[], None]) -> Iterator[None]:
 
     handlers = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
     for each, handler in handlers.items():
-        if handler != signal.SIG_IGN:  # as nohup and a shell's background jobs have
+        if handler != signal.SIG_IGN:  # nohup and background jobs of a shell ignore SIGINT
             signal.signal(each, note)
     try:
         yield
@@ -181,25 +184,25 @@ def _instead_of_signals(act: Callable[[], None]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _told(what: str) -> Iterator[None]:
+def _os_errors_as(message: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise ActcliError(f"{what}: {error.strerror}") from error
+        raise ActcliError(f"{message}: {error.strerror}") from error
 
 
-def _listen(reader: Any, inbox: Inbox) -> None:
-    while (report := reader.recv()) is not None:
-        inbox.put(report)
+def _listen(reader: Any, messages: MessageQueue) -> None:
+    while (progress := reader.recv()) is not None:
+        messages.put(progress)
 
 
 def _begin(token: str, data: Mapping[str, RawDataset], writer: Any, stop: Any) -> None:
-    """Make this process a worker. Ctrl-C is its parent's affair, and it ends with its parent."""
+    """Make this process a worker, which ignores Ctrl-C and ends with its parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    from actcli.sweep.worker import Worker  # which takes a while, and is for workers alone
+    from actcli.sweep.worker import Worker  # slow to import, needed by workers only
 
-    # A message of this length is written at once: those of several processes do not mix.
+    # Messages are shorter than PIPE_BUF, so writes of several processes do not mix.
     WORKERS[token] = Worker(data, writer.send, lambda: bool(stop.value))
 
 

@@ -1,4 +1,4 @@
-"""What a sweep came to: for each combination the mean over its seeds, the best first."""
+"""The results of a sweep: the mean over the seeds of each combination, best first."""
 
 import contextlib
 import json
@@ -17,7 +17,7 @@ from actcli.sweep.store import read_plan
 
 @dataclass(frozen=True)
 class Outcome:
-    """One job."""
+    """The result of one job."""
 
     job: str
     varied: tuple[Any, ...]
@@ -33,7 +33,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class MeanAndDeviation:
-    """Of some numbers, with their standard deviation if there are two or more."""
+    """A mean and the sample standard deviation, which is None for a single number."""
 
     mean: float
     deviation: float | None
@@ -41,29 +41,29 @@ class MeanAndDeviation:
 
 @dataclass(frozen=True)
 class Point:
-    """One combination, over its seeds."""
+    """The results of one combination over its seeds."""
 
     varied: tuple[Any, ...]
-    runs: int  # that finished
+    runs: int  # number of finished runs
     planned: int
-    job: str  # the name of its first run, of those that finished if there are any
+    job: str  # the name of the first finished run, or of the first run
     validation: MeanAndDeviation | None
     test: MeanAndDeviation | None
     dead: MeanAndDeviation | None
-    verdict: str  # the most frequent, or how the runs ended instead
+    verdict: str  # the most frequent verdict or, without one, status
     seconds: MeanAndDeviation | None
 
 
 @dataclass(frozen=True)
 class SweepTable:
-    """A sweep.
+    """The result of a sweep, complete or not.
 
     Args:
-        folder: of the sweep.
-        shows: what it is about, in words.
+        folder: the folder of the sweep.
+        shows: a description of the result.
         axes: the keys that vary.
-        points: the best first, by the validation accuracy if there is one.
-        outcomes: all jobs, in the order of the plan.
+        points: combinations, best first: by validation accuracy or, without it, by test accuracy.
+        outcomes: all jobs in the order of the plan.
     """
 
     folder: Path
@@ -74,7 +74,7 @@ class SweepTable:
 
 
 def read_table(folder: Path) -> SweepTable:
-    """The table of a sweep, of what is there of it.
+    """Return the result of a sweep from its folder; jobs without a run count as missing.
 
     Raises:
         DataError: the plan or a result is damaged.

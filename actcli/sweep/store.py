@@ -1,7 +1,7 @@
-"""The folder of a sweep: its plan in `sweep.json`, and a run in a folder of its own for each job.
+"""The folder of a sweep: its plan in `sweep.json`, and one run folder for each job.
 
-A run appears whole, with its result. So what is there is finished, and a sweep that was interrupted
-goes on with what is not.
+A run folder appears complete, with its result. A resumed sweep therefore trains exactly the jobs
+without a run folder.
 """
 
 import json
@@ -17,39 +17,39 @@ from actcli.registry import nearest
 from actcli.store.folder import NAME, RESULT, Folder
 from actcli.store.removal import remove_run
 
-if TYPE_CHECKING:  # which needs NumPy
+if TYPE_CHECKING:  # imports NumPy
     from actcli.sweep.plan import Job, Plan
 
 PLAN = "sweep.json"
 
 
 def open_sweep(runs: Path, name: str) -> Folder:
-    """The folder of a sweep, made if it is not there, for this process alone.
+    """Return the folder of a sweep, locked for this process; create it if it does not exist.
 
     Raises:
-        UsageError: the name is no name of a folder, or there is something else of that name.
-        ActcliError: it cannot be made, or is in use.
+        UsageError: the name is not allowed, or belongs to a folder that is not a sweep.
+        ActcliError: the folder cannot be created, or is in use.
     """
     if not NAME.fullmatch(name):
-        raise UsageError(f"a sweep cannot be named {name!a}", "Letters, digits and . + - _")
+        raise UsageError(f"a sweep cannot be named {name!a}", "Allowed: letters, digits, . + - _")
     path = runs / name
     try:
         path.mkdir(parents=True, exist_ok=True)
-        strange = not (path / PLAN).exists() and any(
+        is_other = not (path / PLAN).exists() and any(
             not each.name.startswith(".") for each in path.iterdir()
         )
     except OSError as error:
-        raise ActcliError(f"cannot make the folder {path}: {error.strerror}") from error
-    if strange:
-        raise UsageError(f"{path} is there already, and no sweep", "Give another --name")
+        raise ActcliError(f"cannot create the folder {path}: {error.strerror}") from error
+    if is_other:
+        raise UsageError(f"{path} exists and is not a sweep", "Choose another --name")
     return Folder(path)
 
 
 def write_plan(
     folder: Folder, plan: "Plan", jobs: Sequence["Job"], errors: Mapping[str, str]
 ) -> None:
-    """Write down what was planned, and which jobs could not be trained."""
-    told = {
+    """Write `sweep.json`: the planned jobs, and why some cannot be trained."""
+    record = {
         "format": 1,
         "shows": plan.shows,
         "axes": [str(axis.key) for axis in plan.axes],
@@ -63,27 +63,30 @@ def write_plan(
             for job in jobs
         ],
     }
-    folder.write(PLAN, f"{jsonlines.dumps(told)}\n".encode())
+    folder.write(PLAN, f"{jsonlines.dumps(record)}\n".encode())
 
 
 def is_done(folder: Path, job: "Job") -> bool:
-    """Whether the run of a job is there. One whose result is damaged is not, and is trained again;
-    one whose result cannot be read may be sound, and is left alone."""
+    """Return whether the run of a job is complete.
+
+    A run with a damaged result is not, and is trained again. A run whose result cannot be read, for
+    lack of permission for example, may be sound, and counts as complete.
+    """
     try:
-        told = json.loads((folder / job.name / RESULT).read_text(encoding="utf-8"))
+        record = json.loads((folder / job.name / RESULT).read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError, ValueError, RecursionError):
         return False
     except OSError:
         return True
-    return isinstance(told, dict) and "status" in told
+    return isinstance(record, dict) and "status" in record
 
 
 def store_run(folder: Path, job: "Job", files: Mapping[str, bytes]) -> None:
-    """Make the folder of a run, whole; one of that name whose run is not finished is replaced.
+    """Write the folder of a run in one step; an incomplete run of that name is replaced.
 
     Raises:
-        UsageError: there is something else of that name, or in it.
-        ActcliError: it cannot be made.
+        UsageError: a folder of that name is not a run, or holds other files.
+        ActcliError: the folder cannot be written.
     """
     temporary = folder / f".{job.name}.{secrets.token_hex(4)}.tmp"
     try:
@@ -102,7 +105,7 @@ def store_run(folder: Path, job: "Job", files: Mapping[str, bytes]) -> None:
 
 
 def tidy(folder: Path) -> None:
-    """Remove what a process that was killed had not yet put in place."""
+    """Remove the temporary files and folders of a process that was killed."""
     for path in folder.glob(".*.tmp"):
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
@@ -111,26 +114,26 @@ def tidy(folder: Path) -> None:
 
 
 def all_sweeps(runs: Path) -> list[Path]:
-    """The folders of all sweeps, by name."""
+    """Return the folders of all sweeps, sorted by name."""
     return sorted(path.parent for path in runs.glob(f"*/{PLAN}"))
 
 
 def find_sweep_folder(name: str | None, runs: Path) -> Path:
-    """The folder of a sweep by its name or path, or of the one that was begun last.
+    """Return the folder of a sweep by its name or path; without a name, of the newest sweep.
 
     Raises:
-        UsageError: there is none; the message has the nearest name.
+        UsageError: the sweep does not exist; the message has the nearest name.
     """
-    known = all_sweeps(runs)
+    folders = all_sweeps(runs)
     if name is None:
-        if not known:
+        if not folders:
             raise UsageError(f"there is no sweep in {runs}", "See actcli sweep --help")
-        return max(known, key=lambda path: ((path / PLAN).stat().st_mtime_ns, path.name))
-    if runs / name in known:
+        return max(folders, key=lambda path: ((path / PLAN).stat().st_mtime_ns, path.name))
+    if runs / name in folders:
         return runs / name
     if (Path(name) / PLAN).is_file():
         return Path(name)
-    names = [path.name for path in known]
+    names = [path.name for path in folders]
     guess = nearest(name, names)
     meant = f"Did you mean {guess!r}? " if guess else ""
     listed = ", ".join(names[:10]) or "none"
@@ -138,27 +141,27 @@ def find_sweep_folder(name: str | None, runs: Path) -> Path:
 
 
 def read_plan(folder: Path) -> dict[str, Any]:
-    """What was planned.
+    """Return the record in `sweep.json`.
 
     Raises:
         DataError: the file cannot be read or is damaged.
     """
     path = folder / PLAN
     try:
-        told: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         if (
-            told["format"] != 1
-            or not isinstance(told["shows"], str)
-            or not all(isinstance(axis, str) for axis in told["axes"])
-            or not told["jobs"]
+            record["format"] != 1
+            or not isinstance(record["shows"], str)
+            or not all(isinstance(axis, str) for axis in record["axes"])
+            or not record["jobs"]
             or not all(
                 NAME.fullmatch(job["name"])
                 and isinstance(job["varied"], list)
                 and all(map(_is_value, job["varied"]))
-                and len(job["varied"]) == len(told["axes"])
+                and len(job["varied"]) == len(record["axes"])
                 and isinstance(job["seed"], int)
                 and isinstance(job["error"], str | None)
-                for job in told["jobs"]
+                for job in record["jobs"]
             )
         ):
             raise ValueError
@@ -166,11 +169,11 @@ def read_plan(folder: Path) -> dict[str, Any]:
         raise DataError(f"cannot read {path}: {error.strerror}") from error
     except (ValueError, LookupError, TypeError, RecursionError):
         raise DataError(f"{path} is not the plan of a sweep") from None
-    return told
+    return record
 
 
-def _is_value(told: Any) -> bool:
-    """Whether it is one of a configuration: a string, a number, or a list of such."""
-    if isinstance(told, list):
-        return all(isinstance(each, str | int | float) for each in told)
-    return isinstance(told, str | int | float)
+def _is_value(value: Any) -> bool:
+    """Return whether this can be a configuration value: a string, a number, or a list of them."""
+    if isinstance(value, list):
+        return all(isinstance(each, str | int | float) for each in value)
+    return isinstance(value, str | int | float)

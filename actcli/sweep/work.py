@@ -1,6 +1,6 @@
-"""What goes from a client to its workers, and back: jobs, reports, the files of runs.
+"""The interface between a client and its workers: the call that trains a job, and its progress.
 
-The client needs no more than this of a worker, which needs most of actcli to train.
+The client imports only this module; a worker imports most of actcli in order to train.
 """
 
 from dataclasses import dataclass
@@ -17,36 +17,43 @@ Files = dict[str, bytes]
 
 
 @dataclass(frozen=True)
-class Report:
-    """How far a job is."""
+class JobProgress:
+    """Progress of a job.
+
+    Args:
+        job: the name of the job.
+        epoch: complete epochs; 0 when the job begins.
+        epochs: planned epochs.
+        accuracy: on the validation rows, or on the training rows if there are none.
+    """
 
     job: str
-    epoch: int  # that is complete; 0: it has begun
+    epoch: int
     epochs: int
-    accuracy: float | None  # on the validation rows, or else on those of training
+    accuracy: float | None
 
 
 class StoppedError(ActcliError):
-    """Nobody waits for the result any more."""
+    """The sweep was stopped, so the result of this job is not needed."""
 
 
-# Of this process, by the token of their sweep: an executor has no other place to keep them.
+# The workers of this process by the token of their sweep: an executor has no per-process state.
 WORKERS: dict[str, "Worker"] = {}
 
 
 def train(token: str, name: str, config: ResolvedConfig, raw: "RawDataset | None" = None) -> Files:
-    """Have the worker of this process train a job.
+    """Train a job in this process and return the files of its run by name.
 
     Args:
-        token: of the sweep.
-        name: of the job.
-        config: its configuration.
-        raw: the data set that it names, for a worker that was not given it at its start.
+        token: the token of the sweep.
+        name: the name of the job.
+        config: the configuration of the job.
+        raw: the data set, for a worker that did not receive it at its start.
 
     Raises:
-        ActcliError: it cannot be trained.
+        ActcliError: the job cannot be trained.
     """
     worker = WORKERS[token]
     if raw is not None:
-        worker.learn_of(config.data.name, raw)
+        worker.add_data(config.data.name, raw)
     return worker.train(name, config)

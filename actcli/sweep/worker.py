@@ -1,7 +1,7 @@
-"""What a worker does: trains one job in memory, and gives the files of its run as bytes.
+"""A worker: trains one job after another in memory and returns the files of each run as bytes.
 
-It writes nothing, so that it may be anywhere. The data are there before its first job, or come with
-it; a job then says only how they are split.
+A worker writes no file, so it can run on any machine. It receives the raw data before or with its
+first job; each job's configuration defines how they are split.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,27 +14,27 @@ from actcli.errors import ActcliError, DivergedError
 from actcli.machine import BLAS_THREAD_VARIABLES, is_blas_pinned
 from actcli.store.folder import MemoryFolder
 from actcli.store.train import begin
-from actcli.sweep.work import Files, Report, StoppedError
+from actcli.sweep.work import Files, JobProgress, StoppedError
 from actcli.training.build import split_dataset
 from actcli.training.events import EpochDone
 from actcli.training.learner import Learner
 
-SPLITS = 4  # of the data that a worker keeps
+MAX_CACHED_SPLITS = 4
 
 
 class Worker:
-    """What a process remembers from job to job.
+    """The state that a worker process keeps from job to job.
 
     Args:
-        data: raw data sets, by their name in the configuration; there may be more: see `learn_of`.
-        report: told of each epoch.
-        stopped: asked after each step.
+        data: raw data sets by their name in the configuration; `add_data` adds more.
+        report: called at the start of a job and after each epoch.
+        stopped: called after each step; True stops the job.
     """
 
     def __init__(
         self,
         data: Mapping[str, RawDataset],
-        report: Callable[[Report], None] = lambda _: None,
+        report: Callable[[JobProgress], None] = lambda _: None,
         stopped: Callable[[], bool] = lambda: False,
     ) -> None:
         self.data = data
@@ -43,29 +43,29 @@ class Worker:
         self.stopped = stopped
         self._splits: dict[ResolvedData, tuple[ResolvedData, Dataset]] = {}
 
-    def learn_of(self, name: str, raw: RawDataset) -> None:
-        """Keep one more data set."""
+    def add_data(self, name: str, raw: RawDataset) -> None:
+        """Add a data set."""
         self.more[name] = raw
 
-    def _split(self, chosen: ResolvedData) -> tuple[ResolvedData, Dataset]:
-        # No cache of a method: it would refer to this object, and so keep the data for a while.
-        if chosen not in self._splits:
-            raw = self.more.get(chosen.name) or self.data[chosen.name]
-            if len(self._splits) == SPLITS:
+    def _split(self, config: ResolvedData) -> tuple[ResolvedData, Dataset]:
+        # functools.cache on a method would refer to this object and so keep the data alive.
+        if config not in self._splits:
+            raw = self.more.get(config.name) or self.data[config.name]
+            if len(self._splits) == MAX_CACHED_SPLITS:
                 del self._splits[next(iter(self._splits))]
-            self._splits[chosen] = split_dataset(chosen, raw)
-        return self._splits[chosen]
+            self._splits[config] = split_dataset(config, raw)
+        return self._splits[config]
 
     def train(self, name: str, config: ResolvedConfig) -> Files:
-        """The files of a run of that name.
+        """Train a job and return the files of its run by name.
 
         Raises:
-            ActcliError: it cannot be trained.
+            ActcliError: the job cannot be trained.
         """
-        self.report(Report(name, 0, config.training.epochs, None))
+        self.report(JobProgress(name, 0, config.training.epochs, None))
         if not is_blas_pinned():
             raise ActcliError(
-                "a worker's BLAS would use several threads, and come to other last bits",
+                "the worker's BLAS would use several threads, which changes the results",
                 f"Start it with {BLAS_THREAD_VARIABLES[0]}=1",
             )
         data, dataset = self._split(config.data)
@@ -78,8 +78,8 @@ class Worker:
                     raise StoppedError("stopped")
                 if isinstance(event, EpochDone):
                     accuracy = (event.validation or event.train).accuracy
-                    self.report(Report(name, event.epoch, config.training.epochs, accuracy))
+                    self.report(JobProgress(name, event.epoch, config.training.epochs, accuracy))
         except DivergedError:
-            return storage.files  # its result says so
+            return storage.files  # result.json says so
         run.finish(evaluate_training_rows=False)
         return storage.files

@@ -98,13 +98,22 @@ def result(test: float, dead: float = 0.0, verdict: str = "healthy") -> dict[str
             "initialisation --set model.init=zeros",
             "--set: model.init varies in this sweep. Give its values: --vary model.init=zeros",
         ),
-        ("--vary model.dropout=0..0.5", "a span needs a number of draws. Example: --random 20"),
-        ("--seeds 3 --random 5", "--random: there is nothing to draw. Give a --vary"),
+        ("--vary model.dropout=0..0.5", "a range needs a random search. Example: --random 20"),
+        (
+            "--seeds 3 --random 5",
+            "--random: nothing varies, so there is nothing to sample. Add a --vary",
+        ),
         ("--seeds 0", "Invalid value for '--seeds': must be at least 1, not 0"),
         ("--seeds 2 --workers 0", "Invalid value for '--workers': must be at least 1, not 0"),
-        ("--seeds 2 --workers 2 --scheduler tcp://a:1", "--workers and --scheduler do not go tog"),
-        ("--seeds 2 --json --csv", "--json and --csv do not go together. Give one of them"),
-        ("--seeds 2 --name a/b", "a sweep cannot be named 'a/b'. Letters, digits and . + - _"),
+        (
+            "--seeds 2 --workers 2 --scheduler tcp://a:1",
+            "--workers and --scheduler exclude each other",
+        ),
+        ("--seeds 2 --json --csv", "--json and --csv exclude each other. Choose one of them"),
+        (
+            "--seeds 2 --name a/b",
+            "a sweep cannot be named 'a/b'. Allowed: letters, digits, . + - _",
+        ),
         ("--seeds 2 --name .a", "a sweep cannot be named '.a'"),
         ("--seeds 2 --dataset minst", "there is no data set, folder or file 'minst'. Did you mean"),
         (
@@ -117,7 +126,7 @@ def result(test: float, dead: float = 0.0, verdict: str = "healthy") -> dict[str
         ),
         ("--sceduler x", "No such option '--sceduler'."),
         ("show", "there is no sweep in runs. See actcli sweep --help"),
-        ("show x --json --csv", "--json and --csv do not go together"),
+        ("show x --json --csv", "--json and --csv exclude each other"),
     ],
 )
 def test_a_mistake_is_told_and_nothing_is_left_behind(args: str, message: str) -> None:
@@ -164,7 +173,7 @@ def test_the_folder_of_a_run_is_no_sweep(blobs: Blobs) -> None:
     assert trained.exit_code == 0
     done = run(*SMALL, "--dataset", str(blobs()), "--seeds", "2", "--name", "s")
     assert done.exit_code == 2
-    assert done.stderr == "Error: runs/s is there already, and no sweep. Give another --name\n"
+    assert done.stderr == "Error: runs/s exists and is not a sweep. Choose another --name\n"
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", "{", '{"format": 1, "jobs": [{}]}', "null"])
@@ -602,5 +611,6 @@ def test_an_interrupted_live_view_leaves_the_terminal_as_it_was(blobs: Blobs) ->
     assert shown.rindex(b"\x1b[?25h") > shown.rindex(b"\x1b[?25l")
     last = ESCAPE.sub("", shown.decode()).splitlines()[-1]
     assert last.endswith(
-        "interrupted: 0 of 3 runs are finished, and kept in runs/sweep. The same command goes on"
+        "interrupted: 0 of 3 runs are finished and kept in runs/sweep. "
+        "The same command resumes the sweep"
     )

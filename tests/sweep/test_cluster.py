@@ -179,7 +179,7 @@ def test_a_scheduler_that_is_lost_is_told_and_what_is_finished_is_kept(
         stdout, stderr = client.communicate(timeout=60)
     assert (client.returncode, stdout) == (1, "")
     assert stderr.splitlines()[-1] == (
-        "Error: the workers are lost. What is finished is kept; the same command goes on"
+        "Error: the workers are lost. Finished runs are kept; the same command resumes the sweep"
     )
     assert "Traceback" not in stderr
     kept = when_written(SWEEP)
@@ -198,8 +198,8 @@ def test_a_worker_whose_blas_has_many_threads_is_refused(sweep: list[str], tmp_p
     first, second = done.stderr.splitlines()[-2:]
     assert first == "Error: 12 of 12 jobs could not be trained"
     assert second == (
-        "  lr 0.01  seed 0 and 11 more: a worker's BLAS would use several threads, and come to "
-        "other last bits. Start it with OPENBLAS_NUM_THREADS=1"
+        "  lr 0.01  seed 0 and 11 more: the worker's BLAS would use several threads, which "
+        "changes the results. Start it with OPENBLAS_NUM_THREADS=1"
     )
 
 
@@ -208,6 +208,6 @@ def test_a_scheduler_that_is_not_there_is_told(blobs: Blobs) -> None:
     done = actcli("sweep", *chosen)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.splitlines()[-1].startswith(
-        "Error: there is no scheduler at tcp://127.0.0.1:9"
+        "Error: no scheduler answers at tcp://127.0.0.1:9"
     )
     assert "Traceback" not in done.stderr

@@ -13,9 +13,9 @@ import pytest
 
 from actcli.errors import ActcliError
 from actcli.sweep.axes import parse_axis
-from actcli.sweep.engine import DEATHS, Inbox, JobDone, train_all
+from actcli.sweep.engine import MAX_FAILED_STARTS, JobDone, MessageQueue, train_all
 from actcli.sweep.plan import Job, Plan
-from actcli.sweep.work import Report, StoppedError
+from actcli.sweep.work import JobProgress, StoppedError
 
 JOBS = Plan((), (parse_axis("training.seed=0,1,2,3,4,5,6,7"),)).jobs()
 SEEDS = {job.name: job.seed for job in JOBS}
@@ -46,8 +46,8 @@ class Fake:
         self.batches: list[list[int]] = []
 
     @contextlib.contextmanager
-    def start(self, inbox: Inbox) -> Iterator[Executor]:
-        self.inbox, self.pool = inbox, Pool()
+    def start(self, messages: MessageQueue) -> Iterator[Executor]:
+        self.messages, self.pool = messages, Pool()
         yield self.pool
 
     def task(self, job: Job) -> tuple[Any, ...]:
@@ -63,7 +63,7 @@ class Fake:
             ends = [self.end(SEEDS[name]) for name, _ in pair]
             if self.begins:
                 for name, _ in pair:
-                    self.inbox.put(Report(name, 0, 1, None))
+                    self.messages.put(JobProgress(name, 0, 1, None))
             if "death" in ends:
                 for _, future in [*pair, *waiting]:
                     future.set_exception(BrokenProcessPool("a process died"))
@@ -129,7 +129,7 @@ def test_processes_that_cannot_start_are_told() -> None:
     engine = Fake(lambda _: "death", begins=False)
     with pytest.raises(ActcliError, match="processes cannot be started here"):
         outcomes(engine)
-    assert engine.batches == [[*range(8)]] * DEATHS
+    assert engine.batches == [[*range(8)]] * MAX_FAILED_STARTS
 
 
 def test_workers_that_are_lost_are_told() -> None:
@@ -140,7 +140,7 @@ def test_workers_that_are_lost_are_told() -> None:
             future.cancel()
         return False
 
-    with pytest.raises(ActcliError, match=r"the workers are lost. What is finished is kept"):
+    with pytest.raises(ActcliError, match=r"the workers are lost. Finished runs are kept"):
         list(train_all(JOBS, engine, cancel))
 
 

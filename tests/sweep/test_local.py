@@ -97,10 +97,10 @@ def test_what_is_done_is_not_trained_again_and_a_sweep_can_grow(blobs: Blobs) ->
     assert actcli("sweep", *chosen, *rates, "-q").returncode == 0
     before = when_written(SWEEP)
     again = actcli("sweep", *chosen, *rates)
-    assert (again.returncode, again.stderr) == (0, "2 of 2 runs are there already\n")
+    assert (again.returncode, again.stderr) == (0, "2 of 2 runs are finished already\n")
     assert when_written(SWEEP) == before
     grown = actcli("sweep", *chosen, *rates, "--seeds", "2")
-    assert grown.stderr.splitlines()[0] == "2 of 4 runs are there already"
+    assert grown.stderr.splitlines()[0] == "2 of 4 runs are finished already"
     assert len(grown.stderr.splitlines()) == 3
     assert when_written(SWEEP).items() > before.items()
     assert [point["planned"] for point in table()["points"]] == [2, 2]
@@ -123,7 +123,8 @@ def test_a_signal_leaves_no_process_and_a_sweep_that_goes_on(
     kept = when_written(SWEEP)
     assert 0 < len(kept) < JOBS
     assert stderr.splitlines()[-1] == (
-        f"{word}: {len(kept)} of 12 runs are finished, and kept in runs/s. The same command goes on"
+        f"{word}: {len(kept)} of 12 runs are finished and kept in runs/s. "
+        "The same command resumes the sweep"
     )
     assert "Traceback" not in stderr
     assert [path.name for path in SWEEP.glob(".*")] == []
@@ -143,7 +144,8 @@ def test_ctrl_c_while_processes_are_waited_for(long: list[str]) -> None:
         assert (client.returncode, stdout) == (130, "")
         until(lambda: not is_group(client.pid))
     assert stderr == (
-        "interrupted: 0 of 12 runs are finished, and kept in runs/s. The same command goes on\n"
+        "interrupted: 0 of 12 runs are finished and kept in runs/s. "
+        "The same command resumes the sweep\n"
     )
 
 
@@ -186,7 +188,7 @@ def test_a_run_without_its_result_is_trained_again(blobs: Blobs, content: bytes 
         path.write_bytes(content)
     again = actcli(*chosen, "--name", "s")
     assert again.returncode == 0
-    assert again.stderr.splitlines()[0] == "1 of 2 runs are there already"
+    assert again.stderr.splitlines()[0] == "1 of 2 runs are finished already"
     assert [run["status"] for run in table()["runs"]] == ["finished"] * 2
 
 
@@ -316,7 +318,7 @@ def test_a_run_that_diverges_is_a_result(blobs: Blobs) -> None:
     assert other["test"] is None
     assert other["error"].startswith("the loss stopped being finite")
     again = actcli("sweep", *chosen, "--vary", "optimizer.learning_rate=0.1,1e30")
-    assert again.stderr == "2 of 2 runs are there already\n"
+    assert again.stderr == "2 of 2 runs are finished already\n"
 
 
 def test_each_process_uses_one_thread_unless_asked(blobs: Blobs) -> None:

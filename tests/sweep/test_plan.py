@@ -81,13 +81,13 @@ def test_a_span_has_two_ends(text: str, span: Span) -> None:
         ("optimizer.learning_rate=1,x", "must be \"auto\" or a number above 0, not 'x'"),
         ("optimizer.learning_rate=1,,2", "must be \"auto\" or a number above 0, not ''"),
         ("optimizer.learning_rate=0.1],0.2", "must be \"auto\" or a number above 0, not '0.1]'"),
-        ("optimizer.learning_rate=1,2,1.0", "--vary optimizer.learning_rate: '1.0' stands there"),
+        ("optimizer.learning_rate=1,2,1.0", "--vary optimizer.learning_rate: '1.0' is given twice"),
         ("model.activation=relu,rleu", "not 'rleu' (did you mean relu?)"),
         ("model.activation=relu..tanh", "not 'relu..tanh'"),
         ("optimizer.learning_rate=0.1..0.001", "0.1..0.001: expected the larger last"),
         ("model.dropout=0..0.5:log", "0..0.5:log: expected two numbers above 0, the larger last"),
         ("model.dropout=0..1.5", "must be a number of at least 0 and below 1, not 1.5"),
-        ("optimizer.learning_rate=auto..1", "a span lies between two numbers"),
+        ("optimizer.learning_rate=auto..1", "a range lies between two numbers"),
         ("training.workers=1,2", "--vary training.workers: all jobs use the same number"),
     ],
 )
@@ -224,9 +224,9 @@ def test_whole_numbers_are_drawn_whole() -> None:
 
 
 def test_a_span_needs_a_number_of_draws() -> None:
-    with pytest.raises(UsageError, match=r"a span needs a number of draws. Example: --random 20"):
+    with pytest.raises(UsageError, match=r"a range needs a random search. Example: --random 20"):
         plan("model.dropout=0..0.5").jobs()
-    with pytest.raises(UsageError, match=r"--random: there is nothing to draw"):
+    with pytest.raises(UsageError, match=r"--random: nothing varies"):
         plan(draws=3).jobs()
 
 
@@ -322,7 +322,7 @@ def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
         "[sweep.vary] [optimizer] has no key learning_rat. Did you mean learning_rate?",
         "[sweep.vary] optimizer.momentum must be a list of values, or a text such as '0.01,0.1'",
         "[sweep.vary] model.dropout must be a list of values",
-        "[sweep.vary] has dropout, which is no key. Example: optimizer.learning_rate = [0.1, 1]",
+        "[sweep.vary] has dropout, which is not a key. Example: optimizer.learning_rate = [0.1, 1]",
     ]
     for line, message in zip(lines[1:], told, strict=True):
         assert line.startswith(f"  net.toml: {message}")
@@ -332,11 +332,11 @@ def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("sweep = 3", "net.toml: [sweep] must be a table"),
-        ("[sweep]\nvary = 3", "net.toml: [sweep.vary] must be a table of what varies"),
+        ("[sweep]\nvary = 3", "net.toml: [sweep.vary] must be a table of keys and their values"),
         ("[sweep]\nshows = 3", "net.toml: [sweep] shows must be a text that is not empty, not 3"),
         (
             '[sweep.vary]\n"model.dropout" = [0]\n[sweep.vary.model]\ndropout = [1]',
-            "net.toml: [sweep.vary] model.dropout stands there twice",
+            "net.toml: [sweep.vary] model.dropout is given twice",
         ),
     ],
 )

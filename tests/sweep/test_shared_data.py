@@ -54,7 +54,7 @@ def test_they_arrive_as_they_are_and_are_not_copied(
     with closing(Processes(1)) as engine, engine.start(SimpleQueue()) as executor:
         question = DATA.format(token=engine.token)
         places = PLACES.format(arrays=ARRAYS.format(data=question))
-        engine.give(data)  # while the process starts, or after it has
+        engine.set_data(data)  # while the process starts, or after it has
         received = executor.submit(eval, question).result()
         found = executor.submit(eval, places).result()
         maps = executor.submit(eval, MAPS).result()
@@ -73,7 +73,7 @@ def test_all_that_a_data_set_has_arrives() -> None:
     test = RawSplit(np.zeros((0, 3), np.uint8), np.zeros(0, np.int64), "x of test", "y of test")
     raw = RawDataset("größe", {0: "é", -1: "\udc80"}, train, test)
     with closing(Processes(1)) as engine, engine.start(SimpleQueue()) as executor:
-        engine.give({"a": raw})
+        engine.set_data({"a": raw})
         received = executor.submit(eval, DATA.format(token=engine.token)).result()["a"]
     assert (received.name, received.class_names) == (raw.name, raw.class_names)
     for ours, theirs in ((received.train, train), (received.test, test)):
@@ -117,6 +117,6 @@ def test_no_room_for_the_data_is_told(blobs: Blobs, monkeypatch: pytest.MonkeyPa
     try:
         told = "no room for the data of the sweep: File too large"
         with closing(Processes(1)) as engine, pytest.raises(ActcliError, match=told):
-            engine.give({"data": data})
+            engine.set_data({"data": data})
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
