@@ -33,11 +33,11 @@ class Pace:
     """The speed of a training, and the time that it will still take.
 
     Args:
-        seen: rows that an earlier session has trained on.
+        rows_before: rows that an earlier session has trained on.
     """
 
-    def __init__(self, seen: int) -> None:
-        self._before, self._begun = seen, time.perf_counter()
+    def __init__(self, rows_before: int) -> None:
+        self._rows_before, self._begun = rows_before, time.perf_counter()
 
     def without(self, wait: Callable[[], None]) -> None:
         """Call a function whose time does not count."""
@@ -45,10 +45,10 @@ class Pace:
         wait()
         self._begun += time.perf_counter() - start
 
-    def moment(self, epoch: int, seen: int, total: int) -> Moment:
-        """Return the progress in an epoch, after `seen` of `total` rows."""
-        speed = (seen - self._before) / (time.perf_counter() - self._begun)
-        return Moment(epoch, seen / total, speed, (total - seen) / speed)
+    def moment(self, epoch: int, rows: int, total: int) -> Moment:
+        """Return the progress in an epoch, after `rows` of `total` rows."""
+        speed = (rows - self._rows_before) / (time.perf_counter() - self._begun)
+        return Moment(epoch, rows / total, speed, (total - rows) / speed)
 
 
 class LiveView:

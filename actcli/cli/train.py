@@ -78,19 +78,19 @@ def train(
     saves the run, to be resumed with --resume.
     """
     if resume is not None and not (config is name is None):
-        what = "CONFIG" if name is None else "--name"
-        raise UsageError(f"--resume takes no {what}", "The run has a configuration and a name")
+        argument = "CONFIG" if name is None else "--name"
+        raise UsageError(f"--resume takes no {argument}", "The run has a configuration and a name")
     folder = None if resume is None else find_run(resume, runs_dir)
-    given = settings_of_run(ctx, folder) if folder else settings(ctx, config)
-    resolved = assemble(given).resolve()
+    overrides = settings_of_run(ctx, folder) if folder else settings(ctx, config)
+    resolved = assemble(overrides).resolve()
     if dry_run:
-        show_settings(resolved, given, as_json)
+        show_settings(resolved, overrides, as_json)
         return
     if folder:
         run = resumed_run(folder, resolved, quiet, as_json)
     else:
         if not quiet:
-            print_unused(resolved, given)
+            print_unused(resolved, overrides)
         run = new_run(resolved, runs_dir, default_name(config, resolved, name), quiet)
     if run:
         with closing(run), Interrupts() as interrupts:
@@ -101,7 +101,7 @@ def train(
             write_result(run, as_json)
 
 
-# After CONFIG, so that --help lists what a network is made of before how a run is kept.
+# After CONFIG, so that --help lists the options of the configuration before those of the run.
 train.params[1:1] = configuration_options()
 
 
@@ -134,7 +134,7 @@ def resumed_run(folder: Path, config: "ResolvedConfig", quiet: bool, as_json: bo
 
 
 def default_name(config: str | None, resolved: "ResolvedConfig", name: str | None) -> str:
-    """Return the name of a new run: the given one, or that of its configuration or activation."""
+    """Return the name of a new run: --name, or that of its configuration or activation."""
     return (name_of(config) or resolved.model.activation[0]) if name is None else name
 
 
@@ -146,22 +146,22 @@ def name_of(config: str | None) -> str:
     return re.sub(r"[^\w.+-]+", "-", stem).strip("-.")
 
 
-def print_unused(config: "ResolvedConfig", given: list[Setting]) -> None:
-    """Print which of the given settings have no effect, and why."""
+def print_unused(config: "ResolvedConfig", overrides: list[Setting]) -> None:
+    """Print which settings have no effect, and why."""
     from actcli.config.clashes import unused_keys
 
     reasons = unused_keys(config)
-    for setting in given:
+    for setting in overrides:
         if reason := reasons.get(str(setting.key)):
             print_note(f"{setting.origin}: {setting.key} has no effect: {reason}")
 
 
-def show_settings(config: "ResolvedConfig", given: list[Setting], as_json: bool) -> None:
+def show_settings(config: "ResolvedConfig", overrides: list[Setting], as_json: bool) -> None:
     """Write each value of the configuration and its origin to stdout."""
     from actcli.config.clashes import unused_keys
     from actcli.config.schema import values
 
-    origins = {str(setting.key): setting.origin for setting in given}
+    origins = {str(setting.key): setting.origin for setting in overrides}
     if as_json:
         from actcli.jsonlines import dumps
 

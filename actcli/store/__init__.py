@@ -1,1 +1,1 @@
-"""What is known of a run besides its network: its history, and how it was judged."""
+"""The run store: the folder of a run, its records and checkpoint, and the catalog of all runs."""

@@ -414,9 +414,9 @@ def test_the_configuration_of_a_run_gives_the_name_of_its_folder(blobs: Blobs) -
             "there is no configuration file or example configuration 'sigmiod'. Did",
         ),
         ("relu sigmoid", "Got unexpected extra argument (sigmoid)"),
-        ("--name a/b", "a run cannot be named 'a/b'. Letters, digits and . + - _"),
-        ("--name ..", "a run cannot be named '..'. Letters, digits and . + - _"),
-        ("--name=", "a run cannot be named ''. Letters, digits and . + - _"),
+        ("--name a/b", "a run cannot be named 'a/b'. Allowed: letters, digits and . + - _"),
+        ("--name ..", "a run cannot be named '..'. Allowed: letters, digits and . + - _"),
+        ("--name=", "a run cannot be named ''. Allowed: letters, digits and . + - _"),
     ],
 )
 def test_a_mistake_is_told_and_nothing_is_left_behind(args: str, message: str) -> None:

@@ -1,10 +1,10 @@
-"""A run that was stopped and goes on: to the same bits, or not at all."""
+"""A stopped run resumes to the same bits, or not at all."""
 
 import json
 import os
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -54,13 +54,23 @@ VARIANTS = {
 }
 
 
+# The quick tests resume these variants: between them every random generator, an optimizer with
+# slots, a schedule that depends on the step, and a kept epoch.
+QUICK = {"dropout", "patient", "warm one-cycle", "adam"}
+
+
+def quick_and_slow(names: Iterable[str]) -> list[Any]:
+    """Return the names as parameters of a test; all but those in `QUICK` are slow."""
+    return [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in names]
+
+
 @pytest.fixture(autouse=True)
 def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
 def start(data: Path, name: str, *assignments: str) -> Run:
-    """A new run that has not begun."""
+    """Return a new run, before its first step."""
     usual = ("model.hidden=6", "model.dropout=0.25", "training.batch_size=50", "training.epochs=4")
     texts = (f"data.name={data}", *usual, *assignments)
     config = assemble([parse_assignment(text) for text in texts]).resolve()
@@ -68,7 +78,7 @@ def start(data: Path, name: str, *assignments: str) -> Run:
 
 
 def train(run: Run, events: int | None = None) -> bool:
-    """Train until so many events have come, as a signal stops it, or to its end; tell which."""
+    """Train to the end, or stop after `events` events; return whether the end was reached."""
     with closing(run):
         for number, _ in enumerate(run.train(), 1):
             if number == events:
@@ -79,7 +89,7 @@ def train(run: Run, events: int | None = None) -> bool:
 
 
 def go_on(folder: Path, events: int | None = None) -> bool:
-    """Train what is left, or so much of it."""
+    """Resume a run, to its end or for `events` events; return whether the end was reached."""
     config = assemble(read_toml(folder / "config.toml")).resolve()
     run = resume_run(folder, config)
     assert isinstance(run, Run)
@@ -87,7 +97,7 @@ def go_on(folder: Path, events: int | None = None) -> bool:
 
 
 def stopped(data: Path, events: int = 6, *assignments: str) -> Path:
-    """The folder of a run that was stopped: by default in the midst of its second epoch."""
+    """Return the folder of a stopped run: by default in the middle of its second epoch."""
     run = start(data, "stopped", *assignments)
     assert not train(run, events)
     return run.folder
@@ -100,7 +110,7 @@ def resume(*args: str, **env: str) -> Result:
 # The same bits --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", quick_and_slow(VARIANTS))
 def test_stopped_after_each_event_it_comes_to_the_same(
     blobs: Blobs, assert_same: Same, variant: str
 ) -> None:
@@ -115,7 +125,7 @@ def test_stopped_after_each_event_it_comes_to_the_same(
     assert_same(run.folder, Path("runs/whole"))
 
 
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("optimizer", quick_and_slow(OPTIMIZERS))
 def test_stopped_once_anywhere_it_comes_to_the_same(
     blobs: Blobs, assert_same: Same, optimizer: str
 ) -> None:
@@ -180,6 +190,7 @@ def test_a_schedule_that_spans_more_epochs_is_told(blobs: Blobs) -> None:
     assert len((folder / "metrics.jsonl").read_text().splitlines()) == 5
 
 
+@pytest.mark.slow
 def test_processes_come_to_the_same(actcli: Any, blobs: Blobs, assert_same: Same) -> None:
     data = blobs(rows=180)
     chosen = ("--optimizer=adam", "--schedule=one-cycle", "--dropout=0.2", "--patience=3")
@@ -586,6 +597,7 @@ def test_no_part_of_a_checkpoint_is_one(blobs: Blobs) -> None:
             read_checkpoint(path)
 
 
+@pytest.mark.slow
 @settings(
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
