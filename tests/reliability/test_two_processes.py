@@ -63,8 +63,7 @@ def test_the_second_is_killed(actcli: Any, data: str, goes_on: Callable[[], None
     _, stderr = process.communicate(timeout=60)
     assert process.returncode == 1
     assert stderr.splitlines()[-1] == (
-        "Error: a process that shares this work was killed by signal 9. "
-        "With --workers 1 there is one process only"
+        "Error: a worker process was killed by signal 9. With --workers 1 there is one process only"
     )
     goes_on()
 
