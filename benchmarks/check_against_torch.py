@@ -1,17 +1,18 @@
-"""Check actcli against PyTorch: the same network, the same images, the same steps.
+"""Check the training of actcli against PyTorch: same network, same images, same steps.
 
     pip install actcli torch
     python benchmarks/check_against_torch.py
 
-First, five steps on the full gradient. `actcli train --epochs 0` saves an initial network, which is
-loaded into `torch.nn.Sequential`; both then train, and their parameters are compared: every
-activation, every legal pair of loss and output, every optimizer with all that it offers.
+First, five steps with all rows in one mini-batch. `actcli train --epochs 0` saves an initial
+network, which is loaded into `torch.nn.Sequential`. Both then train, and their parameters are
+compared: for every activation, every legal pair of loss and output, and every optimizer with all of
+its hyperparameters.
 
-Second, the scores. Networks that learnt MNIST for an epoch are loaded into PyTorch, and what they
-make of 1,000 test images is compared with what actcli.nn makes of them.
+Second, the logits. Networks that trained on MNIST for an epoch are loaded into PyTorch. Their
+logits of 1,000 test images are compared with those of actcli.nn.
 
-A line for each case: the largest difference, and how far the farthest parameter moved, or how large
-the largest score is. Exit code 1 if a difference is above 1e-4. It takes under a minute.
+Each line shows one case: the largest difference, and the largest change of a parameter or the
+largest logit. The exit code is 1 if a difference is above 1e-4. The script takes under a minute.
 """
 
 import gzip
@@ -54,9 +55,9 @@ ACTIVATIONS = {
     "relu6": nn.ReLU6,
 }
 OUTPUTS = {
-    "softmax": lambda scores: functional.softmax(scores, dim=1),
+    "softmax": lambda logits: functional.softmax(logits, dim=1),
     "sigmoid": torch.sigmoid,
-    "identity": lambda scores: scores,
+    "identity": lambda logits: logits,
 }
 PAIRS = [
     ("cross-entropy", "softmax"),
@@ -71,7 +72,7 @@ OPTIMIZERS = {
     "adam": torch.optim.Adam,
     "adamw": torch.optim.AdamW,
 }
-# The options of actcli, and the same for PyTorch.
+# Optimizer, options of actcli, and the same options for PyTorch.
 VARIANTS = [
     ("sgd", "--momentum 0", {}),
     ("sgd", "--momentum 0.9", {"momentum": 0.9}),
@@ -93,7 +94,7 @@ RATES = {"sgd": 0.1, "rmsprop": 0.001, "adagrad": 0.01, "adam": 0.001, "adamw": 
 
 
 def read(part):
-    """The images (N, 784) and labels (N,) of MNIST as it comes with actcli."""
+    """Return the images (N, 784) and labels (N,) of the MNIST files that actcli contains."""
     folder = files.packaged_folder("data") / "mnist"
     images, labels = (
         np.frombuffer(gzip.decompress((folder / f"{part}-{kind}-ubyte.gz").read_bytes()), np.uint8)
@@ -103,14 +104,14 @@ def read(part):
 
 
 def train(folder, *options):
-    """Train with actcli; returns the path of the network."""
+    """Train with actcli; return the path of the model file."""
     command = ["actcli", "train", "--json", "--quiet", "--runs-dir", str(folder), *options]
     done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
     return Path(json.loads(done.stdout)["run"]) / "model.safetensors"
 
 
 def sequential(path):
-    """The network as PyTorch has it, and what the file says about it."""
+    """Return the model of a file as a PyTorch module, and the description in its header."""
     with safe_open(path, framework="pt") as file:
         about = json.loads(file.metadata()["actcli"])
     tensors = load_file(path)
@@ -126,31 +127,32 @@ def sequential(path):
     return model, about
 
 
-def loss_of(case, scores, labels, classes):
-    """The mean loss, with PyTorch's own functions."""
+def loss_of(case, logits, labels, classes):
+    """Return the mean loss, computed with PyTorch's functions."""
     loss, smoothing = case["loss"], case["smoothing"]
     one_hot = functional.one_hot(labels, classes).float()
     if loss == "cross-entropy":
-        return functional.cross_entropy(scores, labels, label_smoothing=smoothing)
+        return functional.cross_entropy(logits, labels, label_smoothing=smoothing)
     if loss == "kl-divergence":
         target = one_hot * (1 - smoothing) + smoothing / classes
-        return functional.kl_div(functional.log_softmax(scores, 1), target, reduction="batchmean")
+        return functional.kl_div(functional.log_softmax(logits, 1), target, reduction="batchmean")
     if loss == "binary-cross-entropy":
-        answers = one_hot if scores.shape[1] > 1 else labels.float()[:, None]
-        answers = answers * (1 - smoothing) + smoothing / 2
-        return functional.binary_cross_entropy_with_logits(scores, answers)
-    outputs = OUTPUTS[case["output"]](scores)
+        target = one_hot if logits.shape[1] > 1 else labels.float()[:, None]
+        target = target * (1 - smoothing) + smoothing / 2
+        return functional.binary_cross_entropy_with_logits(logits, target)
+    outputs = OUTPUTS[case["output"]](logits)
     if loss == "mse":
         return functional.mse_loss(outputs, one_hot)
     return functional.mse_loss(outputs, one_hot, reduction="sum") / len(labels)
 
 
 def flat(model):
+    """Return a copy of all parameters as one vector."""
     return nn.utils.parameters_to_vector(model.parameters()).detach().clone()
 
 
 def five_steps(folder, data, case):
-    """The largest difference after five steps, and how far the farthest parameter moved."""
+    """Return the largest difference after five steps, and the largest change of a parameter."""
     name = case["optimizer"]
     common = [
         *("--dataset", str(data), "--validation", "0", "--batch-size", str(ROWS)),
@@ -166,14 +168,14 @@ def five_steps(folder, data, case):
 
     arrays = np.load(data)
     classes = np.array([int(name) for name in about["classes"]])
-    kept = np.isin(arrays["y_train"], classes)
-    inputs = torch.tensor(arrays["x_train"][kept] / np.float32(255))
-    labels = torch.tensor((arrays["y_train"][kept][:, None] == classes).argmax(axis=1))
+    selected = np.isin(arrays["y_train"], classes)
+    inputs = torch.tensor(arrays["x_train"][selected] / np.float32(255))
+    labels = torch.tensor((arrays["y_train"][selected][:, None] == classes).argmax(axis=1))
     options = dict(case["torch"])
     clip, decay = options.pop("clip", None), options.pop("weight_decay", 0.0)
     groups = [
-        {"params": [each.weight for each in model[::2]], "weight_decay": decay},
-        {"params": [each.bias for each in model[::2]], "weight_decay": 0.0},
+        {"params": [linear.weight for linear in model[::2]], "weight_decay": decay},
+        {"params": [linear.bias for linear in model[::2]], "weight_decay": 0.0},
     ]
     optimizer = OPTIMIZERS[name](groups, lr=RATES[name], **options)
     start = flat(model)
@@ -186,8 +188,8 @@ def five_steps(folder, data, case):
     return float((flat(model) - flat(ours)).abs().max()), float((flat(model) - start).abs().max())
 
 
-def scores(folder, activation):
-    """The largest difference of the scores of 1,000 test images, and the largest score."""
+def logits_of(folder, activation):
+    """Return the largest difference of the logits of 1,000 test images, and the largest logit."""
     path = train(folder, "--activation", activation, "--epochs", "1")
     model, about = sequential(path)
     images = read("t10k")[0][:1000] / np.float32(255)
@@ -203,7 +205,7 @@ def scores(folder, activation):
 
 
 def cases():
-    """Each with what it changes of a plain one."""
+    """Yield the name of each case and the case: a plain one with some changes."""
     plain = {
         "activation": "tanh",
         "loss": "cross-entropy",
@@ -222,12 +224,13 @@ def cases():
         yield name, plain | changes
         if loss not in {"sse", "mse"}:
             yield f"{name}, smoothed", plain | changes | {"smoothing": 0.1}
-    for name, options, theirs in VARIANTS:
-        changes = {"optimizer": name, "actcli": options, "torch": theirs}
+    for name, options, torch_options in VARIANTS:
+        changes = {"optimizer": name, "actcli": options, "torch": torch_options}
         yield f"{name} {options}".strip(), plain | changes
 
 
 def main():
+    """Check all cases; exit with 1 if a difference is too large."""
     torch.set_num_threads(1)
     legal = {(name, link) for name, loss in losses.LOSSES.items() for link in loss.outputs}
     if (set(ACTIVATIONS), set(PAIRS), set(OPTIMIZERS)) != (
@@ -235,7 +238,7 @@ def main():
         legal,
         set(optimizers.OPTIMIZERS),
     ):
-        sys.exit("the tables of this script are not those of actcli")
+        sys.exit("the tables of this script differ from the registries of actcli")
     largest = 0.0
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
@@ -248,14 +251,14 @@ def main():
             x_test=x_test[:ROWS],
             y_test=y_test[:ROWS].astype(int),
         )
-        print(f"{'parameters after five steps':58}{'difference':>12}{'moved':>12}")
+        print(f"{'parameters after five steps':58}{'difference':>12}{'change':>12}")
         for name, case in cases():
             difference, moved = five_steps(folder / "runs", data, case)
             print(f"{name:58}{difference:12.1e}{moved:12.1e}", flush=True)
             largest = max(largest, difference)
-        print(f"\n{'scores of 1,000 test images':58}{'difference':>12}{'largest':>12}")
+        print(f"\n{'logits of 1,000 test images':58}{'difference':>12}{'largest':>12}")
         for name in ("relu", "gelu", "mish", "selu"):
-            difference, size = scores(folder / "runs", name)
+            difference, size = logits_of(folder / "runs", name)
             print(f"{name:58}{difference:12.1e}{size:12.1e}", flush=True)
             largest = max(largest, difference)
     print(f"\nlargest difference {largest:.1e}, allowed {TOLERANCE:.0e}")

@@ -1,11 +1,11 @@
-"""One library that trains one workload, an epoch for each line that it reads: see `speed.py`.
+"""Train one workload with one library, one epoch for each line on standard input (see `speed.py`).
 
     python benchmarks/peers.py train actcli M 2
 
-It answers with a line of JSON: the seconds of the epoch. At the end of its input it tells the
-accuracy on the test images. Everyone has the 60,000 training images in memory as it likes them,
-shuffles them anew for each epoch, and takes the same steps: plain softmax cross-entropy, a constant
-learning rate, no decay, no validation.
+After each epoch it prints a line of JSON with the seconds. At the end of its input it prints the
+accuracy on the test images. Each library holds the 60,000 training images in memory in the layout
+that suits it, shuffles them for each epoch, and takes the same steps: softmax cross-entropy, a
+constant learning rate, no weight decay, no validation.
 """
 
 import gzip
@@ -23,7 +23,7 @@ from actcli import files
 
 @dataclass(frozen=True)
 class Workload:
-    """A network, and how it learns."""
+    """The sizes of a network and the settings of its training."""
 
     hidden: tuple[int, ...]
     batch: int
@@ -43,7 +43,7 @@ CLASSES = 10
 
 
 def mnist(part):
-    """Pixels (N, 784) as bytes, and labels (N,)."""
+    """Return the pixels (N, 784) as bytes and the labels (N,)."""
     folder = files.packaged_folder("data") / "mnist"
     images, labels = (
         np.frombuffer(gzip.decompress((folder / f"{part}-{kind}-ubyte.gz").read_bytes()), np.uint8)
@@ -53,13 +53,13 @@ def mnist(part):
 
 
 def scaled(part):
-    """Pixels (N, 784) from 0 to 1 in float32, and labels (N,)."""
+    """Return the pixels (N, 784) from 0 to 1 in float32 and the labels (N,)."""
     pixels, labels = mnist(part)
     return (pixels / np.float32(255)).astype(np.float32), labels
 
 
 def assignments(work):
-    """The configuration of a workload, as `--set` takes it."""
+    """Return the configuration of a workload as arguments of `--set`."""
     return [
         f"model.hidden={','.join(map(str, work.hidden))}",
         f"training.batch_size={work.batch}",
@@ -71,46 +71,46 @@ def assignments(work):
     ]
 
 
-def learner(work, threads):
-    """What `actcli train` trains."""
+def make_learner(work, workers):
+    """Return the learner that `actcli train` would make for a workload."""
     from actcli.config.sources import assemble, parse_assignment
     from actcli.training.build import prepare_dataset
     from actcli.training.learner import Learner
 
     settings = map(
         parse_assignment,
-        [*assignments(work), "training.epochs=1000000", f"training.workers={threads}"],
+        [*assignments(work), "training.epochs=1000000", f"training.workers={workers}"],
     )
     config = assemble(list(settings)).resolve()
     return Learner(*prepare_dataset(config, lambda *_: None))
 
 
 class Actcli:
-    """The loop of `actcli train`, without its files."""
+    """The training loop of `actcli train`, without a run folder."""
 
-    def __init__(self, work, threads):
+    def __init__(self, work, workers):
         from actcli.machine import pin_blas
 
         pin_blas()
         from actcli.training.loop import fit
 
-        self.learner = learner(work, threads)
+        self.learner = make_learner(work, workers)
         self.events = fit(self.learner)
 
     def epoch(self):
-        """Until the event that tells its end."""
+        """Train until the event of the end of an epoch."""
         while not hasattr(next(self.events), "train"):
             pass
 
     def accuracy(self):
-        """On the test images."""
+        """Return the accuracy on the test images."""
         from actcli.training.evaluation import evaluate
 
         return evaluate(self.learner.model, self.learner.dataset.test).accuracy
 
 
 class Torch:
-    """PyTorch, with its data in memory and its fused optimizers; `torch.compile` if asked for."""
+    """PyTorch with the data in memory and fused optimizers; with `torch.compile` if `compiled`."""
 
     def __init__(self, work, threads, compiled=False):
         import torch
@@ -125,27 +125,27 @@ class Torch:
         self.model = torch.nn.Sequential(*layers[:-1])
         self.loss = torch.nn.CrossEntropyLoss()
         if work.optimizer == "sgd":
-            chosen = {"lr": work.rate, "momentum": work.momentum, "fused": True}
-            self.optimizer = torch.optim.SGD(self.model.parameters(), **chosen)
+            options = {"lr": work.rate, "momentum": work.momentum, "fused": True}
+            self.optimizer = torch.optim.SGD(self.model.parameters(), **options)
         else:
             self.optimizer = torch.optim.Adam(self.model.parameters(), lr=work.rate, fused=True)
         pixels, labels = scaled("train")
         self.x, self.y, self.batch = torch.from_numpy(pixels), torch.from_numpy(labels), work.batch
-        self.scores = torch.compile(self.model) if compiled else self.model
-        if compiled:  # outside of what is timed; a second size would compile anew
-            self.loss(self.scores(self.x[: self.batch]), self.y[: self.batch]).backward()
+        self.logits = torch.compile(self.model) if compiled else self.model
+        if compiled:  # before the timing; a second batch size compiles again
+            self.loss(self.logits(self.x[: self.batch]), self.y[: self.batch]).backward()
 
     def epoch(self):
-        """Full batches and the rest."""
+        """Train on all rows in random order; the last mini-batch is smaller."""
         order = self.torch.randperm(len(self.x))
         for start in range(0, len(order), self.batch):
             rows = order[start : start + self.batch]
             self.optimizer.zero_grad()
-            self.loss(self.scores(self.x[rows]), self.y[rows]).backward()
+            self.loss(self.logits(self.x[rows]), self.y[rows]).backward()
             self.optimizer.step()
 
     def accuracy(self):
-        """On the test images."""
+        """Return the accuracy on the test images."""
         pixels, labels = scaled("t10k")
         with self.torch.no_grad():
             return float(
@@ -154,7 +154,7 @@ class Torch:
 
 
 class ScikitLearn:
-    """scikit-learn's `MLPClassifier`, an epoch at a time."""
+    """scikit-learn's `MLPClassifier`, one epoch at a time."""
 
     def __init__(self, work, _threads):
         from sklearn.neural_network import MLPClassifier
@@ -172,26 +172,27 @@ class ScikitLearn:
         )
 
     def epoch(self):
-        """`partial_fit` goes over all rows once."""
+        """Train on all rows once, as `partial_fit` does."""
         self.model.partial_fit(self.x, self.y, classes=np.arange(CLASSES))
 
     def accuracy(self):
-        """On the test images."""
+        """Return the accuracy on the test images."""
         return self.model.score(*scaled("t10k"))
 
 
 class Roofline:
-    """Only the matrix products of the steps, in the fastest order of operands that was found."""
+    """The matrix products of the steps and nothing else, in the fastest known operand order."""
 
     def __init__(self, work, _threads):
         sizes, rng = (784, *work.hidden, CLASSES), np.random.default_rng(0)
 
-        def some(*shape):
+        def random_array(*shape):
             return rng.standard_normal(shape, np.float32)
 
         self.products = []
         for index, (inputs, units) in enumerate(itertools.pairwise(sizes)):
-            x, w, delta = some(work.batch, inputs), some(inputs, units), some(work.batch, units)
+            x, w = random_array(work.batch, inputs), random_array(inputs, units)
+            delta = random_array(work.batch, units)
             products = [(x, w), (x.T, delta)] + ([(delta, w.T)] if index else [])
             self.products += [
                 (a, b, np.empty((len(a), b.shape[1]), np.float32)) for a, b in products
@@ -199,50 +200,50 @@ class Roofline:
         self.steps = -(-60_000 // work.batch)
 
     def epoch(self):
-        """As many steps as an epoch has."""
+        """Compute the products of all steps of an epoch."""
         for _ in range(self.steps):
             for a, b, out in self.products:
                 np.matmul(a, b, out=out)
 
     def accuracy(self):
-        """It learns nothing."""
+        """Return None: nothing is learnt."""
         return
 
 
 class Diagnosis:
-    """The numbers of `actcli diagnose --split train`, without its tables and rules.
+    """The measurements of `actcli diagnose --split train`, without tables and rules.
 
-    A round is one diagnosis of the initial network over the 60,000 training rows.
+    One epoch stands for one diagnosis of the initial network on the 60,000 training rows.
     """
 
-    def __init__(self, work, threads):
+    def __init__(self, work, workers):
         from actcli.machine import pin_blas
 
         pin_blas()
         from actcli.diagnostics.evidence import Provenance
 
-        self.learner = learner(work, threads)
-        self.workers = threads
-        self.names = Provenance("", "mnist", "train", "cross-entropy")
+        self.learner = make_learner(work, workers)
+        self.workers = workers
+        self.provenance = Provenance("", "mnist", "train", "cross-entropy")
 
     def epoch(self):
-        """All of it."""
+        """Make one diagnosis."""
         from actcli.diagnostics.evidence import gather
 
         model, rows = self.learner.model, self.learner.dataset.train
-        self.found = gather(model, rows, self.names, workers=self.workers)
+        self.evidence = gather(model, rows, self.provenance, workers=self.workers)
 
     def accuracy(self):
-        """On the training rows, and so for both the same."""
-        return self.found.accuracy
+        """Return the accuracy on the training rows, the same for both libraries."""
+        return self.evidence.accuracy
 
 
 class TorchDiagnosis:
-    """The same numbers of the same network with PyTorch: z from hooks, δ as its gradient.
+    """The same measurements of the same network with PyTorch: z from hooks, δ as its gradient.
 
-    Of each layer the lengths of δ and of the gradients, mean slope, saturated pairs, rows on which
-    a unit is active; of the outputs confusion, likelihood, confidence and entropy of the classes,
-    calibration, and the best temperature.
+    For each layer: the norms of δ and of the gradients, the mean derivative, the saturated (row,
+    unit) pairs, and the number of rows on which each unit is active. For the outputs: confusion
+    matrix, likelihood, confidence and entropy per class, calibration, and the best temperature.
     """
 
     BATCH, BINS = 1000, 15
@@ -251,7 +252,7 @@ class TorchDiagnosis:
         import torch
 
         torch.set_num_threads(threads)
-        self.torch, source = torch, learner(work, 1)
+        self.torch, source = torch, make_learner(work, 1)
         layers = []
         for layer in source.network.layers:
             units, inputs = layer.weights.shape
@@ -261,68 +262,69 @@ class TorchDiagnosis:
             layers += [linear, torch.nn.ReLU()]
         self.model = torch.nn.Sequential(*layers[:-1])
         self.linear, self.z = layers[::2], {}
-        for each in self.linear:
-            each.register_forward_hook(self.keep)
+        for linear in self.linear:
+            linear.register_forward_hook(self.keep_z)
         pixels, labels = scaled("train")
         self.x, self.y = torch.from_numpy(pixels), torch.from_numpy(labels)
 
-    def keep(self, linear, _, z):
-        """The hook."""
+    def keep_z(self, linear, _, z):
+        """Keep the output z of a layer, and its gradient, as a forward hook."""
         z.retain_grad()
         self.z[linear] = z
 
     def epoch(self):
-        """Batch after batch, and then what needs all of them."""
+        """Measure mini-batch by mini-batch, then everything that needs all logits."""
         torch = self.torch
         self.model.zero_grad()
-        lengths, slopes, saturated = ([0.0] * len(self.linear) for _ in range(3))
-        active = [torch.zeros(each.out_features, dtype=torch.int64) for each in self.linear]
-        kept, seen = [], [0.0, 0.0]
+        norms, slopes, saturated = ([0.0] * len(self.linear) for _ in range(3))
+        active = [torch.zeros(layer.out_features, dtype=torch.int64) for layer in self.linear]
+        batches, input_sums = [], [0.0, 0.0]
         for x, y in zip(self.x.split(self.BATCH), self.y.split(self.BATCH), strict=True):
-            scores = self.model(x)
-            torch.nn.functional.cross_entropy(scores, y, reduction="sum").backward()
+            logits = self.model(x)
+            torch.nn.functional.cross_entropy(logits, y, reduction="sum").backward()
             with torch.no_grad():
-                seen[0] += float(x.sum())
-                seen[1] += float(x.square().sum())
-                for index, each in enumerate(self.linear):
-                    z = self.z[each]
-                    lengths[index] += float(z.grad.norm(dim=1).sum(dtype=torch.float64))
+                input_sums[0] += float(x.sum())
+                input_sums[1] += float(x.square().sum())
+                for index, layer in enumerate(self.linear):
+                    z = self.z[layer]
+                    norms[index] += float(z.grad.norm(dim=1).sum(dtype=torch.float64))
                     if index < len(self.linear) - 1:
                         slope = (z > 0).float()
                         slopes[index] += float(slope.abs().sum())
                         saturated[index] += int((slope < 0.05).sum())
                         active[index] += (slope != 0).sum(dim=0)
-                kept.append(scores.detach())
-        gradients = [float(each.norm()) / len(self.y) for each in self.gradients()]
-        self.found = lengths, slopes, saturated, active, gradients, self.outputs(torch.cat(kept))
+                batches.append(logits.detach())
+        gradients = [float(gradient.norm()) / len(self.y) for gradient in self.gradients()]
+        outputs = self.outputs(torch.cat(batches))
+        self.results = norms, slopes, saturated, active, gradients, outputs
 
     def gradients(self):
-        """Of weights and biases, layer by layer."""
-        return [part.grad for each in self.linear for part in (each.weight, each.bias)]
+        """Return the gradients of weights and biases, layer by layer."""
+        return [tensor.grad for layer in self.linear for tensor in (layer.weight, layer.bias)]
 
-    def outputs(self, scores):
-        """What the predictions come to."""
+    def outputs(self, logits):
+        """Return confusion matrix, means per class, loss, calibration errors and temperature."""
         from check_diagnosis_against_torch import best_temperature, calibration
 
         torch, y = self.torch, self.y
-        p = scores.softmax(dim=1)
-        confidence, answers = p.max(dim=1)
-        confusion = torch.bincount(y * CLASSES + answers, minlength=CLASSES**2)
+        p = logits.softmax(dim=1)
+        confidence, predictions = p.max(dim=1)
+        confusion = torch.bincount(y * CLASSES + predictions, minlength=CLASSES**2)
         entropy = torch.special.entr(p).sum(dim=1)
-        counts = torch.bincount(answers, minlength=CLASSES)
+        counts = torch.bincount(predictions, minlength=CLASSES)
         by_class = [
-            torch.bincount(answers, weights=each.double(), minlength=CLASSES) / counts
-            for each in (confidence, entropy)
+            torch.bincount(predictions, weights=values.double(), minlength=CLASSES) / counts
+            for values in (confidence, entropy)
         ]
-        loss = float(torch.nn.functional.cross_entropy(scores, y))
-        right = answers == y
-        self.right = float(right.double().mean())
-        errors = calibration(confidence.double(), right)
-        return confusion, by_class, loss, errors, best_temperature(scores.double(), y)
+        loss = float(torch.nn.functional.cross_entropy(logits, y))
+        correct = predictions == y
+        self.correct = float(correct.double().mean())
+        errors = calibration(confidence.double(), correct)
+        return confusion, by_class, loss, errors, best_temperature(logits.double(), y)
 
     def accuracy(self):
-        """On the training rows."""
-        return self.right
+        """Return the accuracy on the training rows."""
+        return self.correct
 
 
 PEERS = {
@@ -337,6 +339,7 @@ KINDS = {"train": PEERS, "diagnose": DIAGNOSES}
 
 
 def main(kind, peer, workload, threads):
+    """Train an epoch, or make a diagnosis, for each line on standard input."""
     warnings.filterwarnings("ignore", category=FutureWarning)
     trainer = KINDS[kind][peer](WORKLOADS[workload], int(threads))
     print("{}", flush=True)

@@ -1,12 +1,12 @@
-"""How the cost of a training grows, and what it costs beside the training itself.
+"""Measure how the cost of a training grows with its rows, weights and epochs.
 
     pip install actcli
-    python benchmarks/scaling.py            # some five minutes
+    python benchmarks/scaling.py            # about five minutes
 
-Ten times the rows and ten times the weights: the cost of a row and of a weight should stay. Units
-that die, pixels that are always black: the last epoch should take no longer than the first. The
-record of health after each epoch: its share of the time. A million rows: how much memory a training
-takes beside the size of its file.
+- Ten times the rows, ten times the weights: the time per row and per weight should stay the same.
+- Dying units, pixels that are always black: the last epochs should take no longer than the first.
+- The health record after each epoch: its share of the time of an epoch.
+- A million rows: the peak memory of a training, compared with the size of its file.
 """
 
 import os
@@ -32,27 +32,27 @@ from actcli.training.loop import fit
 ROUNDS = 3
 
 
-def learner(*assignments, config=None):
-    """What learns, from a configuration and assignments."""
+def make_learner(*assignments, config=None):
+    """Return the learner of an example configuration, changed by assignments."""
     settings = read_toml(find_config(config)) if config else []
-    chosen = assemble([*settings, *map(parse_assignment, assignments)]).resolve()
-    return Learner(*prepare_dataset(chosen, lambda *_: None))
+    resolved = assemble([*settings, *map(parse_assignment, assignments)]).resolve()
+    return Learner(*prepare_dataset(resolved, lambda *_: None))
 
 
-def epochs(trained):
-    """Seconds of each epoch."""
-    return [event.seconds for event in fit(trained) if isinstance(event, EpochDone)]
+def epoch_seconds(learner):
+    """Train; return the seconds of each epoch."""
+    return [event.seconds for event in fit(learner) if isinstance(event, EpochDone)]
 
 
 def images(folder, rows):
-    """An `.npz` with that many training images, MNIST's over and over."""
+    """Write an `.npz` with `rows` training images, MNIST's repeated; return its path."""
     path = Path(folder) / f"{rows}.npz"
     raw = read_dataset("mnist")
-    chosen = np.arange(rows) % len(raw.train.x)
+    indices = np.arange(rows) % len(raw.train.x)
     np.savez(
         path,
-        x_train=raw.train.x[chosen],
-        y_train=raw.train.y[chosen],
+        x_train=raw.train.x[indices],
+        y_train=raw.train.y[indices],
         x_test=raw.test.x,
         y_test=raw.test.y,
     )
@@ -60,68 +60,68 @@ def images(folder, rows):
 
 
 def rows(folder):
-    """Seconds of a row, with 60,000 and with 600,000 of them."""
+    """Print the time per row with 60,000 and with 600,000 rows."""
     paths = [images(folder, count) for count in (60_000, 600_000)]
     costs = {}
     for path in paths:
-        found = learner(f"data.name={path}", "training.epochs=2", "data.validation=0")
-        costs[path.stem] = min(epochs(found)) / int(path.stem) * 1e6
+        trained = make_learner(f"data.name={path}", "training.epochs=2", "data.validation=0")
+        costs[path.stem] = min(epoch_seconds(trained)) / int(path.stem) * 1e6
     small, large = costs.values()
-    print(f"rows × 10: {small:.2f} and {large:.2f} µs a row, × {large / small:.2f}")
+    print(f"rows × 10: {small:.2f} and {large:.2f} µs per row, × {large / small:.2f}")
 
 
 def weights():
-    """Seconds of a weight and a row, with one hidden layer and with one ten times as wide."""
+    """Print the time per weight and row with one hidden layer of 200 and of 2,000 units."""
     costs = {}
     for units in (200, 2000):
-        found = learner(f"model.hidden={units}", "training.epochs=1", "data.validation=0")
-        costs[units] = min(epochs(found)) / found.network.parameters.size / 60_000 * 1e12
+        trained = make_learner(f"model.hidden={units}", "training.epochs=1", "data.validation=0")
+        costs[units] = min(epoch_seconds(trained)) / trained.network.parameters.size / 60_000 * 1e12
     narrow, wide = costs.values()
-    print(f"weights × 10: {narrow:.1f} and {wide:.1f} ps a weight and row, × {wide / narrow:.2f}")
+    print(f"weights × 10: {narrow:.1f} and {wide:.1f} ps per weight and row, × {wide / narrow:.2f}")
 
 
-def fading():
-    """The last epoch over the first."""
+def late_epochs():
+    """Print the time of the last three epochs over that of the first three."""
     for name, *assignments in (
         ("dying-relu", "training.epochs=10"),
         ("default", "model.hidden=30", "training.batch_size=10", "training.epochs=10"),
         ("sigmoid", "data.normalize=none", "training.epochs=6"),
     ):
-        seconds = epochs(learner(*assignments, config=name))
+        seconds = epoch_seconds(make_learner(*assignments, config=name))
         last = statistics.median(seconds[-3:]) / statistics.median(seconds[:3])
-        told = " ".join(assignments)
-        print(f"{name} {told}: the last epochs over the first: {last:.2f}")
+        changes = " ".join(assignments)
+        print(f"{name} {changes}: the last epochs over the first ones: {last:.2f}")
 
 
 def health():
-    """The time of the record of health over that of an epoch."""
+    """Print the time of a health record over that of an epoch."""
     for hidden in ("256,128", "30", "100,100,100,100,100", "800,800"):
-        found = learner(f"model.hidden={hidden}", "training.epochs=2")
-        data = found.dataset
-        seen, seconds = sample_rows(data.train), []
+        trained = make_learner(f"model.hidden={hidden}", "training.epochs=2")
+        sample, seconds = sample_rows(trained.dataset.train), []
         for _ in range(ROUNDS + 2):
             start = time.perf_counter()
-            measure_health(found.model, seen)
+            measure_health(trained.model, sample)
             seconds.append(time.perf_counter() - start)
-        share = statistics.median(seconds) / min(epochs(found))
-        print(f"health of {hidden}: {share:.2%} of an epoch")
+        share = statistics.median(seconds) / min(epoch_seconds(trained))
+        print(f"health record of {hidden}: {share:.2%} of an epoch")
 
 
 def memory(folder):
-    """Peak of a whole training on a million rows, and the size of its file."""
+    """Print the peak memory of a whole training on a million rows, and the size of its file."""
     path = images(folder, 1_000_000)
     command = [sys.executable, "-m", "actcli", "train", "--dataset", path, "--epochs", "1", "-q"]
     process = subprocess.Popen([*command, "--runs-dir", folder], stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     peak, size = usage.ru_maxrss * 1024 / 1e6, path.stat().st_size / 1e6
-    print(f"1,000,000 rows: file {size:.0f} MB, peak {peak:.0f} MB, exit {status}")
+    print(f"1,000,000 rows: file {size:.0f} MB, peak memory {peak:.0f} MB, exit code {status}")
 
 
 def main():
+    """Measure everything."""
     with tempfile.TemporaryDirectory() as folder:
         rows(folder)
         weights()
-        fading()
+        late_epochs()
         health()
         memory(folder)
 

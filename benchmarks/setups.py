@@ -1,11 +1,11 @@
-"""Set-ups with a known verdict: networks that are healthy, and networks with one planted fault.
+"""Set-ups with a known verdict: healthy networks, and networks with one planted fault.
 
-Each is a configuration as `actcli train` takes it, on all of MNIST or on its first few thousand
-training rows, and, for faults that no configuration can make, a change of the parameters. A set-up
-with R training rows is that of `actcli train --validation N` with N = 60000 - R, except that no
-more than 2,000 rows of the validation split are looked at.
+A set-up is a configuration as `actcli train` takes it, on all of MNIST or on its first few thousand
+training rows. Faults that no configuration causes are planted by a change of the parameters. A
+set-up with R training rows equals `actcli train --validation N` with N = 60000 - R, except that it
+uses at most 2,000 rows of the validation split.
 
-`verdicts.py` runs all of them; the tests run some.
+`verdicts.py` runs all set-ups; the tests run some.
 """
 
 import functools
@@ -67,7 +67,7 @@ class Setup:
 
     @property
     def resolved(self) -> ResolvedConfig:
-        """The configuration, complete."""
+        """The complete configuration."""
         settings = read_toml(find_config(self.config)) if self.config else []
         settings += [parse_assignment(text) for text in self.settings.split()]
         if self.rows is not None:
@@ -100,7 +100,7 @@ def examine(setup: Setup) -> Evidence:
 
 
 def _data(config: ResolvedConfig, pick: Pick | None) -> tuple[ResolvedConfig, Dataset]:
-    """The data set of a configuration, with few rows to validate on."""
+    """Return a configuration and its data set, with at most VALIDATION_ROWS validation rows."""
     data, dataset = _load(config.data)
     train = pick(dataset.train) if pick else dataset.train
     validation = _first(dataset.validation, VALIDATION_ROWS)
@@ -117,11 +117,11 @@ def _first(split: Split, rows: int) -> Split:
 
 
 def mostly_zeros(split: Split) -> Split:
-    """Return all zeros, and few rows of the other digits: 95 % are zeros."""
+    """Return all rows of the digit 0 and a few of the others, so that 95 % of the rows are 0."""
     zero = split.labels == 0
     others = np.flatnonzero(~zero)[: int(zero.sum() / 19)]
-    kept = np.sort(np.concatenate([np.flatnonzero(zero), others]))
-    return Split(split.pixels, split.labels[kept], split.rows[kept])
+    selected = np.sort(np.concatenate([np.flatnonzero(zero), others]))
+    return Split(split.pixels, split.labels[selected], split.rows[selected])
 
 
 def shuffled_labels(split: Split) -> Split:
@@ -166,14 +166,14 @@ def one_large_bias(network: MLP, _rng: np.random.Generator) -> None:
 def _train(learner: Learner) -> tuple[list[EpochDone], bool]:
     """Train until the end or until the loss is not finite; the last finite network stays."""
     epochs: list[EpochDone] = []
-    kept = learner.network.parameters.copy()
+    last_finite = learner.network.parameters.copy()
     try:
         for event in fit(learner):
             if isinstance(event, EpochDone):
                 epochs.append(event)
-                np.copyto(kept, learner.network.parameters)
+                np.copyto(last_finite, learner.network.parameters)
     except DivergedError:
-        np.copyto(learner.network.parameters, kept)
+        np.copyto(learner.network.parameters, last_finite)
         return epochs, True
     return epochs, False
 
@@ -194,12 +194,12 @@ def healthy() -> list[Setup]:
     return [Setup("healthy", f"training.seed={seed}", "default") for seed in seeds] + deep
 
 
-FEW = 5000  # training rows of most faulty set-ups: a third of a second each
+FEW = 5000  # training rows of most faulty set-ups, which then train for a third of a second
 CONSTANT = "optimizer.schedule=constant"
 
 
 def faulty() -> list[Setup]:
-    """Set-ups with one fault each, and the rule that should tell it first."""
+    """Return set-ups with one fault each; `expected` is the rule that should report it first."""
     return [
         replace(setup, settings=f"{setup.settings} training.seed={seed}".strip())
         for setup in (*_of_parameters(), *_of_flow(), *_of_steps(), *_of_outputs())
@@ -212,7 +212,7 @@ def _few(expected: str, settings: str, **more: Any) -> Setup:
 
 
 def _of_parameters() -> list[Setup]:
-    """Faults that are in the parameters, or were before the first step."""
+    """Return set-ups with a fault in the initial or in the trained parameters."""
     normal = {"before": standard_normal_weights}
     return [
         _few("non-finite-parameters", "model.hidden=50", after=one_nan),
@@ -238,7 +238,7 @@ def _of_parameters() -> list[Setup]:
 
 
 def _of_flow() -> list[Setup]:
-    """Set-ups with a fault of the backward pass."""
+    """Return set-ups with a fault of the backward pass."""
     normal = {"before": standard_normal_weights}
     sigmoid = "model.activation=sigmoid"
     return [
@@ -272,7 +272,7 @@ def _of_flow() -> list[Setup]:
 
 
 def _of_steps() -> list[Setup]:
-    """Faults of the learning rate and of how long it went on."""
+    """Return set-ups with a wrong learning rate or a wrong number of epochs."""
     adam = f"optimizer.name=adam model.hidden=100,100 {CONSTANT}"
     return [
         _few("learning-rate-too-high", f"optimizer.learning_rate=1 {CONSTANT}"),
@@ -301,7 +301,7 @@ def _of_steps() -> list[Setup]:
 
 
 def _of_outputs() -> list[Setup]:
-    """Faults of the loss, the data and the answers."""
+    """Return set-ups with a fault of the loss, the data or the predictions."""
     return [
         Setup("loss-output-mismatch", config="quadratic-cost"),
         _few("loss-output-mismatch", "loss.name=mse model.output=sigmoid model.hidden=100"),

@@ -1,13 +1,13 @@
-"""How fast actcli trains, beside PyTorch, scikit-learn and the machine's own matrix products.
+"""Compare the speed of actcli with PyTorch, scikit-learn and NumPy's matrix products alone.
 
     pip install 'actcli[bench]'
-    python benchmarks/speed.py                      # all, some 15 minutes
+    python benchmarks/speed.py                      # everything: about 15 minutes
     python benchmarks/speed.py --rounds 3 --only M,MA,cold
 
-Each library trains in a process of its own. One epoch of each follows one of each other, round
-after round, so that what else the machine does falls on all alike; only ratios within a round
-count, and of these the median. The first round of each is left out. The accuracies after the last
-round show that the work was the same. Whole commands, from a cold start, are compared likewise.
+Each library trains in a separate process. The libraries train one epoch each in turn, round after
+round, so that other load on the machine affects all of them. The result is the median of the ratios
+within a round; the first round does not count. The accuracies after the last round show that all
+libraries did the same work. Whole commands, from a cold start, are compared in the same way.
 """
 
 import argparse
@@ -27,9 +27,9 @@ from peers import KINDS, PEERS, WORKLOADS
 HERE = Path(__file__).parent
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 TARGETS = {"S": 2.0, "M": 1.2, "MA": 1.1, "L": 1.1, "LA": 1.0}
-# Seconds before each epoch: threads of a BLAS or of OpenMP go on asking for work for a while, and
-# who comes next would pay for it.
-PAUSE = 0.3
+# Before each epoch: threads of a BLAS or of OpenMP keep spinning for a while, which would slow down
+# the next library.
+PAUSE_SECONDS = 0.3
 THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
 
 COLD_TORCH = """
@@ -43,12 +43,12 @@ peer.torch.save(peer.model.state_dict(), {path!r})
 
 
 def environment(threads):
-    """That of a process with so many threads."""
+    """Return the environment of a process with `threads` BLAS threads."""
     return os.environ | dict.fromkeys(THREAD_VARIABLES, str(threads))
 
 
 class Peer:
-    """A process that trains an epoch, or makes a diagnosis, when it is told to."""
+    """A process that trains one epoch, or makes one diagnosis, for each call of `epoch`."""
 
     def __init__(self, kind, name, workload, threads):
         self.name = name
@@ -56,7 +56,7 @@ class Peer:
             [sys.executable, HERE / "peers.py", kind, name, workload, str(threads)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env=environment(1 if name == "actcli" else threads),  # its threads are its own
+            env=environment(1 if name == "actcli" else threads),  # it sets its BLAS threads itself
             text=True,
         )
         self.seconds = []
@@ -73,18 +73,18 @@ class Peer:
 
 
 def ratios(theirs, ours):
-    """The median of the ratios round by round, without the first."""
+    """Return the median of the ratios theirs / ours, round by round, without the first round."""
     return statistics.median(t / o for t, o in list(zip(theirs, ours, strict=True))[1:])
 
 
 def throughput(workload, rounds, threads, kind="train"):
-    """A row of the table: rows per second of each, and the ratios."""
+    """Return a row of the table: our rows per second, all seconds, ratios and accuracies."""
     peers = [
         Peer(kind, name, workload, CORES if name != "actcli" else threads) for name in KINDS[kind]
     ]
     for number in range(rounds):
         for peer in peers[number % len(peers) :] + peers[: number % len(peers)]:
-            time.sleep(PAUSE)
+            time.sleep(PAUSE_SECONDS)
             peer.epoch()
     accuracies = {peer.name: peer.end() for peer in peers}
     ours = next(peer for peer in peers if peer.name == "actcli")
@@ -98,8 +98,8 @@ def throughput(workload, rounds, threads, kind="train"):
     }
 
 
-def once(command, threads):
-    """Seconds and peak memory in MB of a whole process."""
+def measure_command(command, threads):
+    """Run a command; return its seconds and its peak memory in MB."""
     start = time.perf_counter()
     process = subprocess.Popen(
         command,
@@ -114,11 +114,11 @@ def once(command, threads):
     return seconds, usage.ru_maxrss / 1024
 
 
-def pair(ours, theirs, rounds, threads=None):
-    """Two commands in turn: the median ratio of their times and of their memory."""
+def compare_commands(ours, theirs, rounds, threads=None):
+    """Run two commands in turn; return the medians of their times, memory and ratios."""
     times, memory = [], []
     for _ in range(rounds):
-        (a, m), (b, n) = once(theirs, CORES), once(ours, threads)
+        (a, m), (b, n) = measure_command(theirs, CORES), measure_command(ours, threads)
         times.append((a, b))
         memory.append((m, n))
     return {
@@ -130,84 +130,89 @@ def pair(ours, theirs, rounds, threads=None):
 
 
 def cold(rounds, threads, folder):
-    """Whole commands against whole commands."""
+    """Compare whole commands, from the start of the process to its end."""
     python = [sys.executable, "-c"]
     actcli = [sys.executable, "-m", "actcli"]
     from peers import assignments
 
-    chosen = [f"--set={each}" for each in assignments(WORKLOADS["M"])]
-    train = [*actcli, "train", "--epochs", "5", "--quiet", "--runs-dir", folder, *chosen]
+    options = [f"--set={assignment}" for assignment in assignments(WORKLOADS["M"])]
+    train = [*actcli, "train", "--epochs", "5", "--quiet", "--runs-dir", folder, *options]
     script = COLD_TORCH.format(here=str(HERE), cores=CORES, path=str(Path(folder) / "model.pt"))
     softmax = "import torch; print(torch.softmax(torch.tensor([1.0, 2.0, 3.0]), 0))"
     return {
-        "train 5 epochs of M and save": pair(
+        "train 5 epochs of M and save": compare_commands(
             [*train, "--workers", str(threads)], [*python, script], rounds
         ),
-        "softmax 1 2 3": pair([*actcli, "softmax", "1", "2", "3"], [*python, softmax], rounds),
-        "--help, beside import numpy": pair([*actcli, "--help"], [*python, "import numpy"], rounds),
+        "softmax 1 2 3": compare_commands(
+            [*actcli, "softmax", "1", "2", "3"], [*python, softmax], rounds
+        ),
+        "--help, compared with import numpy": compare_commands(
+            [*actcli, "--help"], [*python, "import numpy"], rounds
+        ),
     }
 
 
 def versions():
-    """What was compared, and where."""
+    """Return one line about the processor, the cores and the versions of all libraries."""
     names = ("actcli", "numpy", "torch", "scikit-learn")
-    told = [f"{name} {metadata.version(name)}" for name in names]
+    packages = [f"{name} {metadata.version(name)}" for name in names]
     model = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.exists():
         lines = [line for line in info.read_text().splitlines() if line.startswith("model name")]
         model = lines[0].partition(":")[2].strip() if lines else model
-    return f"{model}, {CORES} cores, Python {platform.python_version()}, {', '.join(told)}"
+    return f"{model}, {CORES} cores, Python {platform.python_version()}, {', '.join(packages)}"
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
-        "--rounds", type=int, default=7, help="of each measurement, the first unused"
+        "--rounds", type=int, default=7, help="rounds of each measurement; the first does not count"
     )
     parser.add_argument("--workers", type=int, default=CORES, help="worker processes of actcli")
-    parser.add_argument("--only", default=",".join([*WORKLOADS, "diagnosis", "cold"]))
-    parser.add_argument("--json", type=Path, help="write all figures there")
-    chosen = parser.parse_args()
-    wanted, found = chosen.only.split(","), {"machine": versions(), "workers": chosen.workers}
-    print(found["machine"], f"actcli with {chosen.workers} workers", sep="\n", end="\n\n")
+    everything = ",".join([*WORKLOADS, "diagnosis", "cold"])
+    parser.add_argument("--only", default=everything, help=f"some of {everything}")
+    parser.add_argument("--json", type=Path, help="file for all results")
+    args = parser.parse_args()
+    wanted, results = args.only.split(","), {"machine": versions(), "workers": args.workers}
+    print(results["machine"], f"actcli with {args.workers} workers", sep="\n", end="\n\n")
     peers = [name for name in PEERS if name != "actcli"]
     print(
         "| workload | rows/s | target |", *(f" × {name} |" for name in peers), " accuracy |", sep=""
     )
     print("|---" * (len(peers) + 4), "|", sep="")
-    for name in [each for each in WORKLOADS if each in wanted]:
-        row = found[name] = throughput(name, chosen.rounds, chosen.workers)
+    for name in [workload for workload in WORKLOADS if workload in wanted]:
+        row = results[name] = throughput(name, args.rounds, args.workers)
         cells = [f" {row['ratios'][peer]:.2f} |" for peer in peers]
-        known = [f"{peer} {score:.4f}" for peer, score in row["accuracy"].items() if score]
+        accuracies = [f"{peer} {value:.4f}" for peer, value in row["accuracy"].items() if value]
         print(
             f"| {name} | {row['rows/s']:,} | {TARGETS[name]} |",
             *cells,
-            f" {', '.join(known)} |",
+            f" {', '.join(accuracies)} |",
             sep="",
         )
     if "diagnosis" in wanted:
-        row = found["diagnosis"] = throughput("M", chosen.rounds, chosen.workers, "diagnose")
-        known = ", ".join(f"{peer} {score:.4f}" for peer, score in row["accuracy"].items())
+        row = results["diagnosis"] = throughput("M", args.rounds, args.workers, "diagnose")
+        accuracies = ", ".join(f"{peer} {value:.4f}" for peer, value in row["accuracy"].items())
         ratio = row["ratios"]["torch"]
-        print(f"| diagnosis of M | {row['rows/s']:,} | 1.5 | {ratio:.2f} | | | | {known} |")
+        print(f"| diagnosis of M | {row['rows/s']:,} | 1.5 | {ratio:.2f} | | | | {accuracies} |")
     if "cold" in wanted:
         print(
-            "\n| command | seconds | theirs | ratio | MB | theirs | share |\n",
+            "\n| command | seconds | PyTorch | ratio | MB | PyTorch | ratio |\n",
             "|---" * 7,
             "|",
             sep="",
         )
         with tempfile.TemporaryDirectory() as folder:
-            found["cold"] = cold(chosen.rounds, chosen.workers, folder)
-        for name, row in found["cold"].items():
+            results["cold"] = cold(args.rounds, args.workers, folder)
+        for name, row in results["cold"].items():
             (ours, theirs), (mb, their_mb) = row["seconds"], row["megabytes"]
             print(
                 f"| {name} | {ours:.3f} | {theirs:.3f} | {row['ratio']:.2f} "
                 f"| {mb:.0f} | {their_mb:.0f} | {row['memory']:.0%} |"
             )
-    if chosen.json:
-        chosen.json.write_text(json.dumps(found, indent=2) + "\n")
+    if args.json:
+        args.json.write_text(json.dumps(results, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""What a sweep costs beside the training: on this machine, on a Dask cluster, with tiny jobs.
+"""Measure the overhead of a sweep: on local processes, on a Dask cluster, with tiny jobs.
 
-    python benchmarks/sweeps.py            all of them, in some minutes on two idle cores
-    python benchmarks/sweeps.py tiny       one of them: default, dask or tiny
+    python benchmarks/sweeps.py            all measurements: some minutes on two idle cores
+    python benchmarks/sweeps.py tiny       one measurement: default, dask or tiny
 
-Times are those of whole commands, from their start to their end. On a busy machine they are worth
-little; each pair is measured in turns, and the best of each counts.
+Times are those of whole commands, from their start to their end. They mean little on a busy
+machine. The two commands of a comparison run in turn, and the shortest time of each counts.
 """
 
 import argparse
@@ -27,7 +27,7 @@ TURNS = 2
 
 
 def timed(folder: Path, *commands: list[str]) -> float:
-    """Seconds that commands take one after another."""
+    """Run commands one after another; return the total time in seconds."""
     start = time.perf_counter()
     for command in commands:
         subprocess.run(
@@ -42,13 +42,13 @@ def timed(folder: Path, *commands: list[str]) -> float:
 
 
 def best(first: Callable[[int], float], second: Callable[[int], float]) -> tuple[float, float]:
-    """The shortest time of each of two, measured in turns."""
+    """Return the shortest times of two measurements that run in turn."""
     times = [(first(turn), second(turn)) for turn in range(TURNS)]
-    return min(each[0] for each in times), min(each[1] for each in times)
+    return min(pair[0] for pair in times), min(pair[1] for pair in times)
 
 
 def default(folder: Path) -> str:
-    """Eight runs of the default configuration: a sweep on two cores, and one after another."""
+    """Compare a sweep of eight default runs on two processes with eight trainings in sequence."""
     seeds = [str(seed) for seed in range(8)]
     together, apart = best(
         lambda turn: timed(
@@ -56,49 +56,50 @@ def default(folder: Path) -> str:
         ),
         lambda _: timed(folder, *(["train", "--workers", "2", "--seed", seed] for seed in seeds)),
     )
-    told = f"{together:.1f} s, one after another with two workers each {apart:.1f} s"
-    return f"eight default runs on two processes: {told}: {together / apart:.2f} (at most 0.6)"
+    times = f"{together:.1f} s, in sequence with two workers each {apart:.1f} s"
+    return f"eight default runs on two processes: {times}: {together / apart:.2f} (at most 0.6)"
 
 
 def dask(folder: Path) -> str:
-    """Sixteen runs on four workers of one thread: of Dask, and processes of this machine."""
-    chosen = ["sweep", "--seeds", "16", "--epochs", "3"]
+    """Compare sixteen runs on four Dask workers of one thread with four local processes."""
+    command = ["sweep", "--seeds", "16", "--epochs", "3"]
     with cluster(folder, 4) as address:
         far, near = best(
-            lambda turn: timed(folder, [*chosen, "--name", f"d{turn}", "--scheduler", address]),
-            lambda turn: timed(folder, [*chosen, "--name", f"l{turn}", "--workers", "4"]),
+            lambda turn: timed(folder, [*command, "--name", f"d{turn}", "--scheduler", address]),
+            lambda turn: timed(folder, [*command, "--name", f"l{turn}", "--workers", "4"]),
         )
-    told = f"{far:.1f} s on four workers of Dask, {near:.1f} s on four processes"
-    return f"sixteen runs: {told}: {100 * (far / near - 1):+.1f} % (at most 5 %)"
+    times = f"{far:.1f} s on four Dask workers, {near:.1f} s on four local processes"
+    return f"sixteen runs: {times}: {100 * (far / near - 1):+.1f} % (at most 5 %)"
 
 
 def tiny(folder: Path) -> str:
-    """A thousand runs of next to no time each."""
+    """Measure the overhead per run of a sweep of 1,000 very short runs."""
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 256, (400, 16)).astype(np.uint8)
     labels = np.arange(400) % 3
     parts = {"x_train": pixels[:300], "y_train": labels[:300]}
     np.savez(folder / "tiny.npz", **parts, x_test=pixels[300:], y_test=labels[300:])
-    chosen = ["--dataset", "tiny.npz", "--hidden", "8", "--epochs", "1", "--seeds", "1000"]
+    options = ["--dataset", "tiny.npz", "--hidden", "8", "--epochs", "1", "--seeds", "1000"]
     seconds = min(
-        timed(folder, ["sweep", *chosen, "--workers", "2", "--name", f"t{turn}"])
+        timed(folder, ["sweep", *options, "--workers", "2", "--name", f"t{turn}"])
         for turn in range(TURNS)
     )
-    shown = subprocess.run(
+    table = subprocess.run(
         [*ACTCLI, "sweep", "show", "t0", "--csv"],
         cwd=folder,
         check=True,
         capture_output=True,
         text=True,
     )
-    training = sum(float(row["seconds"]) for row in csv.DictReader(shown.stdout.splitlines())) / 2
-    told = f"{seconds:.1f} s, of which {training:.1f} s are steps"
-    return f"1000 tiny runs: {told}: {seconds - training:.1f} ms more for each (at most 10 ms)"
+    training = sum(float(row["seconds"]) for row in csv.DictReader(table.stdout.splitlines())) / 2
+    times = f"{seconds:.1f} s, of which {training:.1f} s are training steps"
+    overhead = seconds - training  # for 1,000 runs in seconds: for one run in ms
+    return f"1,000 tiny runs: {times}: {overhead:.1f} ms more per run (at most 10 ms)"
 
 
 @contextlib.contextmanager
 def cluster(folder: Path, workers: int) -> Iterator[str]:
-    """A Dask cluster on this machine, of processes of one thread."""
+    """Start a local Dask cluster of processes with one thread each; yield its address."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
@@ -116,17 +117,18 @@ def cluster(folder: Path, workers: int) -> Iterator[str]:
             )
             stack.callback(process.wait)
             stack.callback(process.terminate)
-        time.sleep(5)  # until the workers have found the scheduler
+        time.sleep(5)  # until the workers have connected to the scheduler
         yield address
 
 
 if __name__ == "__main__":
     measures = {"default": default, "dask": dask, "tiny": tiny}
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", nargs="*", help=", ".join(measures))
-    wanted = parser.parse_args().what or [*measures]
+    parser.add_argument("measurements", nargs="*", help=", ".join(measures))
+    wanted = parser.parse_args().measurements or [*measures]
     if unknown := set(wanted) - set(measures):
-        parser.error(f"{', '.join(sorted(unknown))}: there are {', '.join(measures)}")
+        names = ", ".join(measures)
+        parser.error(f"there is no measurement {', '.join(sorted(unknown))}. Known: {names}")
     for name in wanted:
         with tempfile.TemporaryDirectory() as temporary:
             print(measures[name](Path(temporary)), flush=True)

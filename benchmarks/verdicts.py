@@ -1,9 +1,10 @@
-"""Train every set-up of setups.py, judge it, and write docs/verdicts.md.
+"""Train and diagnose every set-up of setups.py, and write docs/verdicts.md.
 
     python benchmarks/verdicts.py
 
-Healthy set-ups must give no warning and no error; faulty ones must be found by their rule first.
-Exit code 1 if one is not as it should be. It takes some minutes on one core.
+A healthy set-up must have no warning and no error. The first finding of a faulty set-up must be
+that of the expected rule. The exit code is 1 if a verdict is wrong. The script takes some minutes
+on one core.
 """
 
 import os
@@ -13,7 +14,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-if __name__ == "__main__":  # before NumPy: the networks are narrow, a second thread is in the way
+if __name__ == "__main__":  # before NumPy; narrow networks are slower on two threads
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from setups import Setup, examine, faulty, healthy
@@ -38,49 +39,52 @@ from actcli.diagnostics.verdict import HEALTHY, judge, verdict
 PAGE = Path(__file__).parents[1] / "docs" / "verdicts.md"
 
 
-def gap(evidence: Evidence) -> float | None:
-    """Accuracy on the training rows less that on the validation rows."""
+def accuracy_gap(evidence: Evidence) -> float | None:
+    """Return the accuracy on the training rows minus that on the validation rows."""
     epoch = kept(evidence)
     if epoch is None or epoch.validation_accuracy is None:
         return None
     return evidence.accuracy - epoch.validation_accuracy
 
 
-def copies(evidence: Evidence) -> float:
-    """The largest share of copies in a hidden layer."""
+def copied_share(evidence: Evidence) -> float:
+    """Return the largest share of a hidden layer's units that are copies of another unit."""
     return max(evidence.duplicates[:-1], default=0.0)
 
 
-def born_dead(evidence: Evidence) -> float:
-    """The largest share of a layer that is dead from its birth."""
+def born_dead_share(evidence: Evidence) -> float:
+    """Return the largest share of a hidden layer's units that were born dead."""
     return max((born(layer) / layer.units for layer in evidence.units), default=0.0)
 
 
-# What each rule looks at besides whether the network learns: a name, and the number.
+# The number that each rule compares, besides how well the network learns: its name and function.
 MEASURES: dict[str, tuple[str, Callable[[Evidence], float | None]]] = {
-    "symmetric-units": ("share of copies in a hidden layer", copies),
+    "symmetric-units": ("largest share of copied units in a layer", copied_share),
     "unscaled-input": ("root mean square of the inputs", lambda e: e.input_size),
-    "learning-rate-too-high": ("rate over the usual one", rate_ratio),
-    "exploding-gradient": ("δ norm, first layer over output", reaches_first),
-    "born-dead": ("born dead in a layer", born_dead),
+    "learning-rate-too-high": ("learning rate / default of the optimizer", rate_ratio),
+    "exploding-gradient": ("δ norm, first layer / output layer", reaches_first),
+    "born-dead": ("largest share of a layer born dead", born_dead_share),
     "class-imbalance": ("share of the largest class", majority),
-    "vanishing-gradient": ("δ norm, first layer over output", reaches_first),
+    "vanishing-gradient": ("δ norm, first layer / output layer", reaches_first),
     "saturation": (
-        "saturated in a layer",
+        "largest share of a layer saturated",
         lambda e: max((u.saturated_fraction or 0 for u in e.units), default=None),
     ),
-    "poor-initial-loss": ("initial loss over that of chance", start_ratio),
-    "dead-units": ("died, of all hidden units", lambda e: share(sum(map(died, e.units)), e)),
+    "poor-initial-loss": ("initial loss / loss at chance", start_ratio),
+    "dead-units": ("share of hidden units that died", lambda e: share(sum(map(died, e.units)), e)),
     "learning-rate-too-low": (
-        "loss over the initial",
+        "final loss / initial loss",
         lambda e: e.loss_value / e.initial_loss if e.initial_loss else None,
     ),
-    "collapsed-output": ("most frequent answer", lambda e: max(e.predicted) / e.rows),
+    "collapsed-output": (
+        "share of the most frequent prediction",
+        lambda e: max(e.predicted) / e.rows,
+    ),
     "not-learning": ("skill", skill),
-    "overfitting": ("accuracy, training less validation", gap),
-    "underfitting-too-short": ("fall of the loss at the end", last_fall),
+    "overfitting": ("accuracy, training − validation", accuracy_gap),
+    "underfitting-too-short": ("decrease of the loss in the last epoch", last_fall),
     "overconfident": (
-        "confidence less accuracy",
+        "confidence − accuracy",
         lambda e: e.outputs.confidence - e.outputs.accuracy if e.outputs else None,
     ),
 }
@@ -88,75 +92,79 @@ MEASURES: dict[str, tuple[str, Callable[[Evidence], float | None]]] = {
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a set-up."""
+    """A set-up with its findings and its evidence."""
 
     setup: Setup
     findings: tuple[Finding, ...]
     evidence: Evidence
 
     @property
-    def right(self) -> bool:
-        """Whether it was judged as it should be."""
+    def correct(self) -> bool:
+        """Whether the verdict is the expected one."""
         if self.setup.expected == HEALTHY:
             return verdict(self.findings) == HEALTHY
         return bool(self.findings) and self.findings[0].rule == self.setup.expected
 
     @property
-    def told(self) -> str:
-        """Each finding with its severity."""
-        return ", ".join(f"{each.rule} ({each.severity})" for each in self.findings) or "none"
+    def findings_text(self) -> str:
+        """The rule and severity of each finding, worst first."""
+        texts = [f"{finding.rule} ({finding.severity})" for finding in self.findings]
+        return ", ".join(texts) or "none"
 
 
 def run(setups: Iterable[Setup]) -> list[Outcome]:
-    """Train and judge, with a line for each."""
+    """Train and judge each set-up, and print a line about it."""
     outcomes = []
     for setup in setups:
         start = time.perf_counter()
         evidence = examine(setup)
         outcome = Outcome(setup, judge(evidence), evidence)
         outcomes.append(outcome)
-        mark = "ok   " if outcome.right else "WRONG"
+        mark = "ok   " if outcome.correct else "WRONG"
         seconds = time.perf_counter() - start
-        print(f"{mark} {seconds:5.1f} s  {setup.expected}: {outcome.told}  [{setup}]", flush=True)
+        findings = outcome.findings_text
+        print(f"{mark} {seconds:5.1f} s  {setup.expected}: {findings}  [{setup}]", flush=True)
     return outcomes
 
 
 def page(well: list[Outcome], ill: list[Outcome], seconds: float) -> str:
-    """The outcome as Markdown."""
-    alarms = sum(not outcome.right for outcome in well)
-    missed = sum(not outcome.right for outcome in ill)
-    short = sum(outcome.evidence.accuracy < 0.97 for outcome in well)
+    """Return docs/verdicts.md."""
+    false_alarms = sum(not outcome.correct for outcome in well)
+    missed = sum(not outcome.correct for outcome in ill)
+    inaccurate = sum(outcome.evidence.accuracy < 0.97 for outcome in well)
     rules = len({outcome.setup.expected for outcome in ill})
     lines = [
         "# Verdicts on networks whose fault is known",
         "",
-        "Made by `python benchmarks/verdicts.py`, which trains and judges every set-up of",
-        f"`benchmarks/setups.py`. It took {seconds:.0f} s on one core.",
+        "`python benchmarks/verdicts.py` writes this page. It trains and diagnoses every set-up of",
+        f"`benchmarks/setups.py`, which took {seconds:.0f} s on one core.",
         "",
-        f"- **False alarms: {alarms}** of {len(well)} healthy set-ups "
-        f"({short} of them below 97 % of the training rows).",
-        f"- **Missed: {missed}** of {len(ill)} faulty set-ups, of {rules} of {len(RULES)} rules.",
+        f"- **False alarms: {false_alarms}** of {len(well)} healthy set-ups "
+        f"({inaccurate} of them have an accuracy below 97 %).",
+        f"- **Missed: {missed}** of {len(ill)} faulty set-ups, which cover {rules} of "
+        f"{len(RULES)} rules.",
         "",
-        "Accuracy is on the training rows. A set-up is the configuration that differs from the",
-        "default.",
+        "Accuracy is measured on the training rows. The column *set-up* holds the settings that",
+        "differ from the default configuration.",
         "",
-        "## What the rules look at",
+        "## The number that each rule compares",
         "",
-        "From the lowest to the highest, in the healthy set-ups and in those with the fault.",
+        "Each cell is a range: the lowest and the highest value over the healthy set-ups, and over",
+        "the set-ups with the fault of the rule.",
         "",
         "| rule | number | healthy | faulty |",
         "|---|---|---:|---:|",
         *(_measured(rule, well, ill) for rule in MEASURES),
         "",
-        "## Faulty",
+        "## Faulty set-ups",
         "",
-        "| expected | found, worst first | accuracy | set-up |",
+        "| expected rule | findings, worst first | accuracy | set-up |",
         "|---|---|---:|---|",
         *map(_row, ill),
         "",
-        "## Healthy",
+        "## Healthy set-ups",
         "",
-        "| expected | found | accuracy | set-up |",
+        "| expected verdict | findings | accuracy | set-up |",
         "|---|---|---:|---|",
         *map(_row, well),
     ]
@@ -165,29 +173,29 @@ def page(well: list[Outcome], ill: list[Outcome], seconds: float) -> str:
 
 def _measured(rule: str, well: list[Outcome], ill: list[Outcome]) -> str:
     name, measure = MEASURES[rule]
-    sick = [outcome for outcome in ill if outcome.setup.expected == rule]
+    faulty_by_rule = [outcome for outcome in ill if outcome.setup.expected == rule]
     ranges = []
-    for outcomes in (well, sick):
-        values = [measure(outcome.evidence) for outcome in outcomes]
-        known = [value for value in values if value is not None]
-        ranges.append(f"{min(known):.3g} to {max(known):.3g}" if known else "")
+    for outcomes in (well, faulty_by_rule):
+        measured = [measure(outcome.evidence) for outcome in outcomes]
+        values = [value for value in measured if value is not None]
+        ranges.append(f"{min(values):.3g} to {max(values):.3g}" if values else "")
     return f"| {rule} | {name} | {' | '.join(ranges)} |"
 
 
 def _row(outcome: Outcome) -> str:
-    mark = "" if outcome.right else "**WRONG** "
+    mark = "" if outcome.correct else "**WRONG** "
     setup = str(outcome.setup) or "the default"
     accuracy = f"{100 * outcome.evidence.accuracy:.2f} %"
-    return f"| {outcome.setup.expected} | {mark}{outcome.told} | {accuracy} | {setup} |"
+    return f"| {outcome.setup.expected} | {mark}{outcome.findings_text} | {accuracy} | {setup} |"
 
 
 def main() -> int:
-    """Run all, write the page."""
+    """Run all set-ups, write the page, and return the exit code."""
     start = time.perf_counter()
     ill, well = run(faulty()), run(healthy())
     PAGE.write_text(page(well, ill, time.perf_counter() - start), encoding="utf-8")
-    wrong = [outcome for outcome in (*ill, *well) if not outcome.right]
-    print(f"{len(wrong)} of {len(ill) + len(well)} wrong; see {PAGE}")
+    wrong = [outcome for outcome in (*ill, *well) if not outcome.correct]
+    print(f"{len(wrong)} of {len(ill) + len(well)} verdicts are wrong; see {PAGE}")
     return 1 if wrong else 0
 
 

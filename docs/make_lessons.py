@@ -1,12 +1,11 @@
-"""Write the outputs in docs/lessons.md anew, from real runs:
+"""Run the commands of docs/lessons.md and write their outputs into the page:
 
     .venv/bin/python docs/make_lessons.py
 
-A lesson of that page is a heading, some commands, what they write, and what is to be seen in that.
-The commands run as they would be pasted, in an empty folder, and what they write takes the place of
-the old output; all else is written by hand. Numbers that the text quotes, but the output does not
-hold (any more) are named, and are put right by hand: only a reader can tell whether a claim still
-is true.
+A lesson of the page is a heading, some commands, their output, and an explanation. The commands run
+in an empty folder, and their output replaces the old output. Everything else is written by hand.
+The script lists the numbers that the text quotes but the output does not contain. They have to be
+corrected by hand: only a reader can judge whether a claim is still true.
 """
 
 import os
@@ -32,35 +31,35 @@ NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?(?<!,)")
 
 @dataclass(frozen=True)
 class Lesson:
-    """One lesson, as it stands in the page."""
+    """One lesson of the page."""
 
     title: str
-    commands: str  # one a line
+    commands: str  # one per line
     output: str
     text: str  # before the command and after the output
 
     @property
     def unfounded(self) -> list[str]:
-        """The numbers of the text that neither the output nor the command holds."""
+        """The numbers of the text that are neither in the output nor in the commands."""
         shown = {*NUMBER.findall(self.output), *NUMBER.findall(self.commands)}
         return [number for number in NUMBER.findall(self.text) if number not in shown]
 
 
 def lessons(page: str) -> list[Lesson]:
-    """All lessons of a page, in their order."""
+    """Return all lessons of a page in their order."""
     return [
-        Lesson(each["title"], each["commands"], each["output"], each["before"] + each["after"])
-        for each in LESSON.finditer(page)
+        Lesson(match["title"], match["commands"], match["output"], match["before"] + match["after"])
+        for match in LESSON.finditer(page)
     ]
 
 
 def run(commands: str) -> str:
-    """What lines write in a pipe, one after the other in an empty folder, blank lines between.
+    """Run commands in an empty folder; return their outputs, with blank lines between them.
 
     Raises:
-        RuntimeError: one of them fails or complains.
+        RuntimeError: a command fails or writes to stderr.
     """
-    kept = {name: text for name, text in os.environ.items() if not name.startswith("ACTCLI_")}
+    inherited = {name: text for name, text in os.environ.items() if not name.startswith("ACTCLI_")}
     settings = {"COLUMNS": str(COLUMNS), "PYTHONUTF8": "1", "PATH": f"{BIN}:{os.environ['PATH']}"}
     outputs = []
     with tempfile.TemporaryDirectory() as folder:
@@ -68,7 +67,7 @@ def run(commands: str) -> str:
             done = subprocess.run(
                 ["sh", "-c", command],
                 cwd=folder,
-                env=kept | settings,
+                env=inherited | settings,
                 capture_output=True,
                 encoding="utf-8",
                 check=False,
@@ -80,21 +79,24 @@ def run(commands: str) -> str:
 
 
 def renewed(page: str, answer: Callable[[str], str] = run) -> str:
-    """A page with the outputs that its commands have now."""
+    """Return the page with the outputs that its commands have today."""
 
-    def lesson(found: re.Match[str]) -> str:
-        start, end = found.span("output")
-        before, after = page[found.start() : start], page[end : found.end()]
-        return f"{before}{answer(found['commands'])}{after}"
+    def lesson(match: re.Match[str]) -> str:
+        start, end = match.span("output")
+        before, after = page[match.start() : start], page[end : match.end()]
+        return f"{before}{answer(match['commands'])}{after}"
 
     return LESSON.sub(lesson, page)
 
 
 def main() -> None:
+    """Rewrite the page, and list the numbers of the text that its outputs do not contain."""
     page = renewed(PAGE.read_text(encoding="utf-8"))
     PAGE.write_text(page, encoding="utf-8")
     unfounded = [
-        f"{each.title}: {', '.join(each.unfounded)}" for each in lessons(page) if each.unfounded
+        f"{lesson.title}: {', '.join(lesson.unfounded)}"
+        for lesson in lessons(page)
+        if lesson.unfounded
     ]
     if unfounded:
         raise SystemExit("\n".join(["In the text, but not in the output:", *unfounded]))

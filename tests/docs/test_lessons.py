@@ -1,4 +1,4 @@
-"""The tour in docs/lessons.md: its commands write what it shows, and its text is true of that."""
+"""docs/lessons.md: the commands print the outputs of the page, and the text agrees with them."""
 
 import importlib.util
 import re
@@ -15,14 +15,14 @@ ROOT = Path(__file__).parents[2]
 
 
 def script() -> ModuleType:
-    """docs/make_lessons.py, which is no part of any package."""
+    """Import docs/make_lessons.py, which does not belong to a package."""
     path = ROOT / "docs" / "make_lessons.py"
-    found = importlib.util.spec_from_file_location("make_lessons", path)
-    assert found
-    assert found.loader
-    module = importlib.util.module_from_spec(found)
-    sys.modules[found.name] = module  # where dataclasses look for it
-    found.loader.exec_module(module)
+    spec = importlib.util.spec_from_file_location("make_lessons", path)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look for it there
+    spec.loader.exec_module(module)
     return module
 
 
@@ -31,17 +31,17 @@ PAGE = MAKE.PAGE.read_text(encoding="utf-8")
 LESSONS = {lesson.title: lesson for lesson in MAKE.lessons(PAGE)}
 
 
-# What may differ --------------------------------------------------------------------------------
+# Allowed differences ----------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Tolerance:
-    """How far the numbers of two machines may be apart.
+    """The largest difference that is allowed between the numbers of two machines.
 
     Args:
-        points: of percentages; of those below 1 %, that part of themselves.
-        relative: of other numbers.
-        count: of whole numbers, unless they should be 0.
+        points: difference of percentages; of a percentage below 1 %, that part of it.
+        relative: relative difference of other numbers with decimals.
+        count: difference of whole numbers; a 0 must stay 0.
     """
 
     points: float
@@ -49,9 +49,9 @@ class Tolerance:
     count: int = 0
 
 
-# Measured with four kernels of the BLAS, on one thread and on two: accuracies were at most 0.06
-# points apart and losses 0.3 %. Where units die, a bit decides which: in the first epoch of
-# dying-relu 108 to 135 of 384 did, between 13 and 38 of those of layer 2.
+# Measured with four BLAS kernels, on one thread and on two: accuracies differ by at most 0.06
+# points and losses by 0.3 %. Which units die depends on the last bits: in the first epoch of
+# dying-relu, 108 to 135 of 384 units died, among them 13 to 38 units of layer 2.
 TRAINED = Tolerance(points=1.5, relative=0.1)
 KILLED = Tolerance(points=8, relative=0.5, count=25)
 AT_ITS_START = Tolerance(points=0.2, relative=0.02)
@@ -62,18 +62,18 @@ TOLERANCES = {
     "Why not squared error": TRAINED,
     "A binary question with one unit or two": TRAINED,
 }
-CURVES = re.compile(r"[│┤].*")  # of a plot: the labels beside them are compared
+CURVES = re.compile(r"[│┤].*")  # the inside of a plot; the labels beside it are compared
 DRAWN = re.compile("[\u2500-\u259f\u2800-\u28ff·]")  # bars and lines
 WHOLE = re.compile(r"\d[\d,]*")
 
 
 def words(output: str) -> list[str]:
-    """All that is written, but not what is drawn, nor where lines break."""
+    """Return the words of an output, without curves, bars and line breaks."""
     return DRAWN.sub(" ", CURVES.sub(" ", output)).split()
 
 
 def differences(shown: str, got: str, allowed: Tolerance | None) -> list[str]:
-    """Where two outputs differ by more than is allowed; without a tolerance, at all."""
+    """Return the differences beyond the tolerance; without a tolerance, all differences."""
     if allowed is None:
         return [] if shown == got else [f"{shown}\nis now\n{got}"]
     pairs = list(zip_longest(words(shown), words(got), fillvalue=""))
@@ -86,11 +86,11 @@ def differences(shown: str, got: str, allowed: Tolerance | None) -> list[str]:
 
 
 def alike(first: str, second: str, unit: str, allowed: Tolerance) -> bool:
-    """Whether two words are the same, or numbers that are near enough."""
+    """Return whether two words are equal, or are numbers within the tolerance."""
     if first == second:
         return True
     numbers = [
-        re.fullmatch(r"([<>(]?)(-?[\d.,e+-]*\d)([,.;:)]*)", each) for each in (first, second)
+        re.fullmatch(r"([<>(]?)(-?[\d.,e+-]*\d)([,.;:)]*)", word) for word in (first, second)
     ]
     if not all(numbers) or numbers[0].group(1, 3) != numbers[1].group(1, 3):
         return False
@@ -105,7 +105,7 @@ def alike(first: str, second: str, unit: str, allowed: Tolerance) -> bool:
 # The outputs ------------------------------------------------------------------------------------
 
 
-def test_ten_lessons_with_the_topics_of_the_tour() -> None:
+def test_there_are_ten_lessons_and_those_that_train_have_a_tolerance() -> None:
     assert len(LESSONS) == PAGE.count("\n## ") == 10
     assert set(TOLERANCES) == {
         lesson.title
@@ -115,7 +115,7 @@ def test_ten_lessons_with_the_topics_of_the_tour() -> None:
 
 
 @pytest.mark.parametrize("title", LESSONS)
-def test_the_commands_write_what_is_shown(title: str) -> None:
+def test_the_commands_print_the_outputs_of_the_page(title: str) -> None:
     lesson = LESSONS[title]
     assert differences(lesson.output, MAKE.run(lesson.commands), TOLERANCES.get(title)) == []
 
@@ -124,27 +124,27 @@ def test_the_commands_write_what_is_shown(title: str) -> None:
 def test_negative_control_a_changed_word_or_number_is_a_difference(title: str) -> None:
     output, allowed = LESSONS[title].output, TOLERANCES.get(title)
     assert differences(output, output, allowed) == []
-    # Marks of several runs that stand side by side on their curves are drawn, and are no word.
-    drawn = [] if allowed is None else [range(*found.span()) for found in CURVES.finditer(output)]
-    unseen = [
-        f"{found[0]} at {found.start()}"
-        for found in re.finditer(r"\d[\d,]*(?:\.\d+)?(?:e[+-]\d+)?|[A-Za-z]{2,}", output)
-        if not any(found.start() in curve for curve in drawn)
-        and not differences(output, replaced(output, found), allowed)
+    # Adjacent marks of several runs on their curves belong to the drawing and are not words.
+    drawn = [] if allowed is None else [range(*match.span()) for match in CURVES.finditer(output)]
+    missed = [
+        f"{match[0]} at {match.start()}"
+        for match in re.finditer(r"\d[\d,]*(?:\.\d+)?(?:e[+-]\d+)?|[A-Za-z]{2,}", output)
+        if not any(match.start() in curve for curve in drawn)
+        and not differences(output, replaced(output, match), allowed)
     ]
-    assert unseen == []
+    assert missed == []
 
 
-def replaced(output: str, found: re.Match[str]) -> str:
-    """An output with another word, or a number more than twice as large."""
-    other = f"{found[0]}x"
-    if found[0][0].isdigit():
-        value = float(found[0].replace(",", ""))
-        other = f"{int(2 * value + 50)}" if WHOLE.fullmatch(found[0]) else f"{3 * value + 1e-9:.6g}"
-    return output[: found.start()] + other + output[found.end() :]
+def replaced(output: str, match: re.Match[str]) -> str:
+    """Return an output with one word changed, or one number made more than twice as large."""
+    other = f"{match[0]}x"
+    if match[0][0].isdigit():
+        value = float(match[0].replace(",", ""))
+        other = f"{int(2 * value + 50)}" if WHOLE.fullmatch(match[0]) else f"{3 * value + 1e-9:.6g}"
+    return output[: match.start()] + other + output[match.end() :]
 
 
-def test_the_script_puts_new_outputs_in_their_places_and_leaves_the_rest() -> None:
+def test_the_script_replaces_the_outputs_and_nothing_else() -> None:
     same = iter(LESSONS.values())
     assert MAKE.renewed(PAGE, lambda _: next(same).output) == PAGE
     other = MAKE.renewed(PAGE, lambda commands: f"{commands.upper()}")
@@ -156,7 +156,7 @@ def test_the_script_puts_new_outputs_in_their_places_and_leaves_the_rest() -> No
     ]
 
 
-def test_a_command_that_fails_is_not_written_down() -> None:
+def test_the_output_of_a_failing_command_is_not_written() -> None:
     with pytest.raises(RuntimeError, match="there is no activation 'sigmoidd'"):
         MAKE.run("actcli activations sigmoidd")
 
@@ -177,7 +177,7 @@ def test_negative_control_a_number_that_is_not_in_the_output_is_found() -> None:
 
 
 def column(title: str, first: str, index: int) -> list[float]:
-    """The numbers of a column in the lines that start with certain signs."""
+    """Return the numbers of a column, in the lines whose first word matches `first`."""
     lines = [line.split() for line in LESSONS[title].output.splitlines()]
     cells = [row[index] for row in lines if len(row) > index and re.fullmatch(first, row[0])]
     return [float(cell.lstrip(">")) for cell in cells if re.fullmatch(r">?-?[\d.]+", cell)]
@@ -192,14 +192,14 @@ def test_the_compounded_factor_is_the_product_of_the_factors() -> None:
     assert max(factors[:9]) < 0.25 < factors[9]
 
 
-def test_relu_is_at_the_goal_where_sigmoid_is_not() -> None:
+def test_relu_reaches_95_percent_and_sigmoid_does_not() -> None:
     title = "ReLU learns faster"
     assert column(title, "[ab]", 3) == [3, 5]  # ">5"
     relu, sigmoid = column(title, "[ab]", 4)
     assert relu > 95 > sigmoid > 90
 
 
-def test_the_learning_rate_kills_relus_and_no_leaky_ones() -> None:
+def test_the_learning_rate_kills_relus_but_not_leaky_relus() -> None:
     title = "A learning rate that kills units, and a leak that keeps them alive"
     dead = column(title, "[123]", 3)
     assert min(dead[:3]) > 10
@@ -210,8 +210,8 @@ def test_the_learning_rate_kills_relus_and_no_leaky_ones() -> None:
 
 def test_softmax_sums_to_1_and_temperature_keeps_the_order() -> None:
     assert sum(column("Softmax against sigmoid", "dog|bird", 3)) == pytest.approx(1 - 0.6897)
-    for scores in LESSONS["Temperature"].output.split("temperature ")[1:]:
-        shares = re.findall(r"^(?:▶| ) \d .*?\.\d{4}   (0\.\d{4})", scores, re.MULTILINE)
+    for output in LESSONS["Temperature"].output.split("temperature ")[1:]:
+        shares = re.findall(r"^(?:▶| ) \d .*?\.\d{4}   (0\.\d{4})", output, re.MULTILINE)
         assert len(shares) == 3
         assert shares == sorted(shares, reverse=True)
 
@@ -226,7 +226,7 @@ def test_one_unit_with_twice_the_learning_rate_learns_as_fast_as_two() -> None:
     assert one < two <= faster
 
 
-def test_a_divergence_is_what_is_above_the_entropy() -> None:
+def test_kl_divergence_is_cross_entropy_minus_entropy() -> None:
     (entropy,) = column("KL divergence", "target", 2)
     (cross_entropy, _), (divergence, swapped) = (
         column("KL divergence", name, 1) for name in ("cross-entropy", "kl-divergence")
