@@ -24,8 +24,8 @@ from actcli.term.table import (
 )
 
 MAX_CLASSES = 12
-WORST_CLASSES = 10  # that are shown if there are more than MAX_CLASSES
-WIDEST_BAR, NARROWEST_BAR = 16, 6
+WORST_CLASSES = 10  # number of shown classes if there are more than MAX_CLASSES
+MAX_BAR_COLUMNS, MIN_BAR_COLUMNS = 16, 6
 TABLE_GAP = 3  # columns between the two tables
 MAX_LABEL = 14  # characters
 NO_PROBABILITIES = (
@@ -42,7 +42,7 @@ class OutputsView:
     """The outputs of a network on a split.
 
     Args:
-        outputs: None for an identity output, which is not a probability.
+        outputs: the measurements; None for an identity output, which is not a probability.
         output: name of the output activation.
     """
 
@@ -85,7 +85,7 @@ def _overall(outputs: Outputs, canvas: Canvas) -> list[Column]:
 
 
 def _shown_classes(classes: Sequence[ClassOutputs]) -> list[ClassOutputs]:
-    """Return all classes in order; of more than MAX_CLASSES, the least accurate first."""
+    """Return all classes in order, or the least accurate if there are more than MAX_CLASSES."""
     if len(classes) <= MAX_CLASSES:
         return list(classes)
 
@@ -96,11 +96,11 @@ def _shown_classes(classes: Sequence[ClassOutputs]) -> list[ClassOutputs]:
 
 
 def _tables(classes: Sequence[ClassOutputs], bins: Sequence[Bin], canvas: Canvas) -> list[Text]:
-    """Return two tables side by side; one below the other if the bar would have no room."""
+    """Return two tables side by side, or one below the other if the bar does not fit."""
     left = _of_classes(classes, canvas)
     right = _of_bins([each for each in bins if each.count], canvas)
-    for_both = canvas.width - TABLE_GAP - GAP - NARROWEST_BAR
-    while needed(left) + needed(right) > for_both:
+    available = canvas.width - TABLE_GAP - GAP - MIN_BAR_COLUMNS
+    while needed(left) + needed(right) > available:
         ranked = [column for column in (*left, *right) if column.rank > 1]
         if not ranked:
             left = fit(_of_classes(classes, canvas), canvas.width)
@@ -152,8 +152,8 @@ def _of_bins(bins: Sequence[Bin], canvas: Canvas) -> list[Column]:
 
 def _with_bar(columns: list[Column], bins: Sequence[Bin], canvas: Canvas) -> list[Column]:
     """Return the columns with a histogram of the counts on a log scale, if there is room."""
-    room = min(WIDEST_BAR, canvas.width - needed(columns) - GAP)
-    if room < NARROWEST_BAR:
+    room = min(MAX_BAR_COLUMNS, canvas.width - needed(columns) - GAP)
+    if room < MIN_BAR_COLUMNS:
         return columns
     largest = math.log1p(max((each.count for each in bins), default=0))
     shares = [math.log1p(each.count) / largest for each in bins if each.count]

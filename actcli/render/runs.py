@@ -31,7 +31,7 @@ class RunsView:
 
     Args:
         runs: in the order in which they are shown.
-        now: in seconds since 1970.
+        now: the present time, in seconds since 1970.
     """
 
     runs: Sequence[Summary]
@@ -53,7 +53,7 @@ class RunsView:
 
 
 def _columns(runs: Sequence[Summary], now: float, canvas: Canvas) -> list[Column]:
-    """Return the columns that fit."""
+    """Return the columns of the table that fit the canvas."""
 
     def shares(values: Iterator[float | None], decimals: int) -> list[str]:
         return [optional(value, lambda v: percent(v, decimals), canvas) for value in values]
@@ -78,7 +78,7 @@ def _columns(runs: Sequence[Summary], now: float, canvas: Canvas) -> list[Column
 
 
 def is_well(verdict: str | None, state: str) -> bool:
-    """Return whether no fault of a run is known."""
+    """Return whether a run is finished and has no verdict other than healthy."""
     return state == "finished" and verdict in {None, HEALTHY}
 
 
@@ -94,7 +94,7 @@ def _several(names: tuple[str, ...]) -> str:
 
 
 def _epochs(run: Summary) -> str:
-    """Return the number of trained epochs, and of how many if some are missing."""
+    """Return the number of trained epochs, as 3/5 if it differs from the planned number."""
     planned = run.config.training.epochs if run.config else None
     return str(run.epochs) if run.epochs == planned else f"{run.epochs}/{planned}"
 
@@ -106,6 +106,6 @@ def age(seconds: float) -> str:
     return f"{count} {'day' if (count, unit) == (1, 'days') else unit}"
 
 
-def no_runs(where: str) -> Text:
-    """Return what to do if there is no run."""
-    return Text(f"There is no run in {where}. Make one: actcli train")
+def no_runs(folder: str) -> Text:
+    """Return the message for a folder without runs."""
+    return Text(f"There is no run in {folder}. Make one: actcli train")

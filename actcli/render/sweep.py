@@ -23,7 +23,7 @@ from actcli.term.table import (
     titled,
 )
 
-MAX_ROWS = 20  # so that the table and its plots fit one screen
+MAX_ROWS = 20  # of the table, so that it fits one screen together with its plots
 MAX_TEXT_WIDTH = 96
 ENDINGS = {"diverged": "bold", "failed": "red", "missing": "dim"}
 
@@ -70,12 +70,12 @@ def _abouts(table: SweepTable) -> Iterator[str]:
     counts = [f"{grouped(total)} run{'s' * (total != 1)}"]
     endings = Counter(outcome.status for outcome in table.outcomes)
     counts += [f"{grouped(endings[ending])} {ending}" for ending in ENDINGS if endings[ending]]
-    judged = "validation" if any(point.validation for point in table.points) else "test"
-    order = [f"best {judged} first"] if len(table.points) > 1 and endings["finished"] else []
+    split = "validation" if any(point.validation for point in table.points) else "test"
+    order = [f"best {split} first"] if len(table.points) > 1 and endings["finished"] else []
     spread = any(point.test and point.test.deviation is not None for point in table.points)
-    over = ["mean ± standard deviation over seeds"] if spread else []
-    yield ", ".join([*counts, *over, *order])
-    yield ", ".join([*counts, *over])
+    deviation = ["mean ± standard deviation over seeds"] if spread else []
+    yield ", ".join([*counts, *deviation, *order])
+    yield ", ".join([*counts, *deviation])
     yield ", ".join([*counts, *order])
     yield ", ".join(counts)
 

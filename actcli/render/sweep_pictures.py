@@ -1,8 +1,8 @@
 """Plots of a sweep over its axes: a curve over numbers, bars for names, a heat map for two axes.
 
 The test accuracy is plotted and, if any unit is dead, the share of dead units. For more axes or a
-random search, scatter plots show the test accuracy of each combination over each numeric axis. Dots
-close to one line mean that this key explains the accuracy.
+random search, scatter plots show the test accuracy of each combination over each numeric axis. If
+the dots are close to one line, this key explains the accuracy.
 """
 
 import math
@@ -25,7 +25,7 @@ from actcli.term.plot import Plot
 from actcli.term.plot_area import Curve
 from actcli.term.table import Column, beside, lines
 
-MIN_CURVE_VALUES = 3  # two values are clearer as bars
+MIN_CURVE_VALUES = 3  # fewer values are clearer as bars
 MAX_MAP_VALUES = 24  # of each axis
 MAX_BARS = 20
 HEIGHT = 9  # lines of a plot
@@ -128,8 +128,8 @@ def _curves(
 
 def _curve(measure: Measure, name: str, values: Sequence[float], canvas: Canvas) -> list[Text]:
     points = [(value, 100 * measure.shares.get((value,), math.nan)) for value in values]
-    known = [point for point in points if math.isfinite(point[1])]
-    curve = Curve(measure.name, points, known, canvas.symbol("●", "o"))
+    finite = [point for point in points if math.isfinite(point[1])]
+    curve = Curve(measure.name, points, finite, canvas.symbol("●", "o"))
     return Plot([curve], HEIGHT, name, x_axis=axis_at(values, canvas.width)).lines(canvas)
 
 
@@ -223,7 +223,7 @@ def _maps(
 
 
 def _order(labels: Sequence[Sequence[str]]) -> tuple[int, int]:
-    """Return the axis of the rows and that of the columns: long labels or fewer values in rows."""
+    """Return the indices of the row axis, with long labels or fewer values, and the column axis."""
     one, other = (max(map(cell_len, each)) for each in labels)
     if max(one, other) > SHORT_LABEL_WIDTH and one != other:
         return (0, 1) if one > other else (1, 0)

@@ -17,7 +17,7 @@ ABOUT = "active on a row: f'(z) ≠ 0 there; right: histogram of the units by sh
 
 @dataclass(frozen=True)
 class UnitsView:
-    """A row for each hidden layer, and a sentence on dead units."""
+    """The units: a row for each hidden layer, and a sentence on dead units."""
 
     layers: tuple[LayerUnits, ...]
 
