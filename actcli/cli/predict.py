@@ -84,8 +84,8 @@ def predict(
     """Show images beside the outputs of a network.
 
     RUN is the name or folder of a run, or a .safetensors or .npz file with the weights of a
-    multilayer perceptron; by default the newest run. --worst shows the most confident
-    mistakes, a good start.
+    multilayer perceptron; by default the newest run. A good start is --worst, the most
+    confident mistakes.
     """
     require_one_choice(choices)
     if target and Path(target).suffix.lower() in IMAGES and Path(target).is_file():
@@ -113,7 +113,7 @@ def require_one_choice(choices: dict[str, Any]) -> None:
         raise UsageError(f"{options[0]} and {options[1]} exclude each other")
     for name, needed in (("seed", "random"), ("invert", "image")):
         if _is_set(choices[name]) and not _is_set(choices[needed]):
-            raise UsageError(f"--{name} goes with --{needed}")
+            raise UsageError(f"--{name} requires --{needed}")
 
 
 def _is_set(value: Any) -> bool:

@@ -47,7 +47,7 @@ class LossComparison:
 
     Args:
         labels: a name for each class; None without names.
-        logits: of the prediction; None if it was given as probabilities.
+        logits: of the prediction; None if the prediction consists of probabilities.
         target: t.
         predicted: p.
         true_class: the only class whose target is not 0; None if there are several.

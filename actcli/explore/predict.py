@@ -138,7 +138,7 @@ def predict(
 
 
 def worst(model: Model, split: Split, rows: Labels, count: int) -> tuple[list[int], int]:
-    """Return the most confident mistakes, by falling confidence, and the number of all mistakes.
+    """Return the rows of the most confident mistakes, and the number of all mistakes.
 
     Args:
         model: the network.

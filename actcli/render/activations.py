@@ -22,10 +22,10 @@ from actcli.term.table import (
     beside,
     fit,
     lines,
-    needed,
     numbers,
     paragraph,
     titled,
+    total_width,
 )
 
 MAX_COLUMNS = 132  # of a row of cards; the limit also holds in a pipe
@@ -66,10 +66,10 @@ class FactsView:
         formula = Column("f(z)", [canvas.plain(each.formula) for each in self.facts], left=True)
         source = Column("source", [canvas.plain(each.source) for each in self.facts], left=True)
         with_formula = [columns[0], formula, *columns[1:]]
-        if needed([*with_formula, source]) <= canvas.width:
+        if total_width([*with_formula, source]) <= canvas.width:
             yield from lines([*with_formula, source])
             return
-        fits = needed(with_formula) <= canvas.width
+        fits = total_width(with_formula) <= canvas.width
         yield from lines(with_formula if fits else fit(columns, canvas.width))
         yield Text()
         yield Text("Sources" if fits else "Formulas and sources", style="bold")

@@ -21,12 +21,12 @@ from actcli.term.table import (
     cut,
     fit,
     lines,
-    needed,
     numbers,
     optional,
     paragraph,
     shorten,
     titled,
+    total_width,
 )
 
 MAX_PLOT_COLUMNS, PLOT_ROWS = 100, 12
@@ -79,9 +79,9 @@ def _differences(comparison: Comparison, names: list[str], canvas: Canvas) -> It
             for index, (sign, name) in enumerate(zip(ascii_lowercase, names, strict=False))
         ),
     ]
-    if needed(columns) > canvas.width:  # the table of results has the complete names
+    if total_width(columns) > canvas.width:  # the table of results has the complete names
         columns = [columns[0], *(_narrowed(column) for column in columns[1:])]
-    if needed(columns) <= canvas.width:
+    if total_width(columns) <= canvas.width:
         yield from lines(columns)
         return
     for key, values in cells.items():

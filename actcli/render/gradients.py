@@ -15,11 +15,11 @@ from actcli.term.table import (
     Column,
     fit,
     lines,
-    needed,
     numbers,
     optional,
     paragraph,
     titled,
+    total_width,
 )
 
 MIN_DECIMAL = 1e-4  # a column with a smaller number has exponents
@@ -40,7 +40,7 @@ class GradientView:
         canvas = Canvas.of(options)
         yield titled("Gradient flow", ABOUT, canvas)
         columns = fit(_columns(self.layers, canvas), canvas.width - GAP - MIN_BAR_COLUMNS, BAR_RANK)
-        room = min(MAX_BAR_COLUMNS, canvas.width - needed(columns) - GAP)
+        room = min(MAX_BAR_COLUMNS, canvas.width - total_width(columns) - GAP)
         if room >= MIN_BAR_COLUMNS:
             shares = [layer.compounded for layer in self.layers]
             columns.append(log_bars(shares, room, canvas))

@@ -12,7 +12,7 @@ from actcli.render.gradients import measures
 from actcli.term.canvas import Canvas
 from actcli.term.numbers import grouped, percent, significant
 from actcli.term.sparklines import extent, sparkline, thinned
-from actcli.term.table import Column, lines, needed, numbers, optional, paragraph, titled
+from actcli.term.table import Column, lines, numbers, optional, paragraph, titled, total_width
 from actcli.training.events import EpochDone
 
 MAX_COLUMNS, MIN_COLUMNS = 20, 4  # of a sparkline
@@ -59,7 +59,7 @@ def _fitting(build: Callable[[int], list[Column]], width: int) -> list[Column]:
     """Return columns with the widest sparklines that fit."""
     table = build(MAX_COLUMNS)
     for columns in range(MAX_COLUMNS - 1, MIN_COLUMNS - 1, -1):
-        if needed(table) <= width:
+        if total_width(table) <= width:
             break
         table = build(columns)
     return table

@@ -19,7 +19,7 @@ from actcli.render.train import accuracy_text, loss_text
 from actcli.term.canvas import Canvas
 from actcli.term.numbers import align_points, fixed, percent, rounded, significant
 from actcli.term.sparklines import extent, sparkline, thinned
-from actcli.term.table import GAP, Column, fit, lines, needed, numbers, optional
+from actcli.term.table import GAP, Column, fit, lines, numbers, optional, total_width
 from actcli.training.events import EpochDone
 
 MAX_COLUMNS = 68  # the width of an epoch's row
@@ -132,7 +132,7 @@ def course(history: Sequence[EpochDone], epochs: int, canvas: Canvas) -> list[Te
         Column("loss", [optional(v[-1], loss_text, canvas).rjust(7) for v in losses]),
         Column("accuracy", [optional(v[-1], accuracy_text, canvas) for v in shares]),
     ]
-    rooms = _rooms(canvas.width - needed(columns) - 2 * GAP, headings)
+    rooms = _rooms(canvas.width - total_width(columns) - 2 * GAP, headings)
     if min(rooms) < 2:
         return lines(columns)
     for position, series, scale, heading, room in zip(
@@ -159,7 +159,7 @@ def _rooms(width: int, headings: Sequence[str]) -> tuple[int, int]:
 def layer_lines(layers: Sequence[LayerHealth], canvas: Canvas, height: int) -> list[Text]:
     """Return a line for each layer; if there are too many, one line for the middle layers."""
     columns = fit(_columns(layers, canvas), canvas.width - GAP - MIN_BAR_COLUMNS, BAR_RANK)
-    room = min(MAX_BAR_COLUMNS, canvas.width - needed(columns) - GAP)
+    room = min(MAX_BAR_COLUMNS, canvas.width - total_width(columns) - GAP)
     if len(layers) > 1 and room >= MIN_BAR_COLUMNS:
         columns.insert(-1, _bars(layers, room, canvas))
     rows = lines(fit(columns, canvas.width))

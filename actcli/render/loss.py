@@ -17,10 +17,10 @@ from actcli.term.table import (
     cut,
     fit,
     lines,
-    needed,
     numbers,
     paragraph,
     titled,
+    total_width,
 )
 
 MAX_ROWS = 40
@@ -88,9 +88,9 @@ def _terms(pair: LossComparison, rows: Sequence[int], canvas: Canvas) -> Iterato
         cells = [*(shortest(pair.logits[row]) for row in rows), ""]
         columns.insert(0, numbers("logit", cells, rank=2))
     columns = fit(columns, canvas.width - GAP - MIN_LABEL_COLUMNS)
-    names = _names(pair, rows, canvas.resized(canvas.width - GAP - needed(columns)))
+    names = _names(pair, rows, canvas.resized(canvas.width - GAP - total_width(columns)))
     columns = [names, *columns]
-    room = min(MAX_BAR_COLUMNS, canvas.width - needed(columns) - GAP)
+    room = min(MAX_BAR_COLUMNS, canvas.width - total_width(columns) - GAP)
     if room >= MIN_BAR_COLUMNS:
         position = (
             next(i for i, column in enumerate(columns) if column.heading == "predicted p") + 1
@@ -185,7 +185,7 @@ def _described(
         numbers("", [_fixed(value, canvas) for value in values.values()]),
     ]
     for name, line in zip(values, lines(columns)[1:], strict=True):
-        label = line.plain.ljust(needed(columns)) + " " * GAP
+        label = line.plain.ljust(total_width(columns)) + " " * GAP
         yield paragraph(meanings[name], canvas, label, "dim")
 
 

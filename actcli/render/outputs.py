@@ -17,10 +17,10 @@ from actcli.term.table import (
     beside,
     fit,
     lines,
-    needed,
     optional,
     paragraph,
     titled,
+    total_width,
 )
 
 MAX_CLASSES = 12
@@ -100,7 +100,7 @@ def _tables(classes: Sequence[ClassOutputs], bins: Sequence[Bin], canvas: Canvas
     left = _of_classes(classes, canvas)
     right = _of_bins([each for each in bins if each.count], canvas)
     available = canvas.width - TABLE_GAP - GAP - MIN_BAR_COLUMNS
-    while needed(left) + needed(right) > available:
+    while total_width(left) + total_width(right) > available:
         ranked = [column for column in (*left, *right) if column.rank > 1]
         if not ranked:
             left = fit(_of_classes(classes, canvas), canvas.width)
@@ -110,7 +110,7 @@ def _tables(classes: Sequence[ClassOutputs], bins: Sequence[Bin], canvas: Canvas
         worst = max(ranked, key=lambda column: column.rank)
         left = [column for column in left if column is not worst]
         right = [column for column in right if column is not worst]
-    rest = canvas.width - needed(left) - TABLE_GAP
+    rest = canvas.width - total_width(left) - TABLE_GAP
     return beside(lines(left), lines(_with_bar(right, bins, canvas.resized(rest))), TABLE_GAP)
 
 
@@ -152,7 +152,7 @@ def _of_bins(bins: Sequence[Bin], canvas: Canvas) -> list[Column]:
 
 def _with_bar(columns: list[Column], bins: Sequence[Bin], canvas: Canvas) -> list[Column]:
     """Return the columns with a histogram of the counts on a log scale, if there is room."""
-    room = min(MAX_BAR_COLUMNS, canvas.width - needed(columns) - GAP)
+    room = min(MAX_BAR_COLUMNS, canvas.width - total_width(columns) - GAP)
     if room < MIN_BAR_COLUMNS:
         return columns
     largest = math.log1p(max((each.count for each in bins), default=0))

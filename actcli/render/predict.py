@@ -10,9 +10,9 @@ from rich.text import Text
 from actcli.explore.predict import Prediction, Predictions
 from actcli.term.bars import bar
 from actcli.term.canvas import Canvas
-from actcli.term.image import digit
+from actcli.term.image import image_lines
 from actcli.term.numbers import fixed, grouped, percent, significant
-from actcli.term.table import GAP, Column, beside, cut, lines, needed, numbers, paragraph
+from actcli.term.table import GAP, Column, beside, cut, lines, numbers, paragraph, total_width
 
 MAX_CLASSES = 12
 LARGEST_OUTPUTS = 10  # number of shown outputs if there are more than MAX_CLASSES
@@ -48,7 +48,7 @@ class PredictView:
         result, canvas = self.result, Canvas.of(options)
         if prediction.image is None:
             return _outputs(result, prediction, canvas)
-        image = digit(prediction.image.tolist(), console, canvas)
+        image = image_lines(prediction.image.tolist(), console, canvas)
         room = canvas.width - image[0].cell_len - IMAGE_GAP
         if room < _min_columns(result):
             return [*image, *_outputs(result, prediction, canvas)]
@@ -114,7 +114,7 @@ def _outputs(result: Predictions, prediction: Prediction, canvas: Canvas) -> lis
         Column("   class", [_name(result, prediction, row, canvas) for row in rows], left=True),
         numbers(_heading(result), [_value(result, value) for value in values]),
     ]
-    room = min(MAX_BAR_COLUMNS, canvas.width - needed(columns) - GAP)
+    room = min(MAX_BAR_COLUMNS, canvas.width - total_width(columns) - GAP)
     if result.output != "identity" and room >= MIN_BAR_COLUMNS:
         bars = [bar(value, room, canvas) for value in values]
         columns.append(Column(f"0{'100 %'.rjust(room - 1)}", bars, left=True, style="cyan"))
@@ -127,7 +127,7 @@ def _outputs(result: Predictions, prediction: Prediction, canvas: Canvas) -> lis
 
 
 def _rows(result: Predictions, prediction: Prediction) -> list[int]:
-    """Return the classes to show: all, or those with the largest outputs and the true class."""
+    """Return the classes to show: all, or the largest outputs together with the true class."""
     if len(result.classes) <= MAX_CLASSES:
         return list(range(len(result.classes)))
     rows: list[int] = (-prediction.outputs).argsort(kind="stable")[:LARGEST_OUTPUTS].tolist()

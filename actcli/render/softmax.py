@@ -18,7 +18,7 @@ from actcli.explore.softmax import LogitAnalysis, TargetAnalysis, Vector
 from actcli.term.bars import bar
 from actcli.term.canvas import Canvas
 from actcli.term.numbers import fixed, grouped, percent, shortest, significant
-from actcli.term.table import GAP, Column, fit, needed, numbers
+from actcli.term.table import GAP, Column, fit, numbers, total_width
 
 MAX_ROWS = 40
 MAX_BAR_COLUMNS, MIN_BAR_COLUMNS = 24, 6
@@ -85,7 +85,7 @@ def _table(analysis: LogitAnalysis, rows: list[int], canvas: Canvas) -> Table:
     longest = max(map(cell_len, [heading, *names]))
     numbers_width = canvas.width - GAP - min(longest, MIN_LABEL_COLUMNS)
     columns = fit(_columns(analysis, rows), numbers_width)
-    name_width, bar_width = _widths(longest, canvas.width - GAP - needed(columns))
+    name_width, bar_width = _widths(longest, canvas.width - GAP - total_width(columns))
 
     table = Table(
         box=ASCII_SIMPLE if canvas.ascii else SIMPLE,

@@ -43,7 +43,7 @@ class SweepProgress:
         max_lines = max(1, min(MAX_JOB_LINES, (options.height or console.height) - 4))
         shown = self.running if len(self.running) <= max_lines else self.running[: max_lines - 1]
         if shown:
-            yield from lines(fit(_columns(shown, canvas), canvas.width, least=0))[1:]
+            yield from lines(fit(_columns(shown, canvas), canvas.width, min_rank=0))[1:]
         if left_out := len(self.running) - len(shown):
             yield Text(canvas.plain(f"  … {left_out} more"), "dim")
 

@@ -21,7 +21,7 @@ MAX_COLUMNS = 56
 Rows = Sequence[Sequence[float]]
 
 
-def digit(image: Rows, console: Console, canvas: Canvas) -> list[Text]:
+def image_lines(image: Rows, console: Console, canvas: Canvas) -> list[Text]:
     """Return the lines of an image.
 
     Args:

@@ -56,7 +56,7 @@ def extent(series: Iterable[Sequence[float | None]]) -> tuple[float, float]:
 class Thinning(Generic[T]):
     """An evenly spaced sample of a growing series, with its first and its last item.
 
-    Time and memory for drawing a million items are thus those for a few hundred.
+    A million items therefore need no more time and memory to draw than a few hundred.
 
     Args:
         limit: maximum number of items.

@@ -70,15 +70,15 @@ def numbers(heading: str, texts: Iterable[str], rank: int = 0) -> Column:
     return Column(heading, align_points(texts), rank)
 
 
-def needed(columns: Sequence[Column]) -> int:
+def total_width(columns: Sequence[Column]) -> int:
     """Return the width of the columns and the gaps between them."""
     return sum(column.width for column in columns) + GAP * (len(columns) - 1)
 
 
-def fit(columns: Sequence[Column], width: int, least: int = 1) -> list[Column]:
-    """Return the columns that fit a width; those of rank below `least` are never left out."""
+def fit(columns: Sequence[Column], width: int, min_rank: int = 1) -> list[Column]:
+    """Return the columns that fit a width; ranks below `min_rank` are never left out."""
     kept = list(columns)
-    while needed(kept) > width and any(column.rank >= least for column in kept):
+    while total_width(kept) > width and any(column.rank >= min_rank for column in kept):
         kept.remove(max(kept, key=lambda column: column.rank))
     return kept
 
@@ -93,7 +93,7 @@ def shorten(columns: Sequence[Column], at: int, width: int) -> list[Column]:
     """
     names, others = columns[at], [*columns[:at], *columns[at + 1 :]]
     rooms = [
-        width - GAP - needed([column for column in others if column.rank <= rank])
+        width - GAP - total_width([column for column in others if column.rank <= rank])
         for rank in (SHORTENING_RANK, 1, 0)
     ]
     room = next(
