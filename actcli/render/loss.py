@@ -92,11 +92,12 @@ def _terms(pair: LossComparison, rows: Sequence[int], canvas: Canvas) -> Iterato
     columns = [names, *columns]
     room = min(MAX_BAR_COLUMNS, canvas.width - total_width(columns) - GAP)
     if room >= MIN_BAR_COLUMNS:
-        position = (
-            next(i for i, column in enumerate(columns) if column.heading == "predicted p") + 1
-        )
+        headings = [column.heading for column in columns]
         bars = [*(bar(p[row], room, canvas) for row in rows), ""]
-        columns.insert(position, Column(f"0{' ' * (room - 2)}1", bars, left=True, style="cyan"))
+        columns.insert(
+            headings.index("predicted p") + 1,
+            Column(f"0{' ' * (room - 2)}1", bars, left=True, style="cyan"),
+        )
     styles = ["bold" if row == pair.true_class else "" for row in rows]
     head, *body, last = lines(columns, styles)
     rule = Text((canvas.symbol("─", "-")) * max(line.cell_len for line in (head, *body)), "dim")

@@ -223,7 +223,10 @@ def _maps(
 
 
 def _order(labels: Sequence[Sequence[str]]) -> tuple[int, int]:
-    """Return the indices of the row axis, with long labels or fewer values, and the column axis."""
+    """Return the index of the axis for the rows, and of the axis for the columns.
+
+    The axis with long labels is vertical, or else the axis with fewer values.
+    """
     one, other = (max(map(cell_len, each)) for each in labels)
     if max(one, other) > SHORT_LABEL_WIDTH and one != other:
         return (0, 1) if one > other else (1, 0)

@@ -48,7 +48,7 @@ def thinned(values: Sequence[float | None], limit: int) -> list[float | None]:
 
 
 def extent(series: Iterable[Sequence[float | None]]) -> tuple[float, float]:
-    """Return the lowest and the highest finite value, or 0 and 1 without any."""
+    """Return the lowest and the highest finite value; 0 and 1 if no value is finite."""
     finite = [v for values in series for v in values if v is not None and math.isfinite(v)]
     return min(finite, default=0.0), max(finite, default=1.0)
 

@@ -32,7 +32,7 @@ class Column:
     Args:
         heading: of the column.
         cells: the texts; numbers are already aligned at the decimal point.
-        rank: 0 for a column that is always result; the highest rank is left out first.
+        rank: 0 for a column that is always shown; the highest rank is left out first.
         left: whether the cells are aligned on the left, as for words.
         style: of all cells.
     """
@@ -157,7 +157,7 @@ def paragraph(text: str, canvas: Canvas, label: str = "", style: str = "") -> Te
 
     Args:
         text: the text; its line breaks are kept.
-        canvas: the available width, and the characters that can be result.
+        canvas: the available width, and the characters that can be shown.
         label: on the left of the first line; further lines are indented by its width.
         style: of the text.
     """
