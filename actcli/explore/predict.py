@@ -80,7 +80,9 @@ class Predictions:
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON object of `actcli predict --json`: classes by name, and all outputs."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return values | {"predictions": [self._to_dict(each) for each in self.predictions]}
+        return values | {
+            "predictions": [self._to_dict(prediction) for prediction in self.predictions]
+        }
 
     def _to_dict(self, prediction: Prediction) -> dict[str, Any]:
         true_class = prediction.true_class

@@ -63,8 +63,8 @@ class FactsView:
         canvas = Canvas.of(options)
         yield titled("Activations", ABOUT, canvas)
         columns = _columns(self.facts, canvas)
-        formula = Column("f(z)", [canvas.plain(each.formula) for each in self.facts], left=True)
-        source = Column("source", [canvas.plain(each.source) for each in self.facts], left=True)
+        formula = Column("f(z)", [canvas.plain(entry.formula) for entry in self.facts], left=True)
+        source = Column("source", [canvas.plain(entry.source) for entry in self.facts], left=True)
         with_formula = [columns[0], formula, *columns[1:]]
         if total_width([*with_formula, source]) <= canvas.width:
             yield from lines([*with_formula, source])
@@ -73,12 +73,12 @@ class FactsView:
         yield from lines(with_formula if fits else fit(columns, canvas.width))
         yield Text()
         yield Text("Sources" if fits else "Formulas and sources", style="bold")
-        for each in self.facts:
-            label = each.name.ljust(columns[0].width + 2)
+        for entry in self.facts:
+            label = entry.name.ljust(columns[0].width + 2)
             if not fits:
-                yield paragraph(each.formula, canvas, label)
+                yield paragraph(entry.formula, canvas, label)
                 label = " " * len(label)
-            yield paragraph(each.source, canvas, label, "" if fits else "dim")
+            yield paragraph(entry.source, canvas, label, "" if fits else "dim")
 
 
 @dataclass(frozen=True)
@@ -202,14 +202,14 @@ PARTS: tuple[Callable[[ActivationStudy, Canvas], list[Text]], ...] = (
 def _columns(facts: Sequence[ActivationFacts], canvas: Canvas) -> list[Column]:
     answers = ("no", "yes")
     cells = (
-        [_range(each.range, canvas) for each in facts],
-        [_bound(each.bound) for each in facts],
-        [fixed(each.mean, 3) for each in facts],
-        [answers[each.zero_centred] for each in facts],
-        [answers[each.can_die] for each in facts],
-        [each.initializer for each in facts],
+        [_range(entry.range, canvas) for entry in facts],
+        [_bound(entry.bound) for entry in facts],
+        [fixed(entry.mean, 3) for entry in facts],
+        [answers[entry.zero_centred] for entry in facts],
+        [answers[entry.can_die] for entry in facts],
+        [entry.initializer for entry in facts],
     )
-    columns = [Column("", [each.name for each in facts], left=True)]
+    columns = [Column("", [entry.name for entry in facts], left=True)]
     for heading, texts in zip(HEADINGS, cells, strict=True):
         numeric = heading in {"sup|f'|", "mean f"}
         rank = OPTIONAL_HEADINGS.index(heading) + 1 if heading in OPTIONAL_HEADINGS else 0

@@ -89,9 +89,9 @@ def _differences(comparison: Comparison, names: list[str], canvas: Canvas) -> It
         signs: dict[str, list[str]] = {}
         for sign, value in zip(ascii_lowercase, values, strict=False):
             signs.setdefault(value, []).append(sign)
-        label = max(len(" ".join(each)) for each in signs.values())
-        for value, each in signs.items():
-            yield paragraph(value, canvas, f"  {' '.join(each).ljust(label)}  ")
+        label = max(len(" ".join(group)) for group in signs.values())
+        for value, group in signs.items():
+            yield paragraph(value, canvas, f"  {' '.join(group).ljust(label)}  ")
 
 
 def written(value: str) -> str:

@@ -106,7 +106,7 @@ def _layers(
         drawn.course(logs, [(min(low, high - MIN_DECADES), high)] * count),
         numbers("", last),
         drawn.ends("silent units", silent, 0, _count),
-        drawn.course(silent, [(0, each) for each in (*units, 1)]),
+        drawn.course(silent, [(0, limit) for limit in (*units, 1)]),
         drawn.ends("", silent, -1, _count),
     ]
 
@@ -127,7 +127,7 @@ class Drawing:
         self, heading: str, series: Sequence[Series], end: int, write: Callable[[float], str]
     ) -> Column:
         """Return the first (0) or last (-1) value of each series."""
-        return numbers(heading, [optional(each[end], write, self.canvas) for each in series])
+        return numbers(heading, [optional(values[end], write, self.canvas) for values in series])
 
     def course(self, series: Sequence[Series], extents: Sequence[tuple[float, float]]) -> Column:
         """Return a sparkline of each series between the ends of its extent."""

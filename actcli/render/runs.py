@@ -63,10 +63,13 @@ def _columns(runs: Sequence[Summary], now: float, canvas: Canvas) -> list[Column
     columns = [
         Column("run", [canvas.plain(run.name) for run in runs], left=True),
         Column(
-            "activation", [_several(each.model.activation) for each in configs], rank=3, left=True
+            "activation",
+            [_several(config.model.activation) for config in configs],
+            rank=3,
+            left=True,
         ),
-        Column("loss", [each.loss.name for each in configs], rank=6, left=True),
-        Column("data", [canvas.plain(each.data.name) for each in configs], rank=7, left=True),
+        Column("loss", [config.loss.name for config in configs], rank=6, left=True),
+        Column("data", [canvas.plain(config.data.name) for config in configs], rank=7, left=True),
         Column("epochs", [_epochs(run) for run in runs], rank=4),
         numbers("test loss", losses, rank=5),
         Column("accuracy", shares((run.test_accuracy for run in runs), 2)),
@@ -101,7 +104,7 @@ def _epochs(run: Summary) -> str:
 
 def age(seconds: float) -> str:
     """Return a time in the unit that fits: 5 s, 12 min, 3 h, 2 days."""
-    _, unit, size = next(each for each in UNITS if seconds < each[0])
+    _, unit, size = next(entry for entry in UNITS if seconds < entry[0])
     count = max(0, int(seconds // size))
     return f"{count} {'day' if (count, unit) == (1, 'days') else unit}"
 

@@ -46,7 +46,7 @@ class SweepView:
         table, canvas = self.table, Canvas.of(options)
         name = canvas.printable(table.folder.name)
         about = next(
-            (each for each in _abouts(table) if len(name) + GAP + len(each) <= canvas.width), ""
+            (text for text in _abouts(table) if len(name) + GAP + len(text) <= canvas.width), ""
         )
         yield titled(name, about, canvas)
         shown = table.points if self.complete else table.points[:MAX_ROWS]
@@ -114,12 +114,14 @@ def varied_column(axis: str, values: Sequence[object], canvas: Canvas) -> Column
 def _means(means: Sequence[MeanAndDeviation | None], decimals: int, canvas: Canvas) -> list[str]:
     """Return aligned percentages, with standard deviations in percentage points."""
     left = [
-        canvas.plain("–") if each is None else percent(each.mean, decimals).removesuffix(" %")
-        for each in means
+        canvas.plain("–") if measure is None else percent(measure.mean, decimals).removesuffix(" %")
+        for measure in means
     ]
     right = [
-        "" if each is None or each.deviation is None else fixed(100 * each.deviation, decimals)
-        for each in means
+        ""
+        if measure is None or measure.deviation is None
+        else fixed(100 * measure.deviation, decimals)
+        for measure in means
     ]
     if not any(right):
         return align_points(left)

@@ -82,7 +82,9 @@ def _drawing(values: Values, count: int) -> "Drawing | None":
         if _is_spread(values[0]):
             return _curves
         return _bars if len(values[0]) <= MAX_BARS else None
-    is_map = len(values) == 2 and all(2 <= len(each) <= MAX_MAP_VALUES for each in values)
+    is_map = len(values) == 2 and all(
+        2 <= len(axis_values) <= MAX_MAP_VALUES for axis_values in values
+    )
     # After a random search most cells of a heat map would be empty.
     if is_map and 2 * count >= math.prod(map(len, values)):
         return _maps
@@ -209,17 +211,19 @@ def _maps(
     console: Console,
 ) -> Iterator[Text]:
     canvas = Canvas.of(console.options)
-    order = _order([[value_text(value, canvas) for value in each] for each in values])
+    order = _order([[value_text(value, canvas) for value in axis_values] for axis_values in values])
     down, across = (_sorted(values[index]) for index in order)
     names = (option_of(axes[order[0]]), option_of(axes[order[1]]))
-    labels = tuple(tuple(value_text(each, canvas) for each in part) for part in (down, across))
+    labels = tuple(tuple(value_text(value, canvas) for value in part) for part in (down, across))
     drawn = []
     for measure in measures:
-        shares = {tuple(varied[i] for i in order): each for varied, each in measure.shares.items()}
+        shares = {
+            tuple(varied[i] for i in order): share for varied, share in measure.shares.items()
+        }
         rows = [[shares.get((one, other)) for other in across] for one in down]
         drawn.append(HeatMap(measure.name, names, labels, rows, measure.ramp).lines(console))
-    needed = sum(_width(each) for each in drawn) + GAP_WIDTH * (len(drawn) - 1)
-    yield from _together(drawn, stacked=needed > width)
+    total_width = sum(_width(block) for block in drawn) + GAP_WIDTH * (len(drawn) - 1)
+    yield from _together(drawn, stacked=total_width > width)
 
 
 def _order(labels: Sequence[Sequence[str]]) -> tuple[int, int]:
@@ -227,7 +231,7 @@ def _order(labels: Sequence[Sequence[str]]) -> tuple[int, int]:
 
     The axis with long labels is vertical, or else the axis with fewer values.
     """
-    one, other = (max(map(cell_len, each)) for each in labels)
+    one, other = (max(map(cell_len, texts)) for texts in labels)
     if max(one, other) > SHORT_LABEL_WIDTH and one != other:
         return (0, 1) if one > other else (1, 0)
     return (0, 1) if len(labels[0]) <= len(labels[1]) else (1, 0)
