@@ -1,4 +1,4 @@
-"""`actcli activations`: a table of all activation functions, or curves and values of some."""
+"""`actcli activations`: a table of all activation functions, or curves of single functions."""
 
 import re
 from itertools import chain
@@ -72,7 +72,7 @@ def activations(names: tuple[tuple[str, ...], ...], at: str | None, as_json: boo
 
 
 def activations_view(result: "ActivationOverview") -> "RenderableType":
-    """Return the table of all activations, or the cards of the studied ones."""
+    """Return the view: a table of properties, or a card for each study."""
     from actcli.render.activations import ActivationsView
 
     return ActivationsView(result)

@@ -107,7 +107,7 @@ def diagnose(
     diagnosis = examine(examined, split, rows)
     parts = (*(only or PARTS), *(["history"] if history else []))
     emit(diagnosis.to_dict(parts), lambda _: diagnosis_view(diagnosis, parts), as_json)
-    if fail_on and any(counts(finding, fail_on) for finding in diagnosis.findings):
+    if fail_on and any(matches(finding, fail_on) for finding in diagnosis.findings):
         ctx.exit(ExitStatus.FINDING)
 
 
@@ -133,14 +133,14 @@ def examine(target: "Target", split: str = "train", rows: int | None = None) -> 
 
 
 def diagnosis_view(diagnosis: "Diagnosis", parts: tuple[str, ...]) -> "RenderableType":
-    """Return the tables of a diagnosis."""
+    """Return the view of some parts of a diagnosis."""
     from actcli.render.diagnose import DiagnoseView
 
     return DiagnoseView(diagnosis, parts)
 
 
-def counts(finding: "Finding", fail_on: str) -> bool:
-    """Return whether `--fail-on` applies to a finding."""
+def matches(finding: "Finding", fail_on: str) -> bool:
+    """Return whether a finding has the rule, or at least the severity, of `--fail-on`."""
     if fail_on in SEVERITIES:
         return SEVERITIES.index(str(finding.severity)) >= SEVERITIES.index(fail_on)
     return finding.rule == fail_on

@@ -78,12 +78,12 @@ def loss(
 
 
 def read_target(text: str, labels: list[str] | None, count: int) -> int | list[float]:
-    """Return the index of a true class, or a probability for each class.
+    """Return the index of the true class, or a probability for each class.
 
-    The text is a label, or else a distribution if it has several numbers, or else an index.
+    A label takes precedence; then several numbers are probabilities, and one number is an index.
 
     Raises:
-        UsageError: the text is none of the three.
+        UsageError: the text is not a label, an index or a list of numbers.
     """
     if text not in (labels or ()) and re.search(r"[,\s\[]", text.strip()):
         return read_numbers(text, "--target, value")
@@ -91,7 +91,7 @@ def read_target(text: str, labels: list[str] | None, count: int) -> int | list[f
 
 
 def loss_view(pair: "LossComparison") -> "RenderableType":
-    """Return the tables of a comparison."""
+    """Return the view of a comparison."""
     from actcli.render.loss import LossView
 
     return LossView(pair)

@@ -1,4 +1,4 @@
-"""`actcli predict`: single images beside the outputs of a network."""
+"""`actcli predict`: images beside the outputs of a network."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -84,7 +84,8 @@ def predict(
     """Show images beside the outputs of a network.
 
     RUN is the name or folder of a run, or a .safetensors or .npz file with the weights of a
-    multilayer perceptron; by default the newest run. Its --worst mistakes are the best start.
+    multilayer perceptron; by default the newest run. A good start is --worst, the most
+    confident mistakes.
     """
     require_one_choice(choices)
     if target and Path(target).suffix.lower() in IMAGES and Path(target).is_file():
@@ -95,27 +96,27 @@ def predict(
         network = find_target(target, runs_dir, Overrides(**overrides), False, progress)
     true_class = None if label is None else find_class(label, network.model.classes)
     if choices["image"] is None:
-        result = ask_rows(network, split, true_class, **choices)
+        result = predict_rows(network, split, true_class, **choices)
     else:
-        result = ask_image(network, choices["image"], choices["invert"], true_class)
+        result = predict_image(network, choices["image"], choices["invert"], true_class)
     emit(result, predict_view, as_json)
 
 
 def require_one_choice(choices: dict[str, Any]) -> None:
-    """Raise if options contradict each other.
+    """Raise if two options exclude each other, or one lacks the option that it needs.
 
     Raises:
-        UsageError: two options exclude each other, or one needs another.
+        UsageError: the message names both options.
     """
-    given = [f"--{name}" for name in CHOICES if _is_given(choices[name])]
-    if len(given) > 1:
-        raise UsageError(f"{given[0]} and {given[1]} exclude each other")
+    options = [f"--{name}" for name in CHOICES if _is_set(choices[name])]
+    if len(options) > 1:
+        raise UsageError(f"{options[0]} and {options[1]} exclude each other")
     for name, needed in (("seed", "random"), ("invert", "image")):
-        if _is_given(choices[name]) and not _is_given(choices[needed]):
-            raise UsageError(f"--{name} goes with --{needed}")
+        if _is_set(choices[name]) and not _is_set(choices[needed]):
+            raise UsageError(f"--{name} requires --{needed}")
 
 
-def _is_given(value: Any) -> bool:
+def _is_set(value: Any) -> bool:
     return value is not None and value is not False
 
 
@@ -130,7 +131,7 @@ def find_class(label: str, classes: tuple[str, ...]) -> int:
     return classes.index(label)
 
 
-def ask_rows(
+def predict_rows(
     target: "Target",
     name: str,
     true_class: int | None,
@@ -155,8 +156,8 @@ def ask_rows(
     if true_class is not None:
         rows = np.flatnonzero(split.labels == true_class)
     if not len(rows):
-        of = "" if true_class is None else f" of class {target.model.classes[true_class]}"
-        raise UsageError(f"--split: {target.dataset.name} has no {name} rows{of}")
+        restriction = "" if true_class is None else f" of class {target.model.classes[true_class]}"
+        raise UsageError(f"--split: {target.dataset.name} has no {name} rows{restriction}")
     if worst is not None:
         indices, mistakes = find_worst(target.model, split, rows, worst)
         return _of_rows(target, name, indices, len(rows), mistakes)
@@ -171,7 +172,9 @@ def ask_rows(
     return _of_rows(target, name, [index])
 
 
-def ask_image(target: "Target", path: Path, invert: bool, true_class: int | None) -> "Predictions":
+def predict_image(
+    target: "Target", path: Path, invert: bool, true_class: int | None
+) -> "Predictions":
     """Return the prediction for an image from a file."""
     from actcli.datasets.images import invert_colours, read_image
 
@@ -218,7 +221,7 @@ def _predictions(
 
 
 def predict_view(result: "Predictions") -> "RenderableType":
-    """Return the images beside their outputs."""
+    """Return the view of the images beside their outputs."""
     from actcli.render.predict import PredictView
 
     return PredictView(result)

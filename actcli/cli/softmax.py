@@ -21,7 +21,7 @@ from actcli.errors import UsageError
 if TYPE_CHECKING:
     from actcli.explore.softmax import LogitAnalysis
 
-MAX_LINE_BYTES = 4_000_000  # an endless line would fill the memory
+MAX_LINE_BYTES = 4_000_000  # so that an endless line cannot fill the memory
 
 
 @click.command(
@@ -102,7 +102,7 @@ def stdin_lines() -> Iterator[tuple[str, str]]:
 
 
 def json_writer() -> Callable[["LogitAnalysis", str | None], None]:
-    """Return a function that writes one line of JSON for a vector, and flushes it."""
+    """Return a function that writes one JSON object per line and flushes stdout."""
     from actcli.jsonlines import dumps
 
     def write(analysis: "LogitAnalysis", _where: str | None) -> None:
@@ -112,7 +112,7 @@ def json_writer() -> Callable[["LogitAnalysis", str | None], None]:
 
 
 def table_writer() -> Callable[["LogitAnalysis", str | None], None]:
-    """Return a function that prints a table for a vector, with a blank line between two."""
+    """Return a function that prints a table per vector, with a blank line between tables."""
     from actcli.render.softmax import SoftmaxView
     from actcli.term.console import stdout_console
 

@@ -1,7 +1,7 @@
 """The target of a command: a run, a model file, or an untrained network.
 
 A run folder describes its model completely. A model file of another framework holds only weights
-and biases: the other properties come from options or are the usual ones.
+and biases; options or defaults supply the other properties.
 """
 
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ from actcli.training.memory import check_memory
 
 @dataclass(frozen=True)
 class Overrides:
-    """Properties of a target that options override; None for an option that was not given."""
+    """Properties of a target that options override; None for an absent option."""
 
     activation: tuple[str, ...] | None = None
     output: str | None = None
@@ -37,14 +37,14 @@ class Overrides:
 
 @dataclass(frozen=True)
 class Target:
-    """A model with its data set and its past.
+    """A model with its data set and the record of its training.
 
     Args:
         name: of the run or of the file.
-        model: to examine.
-        dataset: to examine it on.
+        model: the model to examine.
+        dataset: the data set on which it is examined.
         initial: the model before its training; None if unknown.
-        training: how the model was trained; None if unknown.
+        training: the training of the model; None if unknown.
     """
 
     name: str
@@ -62,7 +62,7 @@ def find_target(
     Args:
         target: the name or folder of a run, or the path of a model file; None for the newest run.
         runs: the folder of the runs.
-        overrides: properties that differ from the target's.
+        overrides: properties that replace the target's.
         at_init: whether to return the untrained network. The target may then also be a
             configuration file or the name of an example configuration. None is the default
             configuration if there is no run.
@@ -145,9 +145,9 @@ def _file(path: Path, overrides: Overrides, progress: Progress) -> Target:
 
 
 def _load(path: Path, file: ModelFile, overrides: Overrides, progress: Progress) -> Dataset:
-    """Return the data set of the option or the header.
+    """Return the data set that the option or the header of the file names.
 
-    A path in the header is refused: a model file must not choose the files that are opened.
+    A path in the header is refused, because a model file must not decide which files are opened.
     """
     description = file.description
     name = overrides.dataset or description.get("dataset", "mnist")

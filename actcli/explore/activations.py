@@ -22,14 +22,14 @@ from actcli.nn.arrays import Array
 
 Vector = NDArray[np.float64]
 
-EXAMPLE_LAYERS = 10  # depth for which a remark gives a number
+EXAMPLE_LAYERS = 10  # depth of the example in a remark
 TAIL_Z = 2.0  # a common pre-activation at which most derivatives have begun to shrink
-MIN_SPAN = 5.0  # smallest |z| to which a curve extends,
-SLOW_SPAN = 8.0  # the same for an activation that is still far from its bound at MIN_SPAN,
-MAX_SPAN = 20.0  # and the largest
-SAMPLES = 480
+MIN_SPAN = 5.0  # smallest |z| at the ends of a curve
+SLOW_SPAN = 8.0  # the same for an activation that is far below its supremum at MIN_SPAN
+MAX_SPAN = 20.0  # largest |z| at the ends of a curve
+SAMPLES = 480  # intervals between the points of a curve
 JUMP_SHARE = 0.01  # of the height of a curve; smaller jumps are drawn as lines
-CENTRED_TOLERANCE = 1e-9
+CENTRED_TOLERANCE = 1e-9  # of a mean output that counts as 0
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class ActivationFacts:
         mean: of f(z) for standard normal z.
         zero_centred: whether the mean is 0.
         can_die: whether f' is 0 on a half-line.
-        initializer: the one that preserves the scale of the signal.
+        initializer: the initializer that preserves the scale of the signal.
         source: publication that defines the activation.
     """
 
@@ -69,7 +69,7 @@ class ActivationCurve:
 
 @dataclass(frozen=True)
 class ActivationStudy:
-    """An activation at chosen points, and its curves around them.
+    """An activation evaluated at points, and its curves around them.
 
     Args:
         facts: properties of the activation.
@@ -145,7 +145,7 @@ def facts(name: str) -> ActivationFacts:
 
 
 def study(names: Sequence[str], at: Sequence[float]) -> tuple[ActivationStudy, ...]:
-    """Return activations at some points, with curves over a common interval.
+    """Return the studies of activations at the points `at`, with curves over a common interval.
 
     Raises:
         UsageError: a name does not exist, or a point is not finite.
@@ -173,7 +173,7 @@ def span(names: Sequence[str], at: Sequence[float]) -> tuple[float, float]:
 
 def _study(name: str, points: Vector, grid: Vector) -> ActivationStudy:
     properties, function = facts(name), ACTIVATIONS[name]()
-    # A point may be so large that a derivative there underflows: 0 is then the answer.
+    # At a very large point, a derivative may underflow; 0 is then the correct result.
     with np.errstate(under="ignore", over="ignore"):
         values, slopes = function(points), function.slope(points)
     return ActivationStudy(
@@ -196,16 +196,16 @@ def _mean(function: Activation) -> float:
 
 
 def _course(function: Activation, grid: Vector, derivative: bool) -> ActivationCurve:
-    """Return the samples, separated at jumps, where a connecting line would be wrong."""
+    """Return a curve through the samples, interrupted at jumps of the function."""
     curve: Callable[[Vector], Array] = function.slope if derivative else function
     y = curve(grid)
-    largest = JUMP_SHARE * float(np.ptp(y))
+    min_jump = JUMP_SHARE * float(np.ptp(y))
     zs, ys = [float(grid[0])], [float(y[0])]
     for left, right, value in zip(grid[:-1], grid[1:], y[1:], strict=True):
-        if abs(value - ys[-1]) > largest:
+        if abs(value - ys[-1]) > min_jump:
             before, after = _narrowed(curve, left, right)
             edges = curve(np.array([before, after]))
-            if abs(edges[1] - edges[0]) > largest:
+            if abs(edges[1] - edges[0]) > min_jump:
                 zs += [before, after, after]
                 ys += [float(edges[0]), math.nan, float(edges[1])]
         zs.append(float(right))
@@ -223,24 +223,24 @@ def _narrowed(curve: Callable[[Vector], Array], left: float, right: float) -> tu
 
 
 def _remark(properties: ActivationFacts, function: Activation) -> str:
-    """Return how the derivative scales an error in the backward pass, with a number."""
-    kept = properties.bound**EXAMPLE_LAYERS
+    """Return a remark on how the derivative scales an error in the backward pass."""
+    remaining = properties.bound**EXAMPLE_LAYERS
     bound = f"{properties.bound:.4g}"
     if properties.bound < 1:
         return (
             f"The derivative is at most {bound}, so n layers pass back at most {bound}^n of the "
-            f"error: {EXAMPLE_LAYERS} layers, {kept:.7f}."
+            f"error: {EXAMPLE_LAYERS} layers, {remaining:.7f}."
         )
     if properties.bound > 1:
         return (
             f"The derivative is at most {bound}, so n layers pass back at most {bound}^n of the "
-            f"error, which may even grow: {EXAMPLE_LAYERS} layers, {kept:.4g}."
+            f"error, which may even grow: {EXAMPLE_LAYERS} layers, {remaining:.4g}."
         )
     return f"The derivative is at most 1. {_limits(properties, function)}"
 
 
 def _limits(properties: ActivationFacts, function: Activation) -> str:
-    """Return what may reduce an error in the backward pass if the bound of f' is 1."""
+    """Return a remark on how an error may shrink in the backward pass if sup|f'| is 1."""
     left, right = (abs(float(z)) for z in function.slope(np.array([-TAIL_Z, TAIL_Z])))
     far = np.abs(function.slope(np.array([-4 * TAIL_Z, 4 * TAIL_Z])))
     if properties.can_die:
@@ -248,17 +248,17 @@ def _limits(properties: ActivationFacts, function: Activation) -> str:
             "An active unit passes the whole error back through any number of layers. A silent "
             "unit passes nothing back, and a unit that is silent for every input is dead."
         )
-    least = min(left, right)
-    if least == 1:
+    min_slope = min(left, right)
+    if min_slope == 1:
         return "The whole error passes back, but n linear layers compute no more than one."
     where = f"z = {-TAIL_Z if left < right else TAIL_Z:g}" if left != right else f"|z| = {TAIL_Z:g}"
-    if far.min() >= least:
+    if far.min() >= min_slope:
         return (
             "Depth alone does not shrink the error. The derivative never falls below "
-            f"{least:.3g}, so no unit blocks the error."
+            f"{min_slope:.3g}, so no unit blocks the error."
         )
     return (
         "Depth alone does not shrink the error, but the derivative fades: at "
-        f"{where} it is {least:.3g}, and {EXAMPLE_LAYERS} layers with all units there pass back "
-        f"{least**EXAMPLE_LAYERS:.2g} of the error."
+        f"{where} it is {min_slope:.3g}, and {EXAMPLE_LAYERS} layers with all units there pass "
+        f"back {min_slope**EXAMPLE_LAYERS:.2g} of the error."
     )

@@ -1,4 +1,4 @@
-"""Runs side by side: the keys that differ, how fast the runs learnt, and where they ended.
+"""A comparison of runs: the keys that differ, the learning curves, and the final results.
 
 Accuracies are measured on the validation rows if all runs have them; otherwise on the training
 rows, while the network learns.
@@ -13,7 +13,7 @@ from actcli.training.events import EpochDone
 
 @dataclass(frozen=True)
 class ComparedRun:
-    """One of the runs.
+    """A run of a comparison.
 
     Args:
         name: of the run.
@@ -23,7 +23,7 @@ class ComparedRun:
         test_loss, test_accuracy: of the kept network; None if the run is not finished.
         dead: share of hidden units that no training row activates, for a finished run.
         silent: share of hidden units that no row of a sample activates after the last epoch; at
-            least the share of dead units, and known for an unfinished run, too.
+            least the share of dead units, and available for an unfinished run, too.
         verdict: recorded at the end of the run, or of a diagnosis; None without either.
     """
 
@@ -76,7 +76,12 @@ class Comparison:
 
 
 def compare_runs(runs: Sequence[ComparedRun], goal: float) -> Comparison:
-    """Return a comparison of runs, with the epochs that each took to an accuracy in [0, 1]."""
+    """Return a comparison of runs, with the epochs that each took to reach a goal.
+
+    Args:
+        runs: the runs.
+        goal: an accuracy in [0, 1].
+    """
     validated = all(epoch.validation is not None for run in runs for epoch in run.history)
     curves = tuple(
         tuple(

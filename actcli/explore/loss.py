@@ -23,7 +23,7 @@ from actcli.nn.links import log_softmax
 
 Vector = NDArray[np.float64]
 
-SUM_TOLERANCE = 1e-6  # for a sum of probabilities that were rounded
+SUM_TOLERANCE = 1e-6  # of a sum of rounded probabilities
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +33,7 @@ class SwappedPair:
     Args:
         cross_entropy: -Σ p ln t, nats.
         kl_divergence: Σ p ln(p/t), nats.
-        impossible: the classes that make them infinite: p is above 0, and t is 0.
+        impossible: the classes whose terms are infinite: p is above 0, and t is 0.
     """
 
     cross_entropy: float
@@ -47,7 +47,7 @@ class LossComparison:
 
     Args:
         labels: a name for each class; None without names.
-        logits: of the prediction; None if it was given as probabilities.
+        logits: of the prediction; None if the prediction consists of probabilities.
         target: t.
         predicted: p.
         true_class: the only class whose target is not 0; None if there are several.
@@ -59,7 +59,8 @@ class LossComparison:
             For logits, binary-cross-entropy uses the sigmoid of each class, the other losses use
             one softmax.
         target_entropy: nats.
-        impossible: the classes that make cross-entropy infinite: t is above 0, and p is 0.
+        impossible: the classes with an infinite cross-entropy term: t is above 0, and p is 0.
+        swapped: the losses with target and prediction swapped.
     """
 
     labels: tuple[str, ...] | None
@@ -131,40 +132,40 @@ def compare_losses(
         UsageError: a vector is not a distribution, or the two differ in length.
     """
     option = "--logits" if logits else "--predicted"
-    given = np.array(prediction, dtype=np.float64)
-    if given.size < 2:
+    values = np.array(prediction, dtype=np.float64)
+    if values.size < 2:
         raise UsageError(f"{option} needs a value for each class", "Two or more: 0.7,0.3")
-    if labels is not None and len(labels) != given.size:
+    if labels is not None and len(labels) != values.size:
         names = f"{len(labels)} name{'s' * (len(labels) != 1)}"
-        raise UsageError(f"--labels has {names}, {option} has {given.size} values")
-    t = _target(target, given.size, option)
+        raise UsageError(f"--labels has {names}, {option} has {values.size} values")
+    t = _target(target, values.size, option)
     _require_probabilities(t, "--target", renormalize)
     if logits:
-        _require_finite(given, option)
+        _require_finite(values, option)
     else:
-        _require_probabilities(given, option, renormalize)
-    target_sum, predicted_sum = float(t.sum()), 1.0 if logits else float(given.sum())
+        _require_probabilities(values, option, renormalize)
+    target_sum, predicted_sum = float(t.sum()), 1.0 if logits else float(values.sum())
     if renormalize:
-        t, given = t / target_sum, given / predicted_sum
+        t, values = t / target_sum, values / predicted_sum
     return LossComparison(
         labels=None if labels is None else tuple(labels),
-        logits=given if logits else None,
+        logits=values if logits else None,
         target_sum=target_sum,
         predicted_sum=predicted_sum,
         renormalized=renormalize,
-        **_measure(t, given, logits),
+        **_measure(t, values, logits),
     )
 
 
-def _measure(t: Vector, given: Vector, logits: bool) -> dict[str, Any]:
+def _measure(t: Vector, values: Vector, logits: bool) -> dict[str, Any]:
     """Return the fields of a comparison that follow from the target and the prediction."""
-    log_p = log_softmax(given[np.newaxis])[0].astype(np.float64) if logits else _log(given)
-    p = np.exp(log_p) if logits else given
+    log_p = log_softmax(values[np.newaxis])[0].astype(np.float64) if logits else _log(values)
+    p = np.exp(log_p) if logits else values
     log_t = _log(t)
     costs, entropies = _product(t, -log_p), _product(t, -log_t)
     errors = (p - t) ** 2
     if logits:  # log(1 + e^z) - t z, exact where σ(z) is 0 or 1
-        binary = Softplus()(given).astype(np.float64) - t * given
+        binary = Softplus()(values).astype(np.float64) - t * values
     else:
         binary = costs + _product(1 - t, -_log(1 - p))
     possible = np.flatnonzero(t)

@@ -21,7 +21,7 @@ from actcli.nn.arrays import Array, Labels
 
 Vector = NDArray[np.float64]
 
-MIN_SIDE = 4  # of a square image, in pixels; a shorter row is not taken for an image
+MIN_SIDE = 4  # pixels: inputs that would form a smaller square are not an image
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +80,9 @@ class Predictions:
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON object of `actcli predict --json`: classes by name, and all outputs."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return values | {"predictions": [self._to_dict(each) for each in self.predictions]}
+        return values | {
+            "predictions": [self._to_dict(prediction) for prediction in self.predictions]
+        }
 
     def _to_dict(self, prediction: Prediction) -> dict[str, Any]:
         true_class = prediction.true_class
@@ -138,11 +140,11 @@ def predict(
 
 
 def worst(model: Model, split: Split, rows: Labels, count: int) -> tuple[list[int], int]:
-    """Return the most confident mistakes, by falling confidence, and the number of all mistakes.
+    """Return the rows of the most confident mistakes, and the number of all mistakes.
 
     Args:
         model: the network.
-        split: with labels.
+        split: a split with labels.
         rows: rows of the split to examine.
         count: largest number of mistakes to return.
     """
@@ -150,11 +152,10 @@ def worst(model: Model, split: Split, rows: Labels, count: int) -> tuple[list[in
     outputs, _ = model.outputs(model.split_logits(subset, ROWS))
     answers = outputs.argmax(axis=1)
     wrong = np.flatnonzero(answers != subset.labels)
-    sure = outputs[wrong, answers[wrong]]
-    true = outputs[wrong, subset.labels[wrong]]
-    order = np.lexsort((wrong, true, -sure))[
-        :count
-    ]  # of equal confidences, the less probable true class first
+    confidences = outputs[wrong, answers[wrong]]
+    true_outputs = outputs[wrong, subset.labels[wrong]]
+    # Among equal confidences, the less probable true class comes first.
+    order = np.lexsort((wrong, true_outputs, -confidences))[:count]
     return rows[wrong[order]].tolist(), len(wrong)
 
 
@@ -165,7 +166,7 @@ def _loss(model: Model, logits: Vector, label: int) -> float:
 
 
 def _image(pixels: Array | Pixels, shape: tuple[int, ...]) -> Vector | None:
-    """Return an image with values from 0 to 1: bytes over 255, floats over their range here."""
+    """Return an image with values in [0, 1]: bytes over 255, floats scaled by their own range."""
     side = math.isqrt(pixels.size)
     if len(shape) == 1:
         if side < MIN_SIDE or side * side != pixels.size:

@@ -26,7 +26,7 @@ Vector: TypeAlias = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class TargetAnalysis:
-    """Cross-entropy and gradient for a known true class.
+    """The cross-entropy of the true class, and its gradient.
 
     Args:
         index: of the true class.
@@ -64,7 +64,7 @@ class LogitAnalysis:
         margin: p of the winner minus p of the runner-up.
         tied: number of other logits that equal the winner's.
         masked: number of logits that are -inf.
-        target: results that need the true class; None without one.
+        target: the results that depend on the true class; None without a true class.
     """
 
     logits: Vector
@@ -130,7 +130,7 @@ def analyse_logits(
     require_logits(z)
     require_temperature(temperature)
     if labels is not None and len(labels) != z.size:
-        raise UsageError(f"{_some(len(labels), 'label')} for {_some(z.size, 'value')}")
+        raise UsageError(f"{_counted(len(labels), 'label')} for {_counted(z.size, 'value')}")
     if target is not None and not 0 <= target < z.size:
         raise UsageError(f"target {target} is out of range", f"Allowed: 0 to {z.size - 1}")
 
@@ -238,5 +238,5 @@ def _measure_target(z: Vector, p: Vector, log_p: Vector, target: int) -> TargetA
     )
 
 
-def _some(count: int, noun: str) -> str:
+def _counted(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

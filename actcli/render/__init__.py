@@ -1,1 +1,1 @@
-"""From a result to what rich can show: tables, bars, text. No arithmetic is done here."""
+"""Views of results as rich renderables: tables, bars and text, without any arithmetic."""

@@ -22,22 +22,23 @@ from actcli.term.table import (
     beside,
     fit,
     lines,
-    needed,
     numbers,
     paragraph,
     titled,
+    total_width,
 )
 
-WIDEST = 132  # columns for cards: in a pipe, too, which has no edge
-NARROWEST_CARD, WIDEST_CARD = 36, 60
-BETWEEN = 4  # columns from card to card
-ROWS = 11  # of a plot, or so
-SIGNS = ("●", "○", "◉")  # of points of f, of f', and of both where they are the same
+MAX_COLUMNS = 132  # of a row of cards; the limit also holds in a pipe
+MIN_CARD_COLUMNS, MAX_CARD_COLUMNS = 36, 60
+CARD_GAP = 4  # columns between two cards
+PLOT_ROWS = 11
+SIGNS = ("●", "○", "◉")  # of points of f, of f', and of both on one character
 ASCII_SIGNS = ("@", "#", "&")
-LEGEND = 2  # lines that end with the legend
+LEGEND_LINES = 2  # a blank line and the legend, above a plot
 ABOUT = "mean f: for z from a standard normal; zero-centred if the mean is 0"
 HEADINGS = ("range", "sup|f'|", "mean f", "zero-centred", "can die", "initializer")
-LEAST = ("initializer", "zero-centred")  # what is left out where it is narrow, the last one first
+# On a narrow canvas these columns are left out, the last one first.
+OPTIONAL_HEADINGS = ("initializer", "zero-centred")
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class ActivationsView:
 
 @dataclass(frozen=True)
 class FactsView:
-    """All activations: one table if there is room for it, else formulas and sources below it."""
+    """All activations as one table; if it is too wide, formulas and sources are below it."""
 
     facts: Sequence[ActivationFacts]
 
@@ -62,34 +63,36 @@ class FactsView:
         canvas = Canvas.of(options)
         yield titled("Activations", ABOUT, canvas)
         columns = _columns(self.facts, canvas)
-        formula = Column("f(z)", [canvas.plain(each.formula) for each in self.facts], left=True)
-        source = Column("source", [canvas.plain(each.source) for each in self.facts], left=True)
+        formula = Column("f(z)", [canvas.plain(entry.formula) for entry in self.facts], left=True)
+        source = Column("source", [canvas.plain(entry.source) for entry in self.facts], left=True)
         with_formula = [columns[0], formula, *columns[1:]]
-        if needed([*with_formula, source]) <= canvas.width:
+        if total_width([*with_formula, source]) <= canvas.width:
             yield from lines([*with_formula, source])
             return
-        fits = needed(with_formula) <= canvas.width
+        fits = total_width(with_formula) <= canvas.width
         yield from lines(with_formula if fits else fit(columns, canvas.width))
         yield Text()
         yield Text("Sources" if fits else "Formulas and sources", style="bold")
-        for each in self.facts:
-            label = each.name.ljust(columns[0].width + 2)
+        for entry in self.facts:
+            label = entry.name.ljust(columns[0].width + 2)
             if not fits:
-                yield paragraph(each.formula, canvas, label)
+                yield paragraph(entry.formula, canvas, label)
                 label = " " * len(label)
-            yield paragraph(each.source, canvas, label, "" if fits else "dim")
+            yield paragraph(entry.source, canvas, label, "" if fits else "dim")
 
 
 @dataclass(frozen=True)
 class StudiesView:
-    """A card for each activation, side by side as far as there is room."""
+    """A card for each activation, as many side by side as fit."""
 
     studies: Sequence[ActivationStudy]
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        width = min(options.max_width, WIDEST)
-        abreast = max(1, min(len(self.studies), (width + BETWEEN) // (NARROWEST_CARD + BETWEEN)))
-        card = min(WIDEST_CARD, (width - BETWEEN * (abreast - 1)) // abreast)
+        width = min(options.max_width, MAX_COLUMNS)
+        abreast = max(
+            1, min(len(self.studies), (width + CARD_GAP) // (MIN_CARD_COLUMNS + CARD_GAP))
+        )
+        card = min(MAX_CARD_COLUMNS, (width - CARD_GAP * (abreast - 1)) // abreast)
         canvas = Canvas.of(options).resized(card)
         for first in range(0, len(self.studies), abreast):
             row = self.studies[first : first + abreast]
@@ -101,19 +104,22 @@ class StudiesView:
 
 
 def _level(blocks: Sequence[list[Text]]) -> list[list[Text]]:
-    """Return the plots with blank lines inserted, so that their axes are on one level."""
-    most = max(map(len, blocks))
-    return [[*block[:LEGEND], *[Text()] * (most - len(block)), *block[LEGEND:]] for block in blocks]
+    """Return the plots with blank lines below the legends, so that their axes align."""
+    height = max(map(len, blocks))
+    return [
+        [*block[:LEGEND_LINES], *[Text()] * (height - len(block)), *block[LEGEND_LINES:]]
+        for block in blocks
+    ]
 
 
 def _side_by_side(blocks: Sequence[Sequence[Text]], width: int) -> Iterator[Text]:
     """Yield the lines of blocks that stand side by side in columns of equal width."""
-    whole = list(blocks[-1])
+    joined = list(blocks[-1])
     for block in blocks[-2::-1]:
         padded = [line.copy() for line in block] or [Text()]
         padded[0].pad_right(max(0, width - padded[0].cell_len))
-        whole = beside(padded, whole, BETWEEN)
-    for line in whole:
+        joined = beside(padded, joined, CARD_GAP)
+    for line in joined:
         line.rstrip()
         yield line
 
@@ -136,7 +142,7 @@ def _plot(study: ActivationStudy, canvas: Canvas) -> list[Text]:
             ("f'(z)", study.slope_course, study.slopes, of_slope),
         )
     ]
-    plot = Plot(curves, ROWS, "z", together=together)
+    plot = Plot(curves, PLOT_ROWS, "z", together=together)
     return [Text(), *plot.lines(canvas)]
 
 
@@ -145,7 +151,7 @@ def _points(course: ActivationCurve) -> list[tuple[float, float]]:
 
 
 def _marks(study: ActivationStudy, values: Sequence[float]) -> list[tuple[float, float]]:
-    """Return the chosen points within the range of the curves."""
+    """Return the points of the study within the range of the curves."""
     low, high = study.value_course.z[0], study.value_course.z[-1]
     return [(z, y) for z, y in zip(study.at, values, strict=True) if low <= z <= high]
 
@@ -194,19 +200,19 @@ PARTS: tuple[Callable[[ActivationStudy, Canvas], list[Text]], ...] = (
 
 
 def _columns(facts: Sequence[ActivationFacts], canvas: Canvas) -> list[Column]:
-    yes = ("no", "yes")
+    answers = ("no", "yes")
     cells = (
-        [_range(each.range, canvas) for each in facts],
-        [_bound(each.bound) for each in facts],
-        [fixed(each.mean, 3) for each in facts],
-        [yes[each.zero_centred] for each in facts],
-        [yes[each.can_die] for each in facts],
-        [each.initializer for each in facts],
+        [_range(entry.range, canvas) for entry in facts],
+        [_bound(entry.bound) for entry in facts],
+        [fixed(entry.mean, 3) for entry in facts],
+        [answers[entry.zero_centred] for entry in facts],
+        [answers[entry.can_die] for entry in facts],
+        [entry.initializer for entry in facts],
     )
-    columns = [Column("", [each.name for each in facts], left=True)]
+    columns = [Column("", [entry.name for entry in facts], left=True)]
     for heading, texts in zip(HEADINGS, cells, strict=True):
         numeric = heading in {"sup|f'|", "mean f"}
-        rank = LEAST.index(heading) + 1 if heading in LEAST else 0
+        rank = OPTIONAL_HEADINGS.index(heading) + 1 if heading in OPTIONAL_HEADINGS else 0
         columns.append(
             numbers(heading, texts) if numeric else Column(heading, texts, rank, left=True)
         )
@@ -222,7 +228,7 @@ def _range(ends: tuple[float, float], canvas: Canvas) -> str:
 
 
 def _bound(value: float) -> str:
-    """Return an exact number with the digits that it needs, and another with four: 0.25, 1.100."""
+    """Return a bound with as few digits as represent it exactly, else with four: 0.25, 1.100."""
     text = shortest(value, 4)
     return text if float(text) == value else significant(value)
 

@@ -1,4 +1,4 @@
-"""Runs side by side: what differs, the learning curves in one plot, and where they ended."""
+"""Runs side by side: their differences, their learning curves in one plot, and their results."""
 
 import tomllib
 from collections.abc import Iterator
@@ -21,20 +21,20 @@ from actcli.term.table import (
     cut,
     fit,
     lines,
-    needed,
     numbers,
     optional,
     paragraph,
     shorten,
     titled,
+    total_width,
 )
 
 MAX_PLOT_COLUMNS, PLOT_ROWS = 100, 12
-MIN_HEADING = 10  # columns of a heading that is cut
-MAX_NAME = 28  # columns of the name of a run
-ROWS_NAMED = {"validation": "validation rows", "train": "training rows, while it learnt"}
+MIN_HEADING = 10  # columns of a shortened heading
+MAX_NAME = 28  # columns of a run's name
+ROW_NAMES = {"validation": "validation rows", "train": "training rows, while it learnt"}
 ABOUT_SILENT = "dead: no training row activates the unit; silent: no row of a sample"
-MAX_MARKS = 30  # with more epochs, letters would hide the curves
+MAX_MARKS = 30  # with more epochs, the letters would hide the curves
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class CompareView:
         yield from _differences(comparison, names, canvas)
         yield Text()
         if any(comparison.curves):
-            about = f"accuracy in %, {ROWS_NAMED[comparison.rows]}, after each epoch"
+            about = f"accuracy in %, {ROW_NAMES[comparison.rows]}, after each epoch"
             yield titled("Learning curves", about, canvas)
             yield from _plot(comparison, names, canvas.resized(min(canvas.width, MAX_PLOT_COLUMNS)))
             yield Text()
@@ -79,9 +79,9 @@ def _differences(comparison: Comparison, names: list[str], canvas: Canvas) -> It
             for index, (sign, name) in enumerate(zip(ascii_lowercase, names, strict=False))
         ),
     ]
-    if needed(columns) > canvas.width:  # the table of results has the whole names
+    if total_width(columns) > canvas.width:  # the table of results has the complete names
         columns = [columns[0], *(_narrowed(column) for column in columns[1:])]
-    if needed(columns) <= canvas.width:
+    if total_width(columns) <= canvas.width:
         yield from lines(columns)
         return
     for key, values in cells.items():
@@ -89,9 +89,9 @@ def _differences(comparison: Comparison, names: list[str], canvas: Canvas) -> It
         signs: dict[str, list[str]] = {}
         for sign, value in zip(ascii_lowercase, values, strict=False):
             signs.setdefault(value, []).append(sign)
-        label = max(len(" ".join(each)) for each in signs.values())
-        for value, each in signs.items():
-            yield paragraph(value, canvas, f"  {' '.join(each).ljust(label)}  ")
+        label = max(len(" ".join(group)) for group in signs.values())
+        for value, group in signs.items():
+            yield paragraph(value, canvas, f"  {' '.join(group).ljust(label)}  ")
 
 
 def written(value: str) -> str:
@@ -151,17 +151,17 @@ def _results(comparison: Comparison, names: list[str], canvas: Canvas) -> list[C
 
 
 def _about(headings: set[str]) -> str:
-    """Return what the columns of shares mean, as far as they are shown."""
+    """Return an explanation of the columns 'dead' and 'silent', if they are shown."""
     return ABOUT_SILENT if "silent" in headings else ABOUT if "dead" in headings else ""
 
 
 def _silent(comparison: Comparison) -> bool:
-    """Return whether only the silent units of some run are known."""
+    """Return whether any run has a share of silent units, but no share of dead units."""
     return any(run.dead is None and run.silent is not None for run in comparison.runs)
 
 
 def _conclusion(comparison: Comparison) -> str:
-    """Return which runs reached the goal, the fastest first."""
+    """Return a sentence on the epochs that each run took to the goal, the fastest first."""
     entries = []
     order = sorted(range(len(comparison.runs)), key=lambda i: comparison.reached[i] or float("inf"))
     for index in order:
@@ -170,7 +170,7 @@ def _conclusion(comparison: Comparison) -> str:
         name = comparison.runs[index].name
         within = f"not within {epochs}" if trained else "not: it finished no epoch"
         entries.append(f"{name} in {epochs}" if epoch else f"{name} {within}")
-    rows = ROWS_NAMED[comparison.rows].partition(",")[0]
+    rows = ROW_NAMES[comparison.rows].partition(",")[0]
     return f"To {_goal(comparison)} of the {rows}: {', '.join(entries)}."
 
 

@@ -11,9 +11,9 @@ from actcli.diagnostics.rules.wording import named_layers
 from actcli.term.canvas import Canvas
 from actcli.term.table import paragraph, titled
 
-# Yellow and cyan letters cannot be read on white.
+# Yellow and cyan letters are illegible on white.
 STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "black on yellow", Severity.NOTE: "bold"}
-LABEL_WIDTH = 10  # columns for the names of the parts
+LABEL_WIDTH = 10  # columns for the name of a part
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class RuleView:
 
     Args:
         name: of the rule.
-        rule: to explain.
+        rule: its class.
     """
 
     name: str

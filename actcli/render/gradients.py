@@ -15,33 +15,33 @@ from actcli.term.table import (
     Column,
     fit,
     lines,
-    needed,
     numbers,
     optional,
     paragraph,
     titled,
+    total_width,
 )
 
-MIN_DECIMAL = 1e-4  # a column with a smaller number is written with exponents
-WIDEST_BAR, NARROWEST_BAR = 24, 7
-BAR_RANK = 3  # columns of this rank and above give way to the bar
+MIN_DECIMAL = 1e-4  # a column with a smaller number has exponents
+MAX_BAR_COLUMNS, MIN_BAR_COLUMNS = 24, 7
+BAR_RANK = 3  # columns of this rank and above are left out for the sake of the bar
 ABOUT = "δ = ∂loss/∂z, the error of a row at a layer; factor: δ norm over that of the next layer"
 MAX_DECIMALS = 6  # of a percentage
-MIN_DECADES = 2  # that the bar spans
+MIN_DECADES = 2  # on the scale of the bars
 
 
 @dataclass(frozen=True)
 class GradientView:
-    """A row for each layer, the output at the bottom, and a sentence on the first layer."""
+    """The gradient flow: a row for each layer, and a sentence on the error at layer 1."""
 
     layers: tuple[LayerGradient, ...]
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         canvas = Canvas.of(options)
         yield titled("Gradient flow", ABOUT, canvas)
-        columns = fit(_columns(self.layers, canvas), canvas.width - GAP - NARROWEST_BAR, BAR_RANK)
-        room = min(WIDEST_BAR, canvas.width - needed(columns) - GAP)
-        if room >= NARROWEST_BAR:
+        columns = fit(_columns(self.layers, canvas), canvas.width - GAP - MIN_BAR_COLUMNS, BAR_RANK)
+        room = min(MAX_BAR_COLUMNS, canvas.width - total_width(columns) - GAP)
+        if room >= MIN_BAR_COLUMNS:
             shares = [layer.compounded for layer in self.layers]
             columns.append(log_bars(shares, room, canvas))
         columns = fit(columns, canvas.width)
@@ -100,9 +100,9 @@ def _shares(layers: Sequence[LayerGradient]) -> list[str]:
     return [share(layer.compounded, decimals) for layer in layers]
 
 
-def _decimals(part: float) -> int:
+def _decimals(share_value: float) -> int:
     """Return the decimals that two digits of a percentage need, at most MAX_DECIMALS."""
-    return min(max(-math.floor(math.log10(part)) - 1, 1), MAX_DECIMALS)
+    return min(max(-math.floor(math.log10(share_value)) - 1, 1), MAX_DECIMALS)
 
 
 def share(value: float, decimals: int) -> str:
@@ -111,14 +111,14 @@ def share(value: float, decimals: int) -> str:
 
 
 def log_bars(shares: Sequence[float], width: int, canvas: Canvas) -> Column:
-    """Return shares as bars on a log scale between two powers of ten, which the heading names."""
-    finite = [part for part in shares if 0 < part < math.inf]
+    """Return bars on a log scale between two powers of ten, which are in the heading."""
+    finite = [value for value in shares if 0 < value < math.inf]
     logs = [math.log10(value) for value in finite] or [0.0]
     high = max(math.ceil(max(logs)), 0)
     low = min(math.floor(min(logs) - 0.1), high - MIN_DECADES)
     cells = []
-    for part in shares:
-        level = math.log10(part) - low if 0 < part < math.inf else math.nan
+    for value in shares:
+        level = math.log10(value) - low if 0 < value < math.inf else math.nan
         cells.append(bar(level / (high - low), width, canvas))
     left, right = (f"1e{end}" if end else "1" for end in (low, high))
     heading = left + right.rjust(width - len(left))
@@ -127,19 +127,19 @@ def log_bars(shares: Sequence[float], width: int, canvas: Canvas) -> Column:
 
 def reach(layers: Sequence[LayerGradient]) -> str:
     """Return a sentence on how much of the error reaches the first layer."""
-    hidden, whole = len(layers) - 1, layers[0].compounded
+    hidden, arriving = len(layers) - 1, layers[0].compounded
     if not hidden:
         return "Without a hidden layer, the whole error reaches the only weights."
     if not layers[-1].delta_norm:
         return "The error at the output is 0: nothing is left to learn."
-    if not math.isfinite(whole):
+    if not math.isfinite(arriving):
         return "The error is not finite."
-    if not whole:
+    if not arriving:
         return "Nothing of the error reaches layer 1."
-    factor = whole ** (1 / hidden)
-    amount = f"{_percentage(whole)} of the error"
-    if whole >= 1e4:
-        amount = f"{significant(whole, 2)} times the error"
+    factor = arriving ** (1 / hidden)
+    amount = f"{_percentage(arriving)} of the error"
+    if arriving >= 1e4:
+        amount = f"{significant(arriving, 2)} times the error"
     if hidden == 1:
         return f"{amount} reaches layer 1."
     verb = "passes on" if factor < 1 else "multiplies it by"
@@ -149,8 +149,8 @@ def reach(layers: Sequence[LayerGradient]) -> str:
     )
 
 
-def _percentage(whole: float) -> str:
-    """Return a percentage with the digits of the table, if the table has two of them."""
-    if whole < 1e-4 and float(f"{100 * whole:.{MAX_DECIMALS - 1}f}"):
-        return percent(whole, _decimals(whole))
-    return f"{significant(100 * whole, 2 if whole < 1 else 3)} %"
+def _percentage(arriving: float) -> str:
+    """Return a percentage as the table shows it, if two of its digits are visible there."""
+    if arriving < 1e-4 and float(f"{100 * arriving:.{MAX_DECIMALS - 1}f}"):
+        return percent(arriving, _decimals(arriving))
+    return f"{significant(100 * arriving, 2 if arriving < 1 else 3)} %"

@@ -1,4 +1,4 @@
-"""The course of a training: a sparkline each for training, validation and every layer."""
+"""The course of a training: sparklines of the training, the validation and each layer."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -12,22 +12,22 @@ from actcli.render.gradients import measures
 from actcli.term.canvas import Canvas
 from actcli.term.numbers import grouped, percent, significant
 from actcli.term.sparklines import extent, sparkline, thinned
-from actcli.term.table import Column, lines, needed, numbers, optional, paragraph, titled
+from actcli.term.table import Column, lines, numbers, optional, paragraph, titled, total_width
 from actcli.training.events import EpochDone
 
-WIDEST, NARROWEST = 20, 4  # characters of a sparkline
-MIN_ACCURACY_SPAN = 0.05  # that the height of a sparkline stands for
-MIN_DECADES = 1  # of δ that the height of a sparkline stands for; all layers share one scale
+MAX_COLUMNS, MIN_COLUMNS = 20, 4  # of a sparkline
+MIN_ACCURACY_SPAN = 0.05  # from the lowest to the highest level of a sparkline
+MIN_DECADES = 1  # of δ, from the lowest to the highest level; all layers share one scale
 
 Series = Sequence[float | None]
 
 
 @dataclass(frozen=True)
 class HistoryView:
-    """The epochs of a training.
+    """The course of a training over its epochs.
 
     Args:
-        training: None if it is unknown.
+        training: the training; None if it is unknown.
         units: number of units of each hidden layer.
     """
 
@@ -44,11 +44,11 @@ class HistoryView:
             return
         about = f"epoch {epochs[0].epoch} to {epochs[-1].epoch}: first value, course, last value"
         yield titled("History", about, canvas)
-        yield from lines(_fitting(lambda most: _scores(epochs, most, canvas), canvas.width))
+        yield from lines(_fitting(lambda columns: _scores(epochs, columns, canvas), canvas.width))
         yield Text()
         if all(epoch.health and epoch.health.delta_norm for epoch in epochs):
             yield from lines(
-                _fitting(lambda most: _layers(epochs, self.units, most, canvas), canvas.width)
+                _fitting(lambda columns: _layers(epochs, self.units, columns, canvas), canvas.width)
             )
         else:
             reason = "The training recorded no measurements of the layers."
@@ -57,15 +57,15 @@ class HistoryView:
 
 def _fitting(build: Callable[[int], list[Column]], width: int) -> list[Column]:
     """Return columns with the widest sparklines that fit."""
-    columns = build(WIDEST)
-    for most in range(WIDEST - 1, NARROWEST - 1, -1):
-        if needed(columns) <= width:
+    table = build(MAX_COLUMNS)
+    for columns in range(MAX_COLUMNS - 1, MIN_COLUMNS - 1, -1):
+        if total_width(table) <= width:
             break
-        columns = build(most)
-    return columns
+        table = build(columns)
+    return table
 
 
-def _scores(epochs: Sequence[EpochDone], most: int, canvas: Canvas) -> list[Column]:
+def _scores(epochs: Sequence[EpochDone], columns: int, canvas: Canvas) -> list[Column]:
     losses: list[Series] = [[epoch.train.loss for epoch in epochs]]
     shares: list[Series] = [[epoch.train.accuracy for epoch in epochs]]
     scores = [epoch.validation for epoch in epochs]
@@ -74,7 +74,7 @@ def _scores(epochs: Sequence[EpochDone], most: int, canvas: Canvas) -> list[Colu
         shares.append([score.accuracy if score else None for score in scores])
     top = extent(losses)[1]
     low, high = extent(shares)
-    drawn = Drawing(most, canvas)
+    drawn = Drawing(columns, canvas)
     return [
         Column("", ["training", "validation"][: len(losses)], left=True),
         drawn.ends("loss", losses, 0, _three_digits),
@@ -87,7 +87,7 @@ def _scores(epochs: Sequence[EpochDone], most: int, canvas: Canvas) -> list[Colu
 
 
 def _layers(
-    epochs: Sequence[EpochDone], units: Sequence[int], most: int, canvas: Canvas
+    epochs: Sequence[EpochDone], units: Sequence[int], columns: int, canvas: Canvas
 ) -> list[Column]:
     healths = [epoch.health for epoch in epochs if epoch.health]
     count = len(healths[0].delta_norm)
@@ -99,14 +99,14 @@ def _layers(
         [health.silent[index] if index < len(health.silent) else None for health in healths]
         for index in range(count)
     ]
-    drawn = Drawing(most, canvas)
+    drawn = Drawing(columns, canvas)
     return [
         Column("layer", [*map(str, range(1, count)), "output"], left=True),
         numbers(canvas.plain("δ norm"), first),
         drawn.course(logs, [(min(low, high - MIN_DECADES), high)] * count),
         numbers("", last),
         drawn.ends("silent units", silent, 0, _count),
-        drawn.course(silent, [(0, each) for each in (*units, 1)]),
+        drawn.course(silent, [(0, limit) for limit in (*units, 1)]),
         drawn.ends("", silent, -1, _count),
     ]
 
@@ -116,23 +116,23 @@ class Drawing:
     """Columns of sparklines and their first and last values.
 
     Args:
-        most: maximum characters of a sparkline.
+        columns: maximum columns of a sparkline.
         canvas: the characters that can be shown.
     """
 
-    most: int
+    columns: int
     canvas: Canvas
 
     def ends(
         self, heading: str, series: Sequence[Series], end: int, write: Callable[[float], str]
     ) -> Column:
         """Return the first (0) or last (-1) value of each series."""
-        return numbers(heading, [optional(each[end], write, self.canvas) for each in series])
+        return numbers(heading, [optional(values[end], write, self.canvas) for values in series])
 
     def course(self, series: Sequence[Series], extents: Sequence[tuple[float, float]]) -> Column:
         """Return a sparkline of each series between the ends of its extent."""
         cells = [
-            sparkline(thinned(values, self.most), *extent, self.canvas)
+            sparkline(thinned(values, self.columns), *extent, self.canvas)
             for values, extent in zip(series, extents, strict=True)
         ]
         return Column("", cells, left=True, style="cyan")

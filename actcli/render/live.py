@@ -19,16 +19,16 @@ from actcli.render.train import accuracy_text, loss_text
 from actcli.term.canvas import Canvas
 from actcli.term.numbers import align_points, fixed, percent, rounded, significant
 from actcli.term.sparklines import extent, sparkline, thinned
-from actcli.term.table import GAP, Column, fit, lines, needed, numbers, optional
+from actcli.term.table import GAP, Column, fit, lines, numbers, optional, total_width
 from actcli.training.events import EpochDone
 
-MAX_COLUMNS = 68  # as the rows of the epochs have
+MAX_COLUMNS = 68  # the width of an epoch's row
 MAX_CURVE_COLUMNS = 100
 MAX_BAR_COLUMNS, MIN_BAR_COLUMNS = 24, 9
 BAR_RANK = 2  # columns of this rank and above are left out for the sake of the bar
-MAX_CURVE_LINES = 4  # with the blank line above
-MIN_LAYER_LINES = 4  # the headings, the first layer, the middle ones, the output
-MANY = "many"  # before a share of silent units
+MAX_CURVE_LINES = 4  # including the blank line above
+MIN_LAYER_LINES = 4  # headings, first layer, one line for all middle layers, output
+WARNING_WORD = "many"  # before a large share of silent units
 MARKED_FACTOR = 2.0  # by which δ shrinks or grows from one layer to the next
 
 
@@ -37,7 +37,7 @@ class Moment:
     """The progress of a training."""
 
     epoch: int  # from 1
-    share: float  # of the rows of all epochs
+    share: float  # finished share of the rows of all epochs
     rows_per_second: float
     seconds_left: float
 
@@ -48,8 +48,8 @@ class LiveBlock:
 
     Args:
         epochs: the number of epochs of the training.
-        canvas: with the available width.
-        height: the available lines.
+        canvas: the available width, and the characters that can be shown.
+        height: number of available lines.
     """
 
     epochs: int
@@ -65,8 +65,8 @@ class LiveBlock:
         """
         room = self.height - 2
         shown: list[Text] = []
-        least = 1 + min(len(layers) + 1, MIN_LAYER_LINES) if layers else 0
-        if len(history) > 1 and room >= MAX_CURVE_LINES + (least if room >= least else 0):
+        reserved = 1 + min(len(layers) + 1, MIN_LAYER_LINES) if layers else 0
+        if len(history) > 1 and room >= MAX_CURVE_LINES + (reserved if room >= reserved else 0):
             shown += [
                 Text(),
                 *course(
@@ -93,7 +93,7 @@ class LiveBlock:
         hours, minutes = divmod(minutes, 60)
         left = f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"
         first = f"epoch {moment.epoch:{len(str(self.epochs))}}/{self.epochs}"
-        share = f"{int(100 * moment.share):3d} %"  # rounded down: 100 % is the end
+        share = f"{int(100 * moment.share):3d} %"  # rounded down, so that 100 % means finished
         speed = f"{rounded(moment.rows_per_second)} rows/s"
         for after in ([share, speed, f"{left} left"], [share, f"{left} left"], [share]):
             details = "  ".join(after)
@@ -132,7 +132,7 @@ def course(history: Sequence[EpochDone], epochs: int, canvas: Canvas) -> list[Te
         Column("loss", [optional(v[-1], loss_text, canvas).rjust(7) for v in losses]),
         Column("accuracy", [optional(v[-1], accuracy_text, canvas) for v in shares]),
     ]
-    rooms = _rooms(canvas.width - needed(columns) - 2 * GAP, headings)
+    rooms = _rooms(canvas.width - total_width(columns) - 2 * GAP, headings)
     if min(rooms) < 2:
         return lines(columns)
     for position, series, scale, heading, room in zip(
@@ -159,18 +159,18 @@ def _rooms(width: int, headings: Sequence[str]) -> tuple[int, int]:
 def layer_lines(layers: Sequence[LayerHealth], canvas: Canvas, height: int) -> list[Text]:
     """Return a line for each layer; if there are too many, one line for the middle layers."""
     columns = fit(_columns(layers, canvas), canvas.width - GAP - MIN_BAR_COLUMNS, BAR_RANK)
-    room = min(MAX_BAR_COLUMNS, canvas.width - needed(columns) - GAP)
+    room = min(MAX_BAR_COLUMNS, canvas.width - total_width(columns) - GAP)
     if len(layers) > 1 and room >= MIN_BAR_COLUMNS:
         columns.insert(-1, _bars(layers, room, canvas))
     rows = lines(fit(columns, canvas.width))
     for line in rows:
-        line.highlight_words([MANY], "bold")
+        line.highlight_words([WARNING_WORD], "bold")
     if len(rows) <= height:
         return rows
     before = (height - 1) // 2
     after = height - 2 - before
-    hidden = layers[before : len(layers) - after]
-    return [*rows[: before + 1], _between(hidden, canvas), *rows[-after:]]
+    middle = layers[before : len(layers) - after]
+    return [*rows[: before + 1], _between(middle, canvas), *rows[-after:]]
 
 
 def _columns(layers: Sequence[LayerHealth], canvas: Canvas) -> list[Column]:
@@ -193,9 +193,9 @@ def _bars(layers: Sequence[LayerHealth], width: int, canvas: Canvas) -> Column:
     bars = log_bars([layer.compounded for layer in layers], width, canvas)
     label = canvas.plain("× output").center(width)
     ends = bars.heading.split()
-    room = 2 * max(map(len, ends)) + len(label.strip()) + 2 <= width
+    fits = 2 * max(map(len, ends)) + len(label.strip()) + 2 <= width
     heading = ends[0] + label[len(ends[0]) : width - len(ends[1])] + ends[1]
-    return replace(bars, heading=heading if room else bars.heading, rank=1)
+    return replace(bars, heading=heading if fits else bars.heading, rank=1)
 
 
 def _between(layers: Sequence[LayerHealth], canvas: Canvas) -> Text:
@@ -226,7 +226,7 @@ def _mark(factor: float | None) -> str:
 
 def _silent(share: float) -> str:
     """Return a share of silent units, marked if a diagnosis of dead units would warn of it."""
-    return f"{MANY * (share >= DEAD_IN_LAYER)}{percent(share).rjust(8)}"
+    return f"{WARNING_WORD * (share >= DEAD_IN_LAYER)}{percent(share).rjust(8)}"
 
 
 def _times(value: float) -> str:

@@ -17,18 +17,18 @@ from actcli.term.table import (
     cut,
     fit,
     lines,
-    needed,
     numbers,
     paragraph,
     titled,
+    total_width,
 )
 
-MOST_ROWS = 40
-WIDEST_BAR, NARROWEST_BAR = 20, 6
+MAX_ROWS = 40
+MAX_BAR_COLUMNS, MIN_BAR_COLUMNS = 20, 6
 MARKS = (("▶", "◆"), (">", "@"))  # of the largest probability and of the target; in ASCII
 DECIMALS = 4
-ROUNDING = 1e-9  # what adding up may leave beside the digits that were typed
-NARROWEST_LABEL, LABEL = 10, 27  # columns of a mark and a label
+ROUNDING_ERROR = 1e-9  # of a sum of numbers with few decimals
+MIN_LABEL_COLUMNS, MAX_LABEL_COLUMNS = 10, 27  # of a mark and a label
 MEANINGS = {
     "cross-entropy": "nats, -Σ t ln p",
     "target entropy": "nats, -Σ t ln t",
@@ -64,21 +64,21 @@ class LossView:
 
 
 def _rows(pair: LossComparison) -> list[int]:
-    """Return the classes to show: all, or of many the ones with the largest losses."""
+    """Return the classes to show: all, or the MAX_ROWS with the largest losses, in that order."""
     count = pair.target.size
-    if count <= MOST_ROWS:
+    if count <= MAX_ROWS:
         return list(range(count))
     cost = -(pair.cross_entropy_terms + pair.squared_errors)
-    rows: list[int] = cost.argsort(kind="stable")[:MOST_ROWS].tolist()
+    rows: list[int] = cost.argsort(kind="stable")[:MAX_ROWS].tolist()
     return rows
 
 
 def _terms(pair: LossComparison, rows: Sequence[int], canvas: Canvas) -> Iterator[Text]:
-    """A row for each class, and their sums."""
+    """Yield the table of the terms: a row for each class, and the sums."""
     p, t, losses = pair.predicted, pair.target, pair.losses
     columns = [
-        _given("target t", t, rows, canvas),
-        _given("predicted p", p, rows, canvas),
+        _inputs("target t", t, rows, canvas),
+        _inputs("predicted p", p, rows, canvas),
         _computed("-t ln p", pair.cross_entropy_terms, rows, losses["cross-entropy"], canvas),
         _computed("t ln(t/p)", pair.kl_terms, rows, losses["kl-divergence"], canvas),
         _computed("(p-t)²", pair.squared_errors, rows, losses["sse"], canvas),
@@ -87,14 +87,17 @@ def _terms(pair: LossComparison, rows: Sequence[int], canvas: Canvas) -> Iterato
     if pair.logits is not None:
         cells = [*(shortest(pair.logits[row]) for row in rows), ""]
         columns.insert(0, numbers("logit", cells, rank=2))
-    columns = fit(columns, canvas.width - GAP - NARROWEST_LABEL)
-    names = _names(pair, rows, canvas.resized(canvas.width - GAP - needed(columns)))
+    columns = fit(columns, canvas.width - GAP - MIN_LABEL_COLUMNS)
+    names = _names(pair, rows, canvas.resized(canvas.width - GAP - total_width(columns)))
     columns = [names, *columns]
-    room = min(WIDEST_BAR, canvas.width - needed(columns) - GAP)
-    if room >= NARROWEST_BAR:
-        at = next(i for i, column in enumerate(columns) if column.heading == "predicted p") + 1
+    room = min(MAX_BAR_COLUMNS, canvas.width - total_width(columns) - GAP)
+    if room >= MIN_BAR_COLUMNS:
+        headings = [column.heading for column in columns]
         bars = [*(bar(p[row], room, canvas) for row in rows), ""]
-        columns.insert(at, Column(f"0{' ' * (room - 2)}1", bars, left=True, style="cyan"))
+        columns.insert(
+            headings.index("predicted p") + 1,
+            Column(f"0{' ' * (room - 2)}1", bars, left=True, style="cyan"),
+        )
     styles = ["bold" if row == pair.true_class else "" for row in rows]
     head, *body, last = lines(columns, styles)
     rule = Text((canvas.symbol("─", "-")) * max(line.cell_len for line in (head, *body)), "dim")
@@ -104,11 +107,11 @@ def _terms(pair: LossComparison, rows: Sequence[int], canvas: Canvas) -> Iterato
     yield Text(legend if pair.true_class is not None else legend.partition(" " * GAP)[0], "dim")
 
 
-def _given(heading: str, values: Vector, rows: Sequence[int], canvas: Canvas) -> Column:
-    """Return a column of input values, with as few decimals as show all of them exactly."""
+def _inputs(heading: str, values: Vector, rows: Sequence[int], canvas: Canvas) -> Column:
+    """Return a column of inputs, with as few decimals as represent all of them exactly."""
     shown = [float(value) for value in (*values[rows], values.sum())]
     decimals = next(
-        (n for n in range(DECIMALS) if all(abs(round(v, n) - v) < ROUNDING for v in shown)),
+        (n for n in range(DECIMALS) if all(abs(round(v, n) - v) < ROUNDING_ERROR for v in shown)),
         DECIMALS,
     )
     return numbers(heading, [_fixed(value, canvas, decimals) for value in shown])
@@ -129,19 +132,19 @@ def _fixed(value: float, canvas: Canvas, decimals: int = DECIMALS) -> str:
 
 
 def _notes(pair: LossComparison) -> Iterator[str]:
-    """Yield notes on unusual vectors, and on the terms that count."""
-    off = {
+    """Yield notes on sums other than 1, and on the terms that contribute to the losses."""
+    wrong_sums = {
         name: total
         for name, total in (("prediction", pair.predicted_sum), ("target", pair.target_sum))
         if abs(total - 1) > SUM_TOLERANCE
     }
-    for name, total in off.items():
-        done = (
+    for name, total in wrong_sums.items():
+        consequence = (
             "each value was divided by the sum"
             if pair.renormalized
             else "it is used unchanged; --renormalize divides by the sum"
         )
-        yield f"The {name} sums to {shortest(total)}, not to 1: {done}."
+        yield f"The {name} sums to {shortest(total)}, not to 1: {consequence}."
     if pair.impossible:
         yield _because(pair, pair.impossible, "t", "p")
     elif pair.true_class is not None:
@@ -183,7 +186,7 @@ def _described(
         numbers("", [_fixed(value, canvas) for value in values.values()]),
     ]
     for name, line in zip(values, lines(columns)[1:], strict=True):
-        label = line.plain.ljust(needed(columns)) + " " * GAP
+        label = line.plain.ljust(total_width(columns)) + " " * GAP
         yield paragraph(meanings[name], canvas, label, "dim")
 
 
@@ -205,12 +208,12 @@ def _mark(pair: LossComparison, row: int, canvas: Canvas) -> str:
 
 def _names(pair: LossComparison, rows: Sequence[int], canvas: Canvas) -> Column:
     """Return a column of marks and class names; a long name is cut and ends in ~."""
-    most = min(canvas.width, LABEL)
+    width = min(canvas.width, MAX_LABEL_COLUMNS)
     cells = []
     for row in rows:
         name = str(row) if pair.labels is None else canvas.printable(pair.labels[row])
         cell = f"{_mark(pair, row, canvas)}{name}"
-        cells.append(cut(cell, most))
+        cells.append(cut(cell, width))
     heading = "   class" if pair.labels is None else "   label"
     return Column(heading, [*cells, "   sum"], left=True)
 

@@ -17,15 +17,15 @@ from actcli.term.table import (
     beside,
     fit,
     lines,
-    needed,
     optional,
     paragraph,
     titled,
+    total_width,
 )
 
 MAX_CLASSES = 12
-WORST_CLASSES = 10  # that are shown if there are more than MAX_CLASSES
-WIDEST_BAR, NARROWEST_BAR = 16, 6
+WORST_CLASSES = 10  # number of shown classes if there are more than MAX_CLASSES
+MAX_BAR_COLUMNS, MIN_BAR_COLUMNS = 16, 6
 TABLE_GAP = 3  # columns between the two tables
 MAX_LABEL = 14  # characters
 NO_PROBABILITIES = (
@@ -42,7 +42,7 @@ class OutputsView:
     """The outputs of a network on a split.
 
     Args:
-        outputs: None for an identity output, which is not a probability.
+        outputs: the measurements; None for an identity output, which is not a probability.
         output: name of the output activation.
     """
 
@@ -85,7 +85,7 @@ def _overall(outputs: Outputs, canvas: Canvas) -> list[Column]:
 
 
 def _shown_classes(classes: Sequence[ClassOutputs]) -> list[ClassOutputs]:
-    """Return all classes in order; of more than MAX_CLASSES, the least accurate first."""
+    """Return all classes in order, or the least accurate if there are more than MAX_CLASSES."""
     if len(classes) <= MAX_CLASSES:
         return list(classes)
 
@@ -96,21 +96,21 @@ def _shown_classes(classes: Sequence[ClassOutputs]) -> list[ClassOutputs]:
 
 
 def _tables(classes: Sequence[ClassOutputs], bins: Sequence[Bin], canvas: Canvas) -> list[Text]:
-    """Return two tables side by side; one below the other if the bar would have no room."""
+    """Return two tables side by side, or one below the other if the bar does not fit."""
     left = _of_classes(classes, canvas)
-    right = _of_bins([each for each in bins if each.count], canvas)
-    for_both = canvas.width - TABLE_GAP - GAP - NARROWEST_BAR
-    while needed(left) + needed(right) > for_both:
+    right = _of_bins([group for group in bins if group.count], canvas)
+    available = canvas.width - TABLE_GAP - GAP - MIN_BAR_COLUMNS
+    while total_width(left) + total_width(right) > available:
         ranked = [column for column in (*left, *right) if column.rank > 1]
         if not ranked:
             left = fit(_of_classes(classes, canvas), canvas.width)
-            right = fit(_of_bins([each for each in bins if each.count], canvas), canvas.width)
+            right = fit(_of_bins([group for group in bins if group.count], canvas), canvas.width)
             right = _with_bar(right, bins, canvas)
             return [*lines(left), Text(), *lines(right)]
         worst = max(ranked, key=lambda column: column.rank)
         left = [column for column in left if column is not worst]
         right = [column for column in right if column is not worst]
-    rest = canvas.width - needed(left) - TABLE_GAP
+    rest = canvas.width - total_width(left) - TABLE_GAP
     return beside(lines(left), lines(_with_bar(right, bins, canvas.resized(rest))), TABLE_GAP)
 
 
@@ -126,36 +126,37 @@ def _of_classes(classes: Sequence[ClassOutputs], canvas: Canvas) -> list[Column]
         return [optional(value, percent, canvas) for value in values]
 
     wrong = [
-        "-" if each.confused_with is None else f"as {label(each.confused_with)}" for each in classes
+        "-" if entry.confused_with is None else f"as {label(entry.confused_with)}"
+        for entry in classes
     ]
     return [
-        Column("class", [label(each.label) for each in classes], left=True),
-        Column("rows", [grouped(each.rows) for each in classes], rank=2),
-        Column("p(true)", shares([each.probability_of_true for each in classes])),
-        Column("confidence", shares([each.confidence for each in classes]), rank=1),
-        Column("entropy", [optional(each.entropy, decimals, canvas) for each in classes], rank=3),
-        Column("accuracy", shares([each.accuracy for each in classes])),
+        Column("class", [label(entry.label) for entry in classes], left=True),
+        Column("rows", [grouped(entry.rows) for entry in classes], rank=2),
+        Column("p(true)", shares([entry.probability_of_true for entry in classes])),
+        Column("confidence", shares([entry.confidence for entry in classes]), rank=1),
+        Column("entropy", [optional(entry.entropy, decimals, canvas) for entry in classes], rank=3),
+        Column("accuracy", shares([entry.accuracy for entry in classes])),
         Column("wrong", wrong, left=True),
     ]
 
 
 def _of_bins(bins: Sequence[Bin], canvas: Canvas) -> list[Column]:
     between = canvas.plain("–")
-    ranges = [f"{100 * each.low:.0f}{between}{100 * each.high:.0f} %" for each in bins]
+    ranges = [f"{100 * group.low:.0f}{between}{100 * group.high:.0f} %" for group in bins]
     return [
         Column("confidence", ranges),
-        Column("mean", [optional(each.confidence, percent, canvas) for each in bins], rank=4),
-        Column("accuracy", [optional(each.accuracy, percent, canvas) for each in bins]),
-        Column("rows", [grouped(each.count) for each in bins]),
+        Column("mean", [optional(group.confidence, percent, canvas) for group in bins], rank=4),
+        Column("accuracy", [optional(group.accuracy, percent, canvas) for group in bins]),
+        Column("rows", [grouped(group.count) for group in bins]),
     ]
 
 
 def _with_bar(columns: list[Column], bins: Sequence[Bin], canvas: Canvas) -> list[Column]:
     """Return the columns with a histogram of the counts on a log scale, if there is room."""
-    room = min(WIDEST_BAR, canvas.width - needed(columns) - GAP)
-    if room < NARROWEST_BAR:
+    room = min(MAX_BAR_COLUMNS, canvas.width - total_width(columns) - GAP)
+    if room < MIN_BAR_COLUMNS:
         return columns
-    largest = math.log1p(max((each.count for each in bins), default=0))
-    shares = [math.log1p(each.count) / largest for each in bins if each.count]
+    largest = math.log1p(max((group.count for group in bins), default=0))
+    shares = [math.log1p(group.count) / largest for group in bins if group.count]
     cells = [bar(share, room, canvas) for share in shares]
     return [*columns, Column("log scale" if room > 8 else "log", cells, left=True, style="cyan")]

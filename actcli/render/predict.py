@@ -10,17 +10,17 @@ from rich.text import Text
 from actcli.explore.predict import Prediction, Predictions
 from actcli.term.bars import bar
 from actcli.term.canvas import Canvas
-from actcli.term.image import digit
+from actcli.term.image import image_lines
 from actcli.term.numbers import fixed, grouped, percent, significant
-from actcli.term.table import GAP, Column, beside, cut, lines, needed, numbers, paragraph
+from actcli.term.table import GAP, Column, beside, cut, lines, numbers, paragraph, total_width
 
-MOST_CLASSES = 12
-LARGEST = 10  # outputs shown if there are more classes than that
-BETWEEN = 3  # columns between the image and its outputs
-WIDEST_BAR, NARROWEST_BAR = 30, 9
+MAX_CLASSES = 12
+LARGEST_OUTPUTS = 10  # number of shown outputs if there are more than MAX_CLASSES
+IMAGE_GAP = 3  # columns between the image and its outputs
+MAX_BAR_COLUMNS, MIN_BAR_COLUMNS = 30, 9
 MARKS = (("▶", "◆"), (">", "@"))  # of the answer and the true class; in ASCII
-NATS = {"binary-cross-entropy", "kl-divergence"}  # losses with this unit
-LABEL = 16  # columns of a mark and a name
+LOSSES_IN_NATS = {"binary-cross-entropy", "kl-divergence"}
+MAX_LABEL_COLUMNS = 16  # of a mark and a name
 
 
 @dataclass(frozen=True)
@@ -48,11 +48,11 @@ class PredictView:
         result, canvas = self.result, Canvas.of(options)
         if prediction.image is None:
             return _outputs(result, prediction, canvas)
-        image = digit(prediction.image.tolist(), console, canvas)
-        room = canvas.width - image[0].cell_len - BETWEEN
-        if room < _least(result):
+        image = image_lines(prediction.image.tolist(), console, canvas)
+        room = canvas.width - image[0].cell_len - IMAGE_GAP
+        if room < _min_columns(result):
             return [*image, *_outputs(result, prediction, canvas)]
-        return beside(image, _outputs(result, prediction, canvas.resized(room)), BETWEEN)
+        return beside(image, _outputs(result, prediction, canvas.resized(room)), IMAGE_GAP)
 
 
 def _titled(result: Predictions, canvas: Canvas) -> Text:
@@ -66,8 +66,8 @@ def _titled(result: Predictions, canvas: Canvas) -> Text:
     if not result.predictions:
         return head
     last = head.plain.rpartition("\n")[2]
-    beside = cell_len(last) + GAP + cell_len(legend) <= canvas.width
-    return head.append(" " * GAP if beside else "\n").append(legend, "not bold dim")
+    fits = cell_len(last) + GAP + cell_len(legend) <= canvas.width
+    return head.append(" " * GAP if fits else "\n").append(legend, "not bold dim")
 
 
 def _head(result: Predictions) -> str:
@@ -97,9 +97,14 @@ def _title(result: Predictions, prediction: Prediction) -> str:
     return f"{where}: answered {answer}, WRONG: it is {true}"
 
 
-def _least(result: Predictions) -> int:
+def _min_columns(result: Predictions) -> int:
     """Return the number of columns that the outputs need beside an image."""
-    return min(LABEL, 3 + max(map(cell_len, result.classes))) + 2 * GAP + 9 + NARROWEST_BAR
+    return (
+        min(MAX_LABEL_COLUMNS, 3 + max(map(cell_len, result.classes)))
+        + 2 * GAP
+        + 9
+        + MIN_BAR_COLUMNS
+    )
 
 
 def _outputs(result: Predictions, prediction: Prediction, canvas: Canvas) -> list[Text]:
@@ -109,8 +114,8 @@ def _outputs(result: Predictions, prediction: Prediction, canvas: Canvas) -> lis
         Column("   class", [_name(result, prediction, row, canvas) for row in rows], left=True),
         numbers(_heading(result), [_value(result, value) for value in values]),
     ]
-    room = min(WIDEST_BAR, canvas.width - needed(columns) - GAP)
-    if result.output != "identity" and room >= NARROWEST_BAR:
+    room = min(MAX_BAR_COLUMNS, canvas.width - total_width(columns) - GAP)
+    if result.output != "identity" and room >= MIN_BAR_COLUMNS:
         bars = [bar(value, room, canvas) for value in values]
         columns.append(Column(f"0{'100 %'.rjust(room - 1)}", bars, left=True, style="cyan"))
     styles = ["bold" if row == prediction.answer else "" for row in rows]
@@ -122,10 +127,10 @@ def _outputs(result: Predictions, prediction: Prediction, canvas: Canvas) -> lis
 
 
 def _rows(result: Predictions, prediction: Prediction) -> list[int]:
-    """Return the classes to show: all, or of many the largest outputs and the true class."""
-    if len(result.classes) <= MOST_CLASSES:
+    """Return the classes to show: all, or the largest outputs together with the true class."""
+    if len(result.classes) <= MAX_CLASSES:
         return list(range(len(result.classes)))
-    rows: list[int] = (-prediction.outputs).argsort(kind="stable")[:LARGEST].tolist()
+    rows: list[int] = (-prediction.outputs).argsort(kind="stable")[:LARGEST_OUTPUTS].tolist()
     if prediction.true_class is not None and prediction.true_class not in rows:
         rows[-1] = prediction.true_class
     return rows
@@ -146,7 +151,7 @@ def _facts(result: Predictions, prediction: Prediction, canvas: Canvas) -> Itera
     if prediction.cross_entropy is not None:
         entries["cross-entropy"] = f"{_cost(prediction.cross_entropy)} nats"
     if prediction.loss is not None and (result.loss != "cross-entropy"):
-        unit = " nats" if result.loss in NATS else ""
+        unit = " nats" if result.loss in LOSSES_IN_NATS else ""
         entries[f"loss, {result.loss}"] = f"{_cost(prediction.loss)}{unit}"
     indent = max(map(len, entries)) + GAP
     for name, text in entries.items():
@@ -164,4 +169,4 @@ def _name(result: Predictions, prediction: Prediction, row: int, canvas: Canvas)
     mark = triangle if row == prediction.answer else " "
     mark += diamond if row == prediction.true_class else " "
     name = f"{mark} {canvas.plain(result.classes[row])}"
-    return cut(name, LABEL)
+    return cut(name, MAX_LABEL_COLUMNS)

@@ -31,7 +31,7 @@ class RunsView:
 
     Args:
         runs: in the order in which they are shown.
-        now: in seconds since 1970.
+        now: the present time, in seconds since 1970.
     """
 
     runs: Sequence[Summary]
@@ -53,7 +53,7 @@ class RunsView:
 
 
 def _columns(runs: Sequence[Summary], now: float, canvas: Canvas) -> list[Column]:
-    """Return the columns that fit."""
+    """Return the columns of the table that fit the canvas."""
 
     def shares(values: Iterator[float | None], decimals: int) -> list[str]:
         return [optional(value, lambda v: percent(v, decimals), canvas) for value in values]
@@ -63,10 +63,13 @@ def _columns(runs: Sequence[Summary], now: float, canvas: Canvas) -> list[Column
     columns = [
         Column("run", [canvas.plain(run.name) for run in runs], left=True),
         Column(
-            "activation", [_several(each.model.activation) for each in configs], rank=3, left=True
+            "activation",
+            [_several(config.model.activation) for config in configs],
+            rank=3,
+            left=True,
         ),
-        Column("loss", [each.loss.name for each in configs], rank=6, left=True),
-        Column("data", [canvas.plain(each.data.name) for each in configs], rank=7, left=True),
+        Column("loss", [config.loss.name for config in configs], rank=6, left=True),
+        Column("data", [canvas.plain(config.data.name) for config in configs], rank=7, left=True),
         Column("epochs", [_epochs(run) for run in runs], rank=4),
         numbers("test loss", losses, rank=5),
         Column("accuracy", shares((run.test_accuracy for run in runs), 2)),
@@ -78,7 +81,7 @@ def _columns(runs: Sequence[Summary], now: float, canvas: Canvas) -> list[Column
 
 
 def is_well(verdict: str | None, state: str) -> bool:
-    """Return whether no fault of a run is known."""
+    """Return whether a run is finished and has no verdict other than healthy."""
     return state == "finished" and verdict in {None, HEALTHY}
 
 
@@ -94,18 +97,18 @@ def _several(names: tuple[str, ...]) -> str:
 
 
 def _epochs(run: Summary) -> str:
-    """Return the number of trained epochs, and of how many if some are missing."""
+    """Return the number of trained epochs, as 3/5 if it differs from the planned number."""
     planned = run.config.training.epochs if run.config else None
     return str(run.epochs) if run.epochs == planned else f"{run.epochs}/{planned}"
 
 
 def age(seconds: float) -> str:
     """Return a time in the unit that fits: 5 s, 12 min, 3 h, 2 days."""
-    _, unit, size = next(each for each in UNITS if seconds < each[0])
+    _, unit, size = next(entry for entry in UNITS if seconds < entry[0])
     count = max(0, int(seconds // size))
     return f"{count} {'day' if (count, unit) == (1, 'days') else unit}"
 
 
-def no_runs(where: str) -> Text:
-    """Return what to do if there is no run."""
-    return Text(f"There is no run in {where}. Make one: actcli train")
+def no_runs(folder: str) -> Text:
+    """Return the message for a folder without runs."""
+    return Text(f"There is no run in {folder}. Make one: actcli train")

@@ -1,8 +1,8 @@
 """One vector of logits as a table, softmax beside sigmoids, with a summary below.
 
-The table adapts to the width. On a narrow canvas the bar shrinks and disappears, then the columns
-that can be derived from others. Numbers are never wrapped or cut. Of many logits, only the largest
-and the target are shown.
+The table adapts to the width. On a narrow canvas, the bar shrinks and disappears, then the columns
+that can be derived from other columns. Numbers are never wrapped or cut. If there are more than
+MAX_ROWS logits, only the largest and the target are shown.
 """
 
 from collections.abc import Iterator
@@ -18,12 +18,12 @@ from actcli.explore.softmax import LogitAnalysis, TargetAnalysis, Vector
 from actcli.term.bars import bar
 from actcli.term.canvas import Canvas
 from actcli.term.numbers import fixed, grouped, percent, shortest, significant
-from actcli.term.table import GAP, Column, fit, needed, numbers
+from actcli.term.table import GAP, Column, fit, numbers, total_width
 
-MOST_ROWS = 40
-WIDEST_BAR, NARROWEST_BAR = 24, 6
-NARROWEST_LABEL = 10  # for which a column of numbers is left out
-USUAL_LABEL = 30  # for which the bar is left out
+MAX_ROWS = 40
+MAX_BAR_COLUMNS, MIN_BAR_COLUMNS = 24, 6
+MIN_LABEL_COLUMNS = 10  # below this width, columns of numbers are left out
+FULL_LABEL_COLUMNS = 30  # below this width of a long label, the bar is left out
 ASCII_SIMPLE = Box("    \n    \n -- \n    \n    \n -- \n    \n    \n", ascii=True)
 
 
@@ -69,10 +69,10 @@ def _unpadded(table: Table, console: Console, options: ConsoleOptions) -> Iterat
 
 
 def _rows(analysis: LogitAnalysis) -> list[int]:
-    """Return the indices to show: all in their order, or of many the largest first."""
-    if analysis.logits.size <= MOST_ROWS:
+    """Return the indices to show: all in order, or the largest logits first, with the target."""
+    if analysis.logits.size <= MAX_ROWS:
         return list(range(analysis.logits.size))
-    rows: list[int] = (-analysis.logits).argsort(kind="stable")[:MOST_ROWS].tolist()
+    rows: list[int] = (-analysis.logits).argsort(kind="stable")[:MAX_ROWS].tolist()
     if analysis.target and analysis.target.index not in rows:
         rows[-1] = analysis.target.index
     return rows
@@ -83,16 +83,16 @@ def _table(analysis: LogitAnalysis, rows: list[int], canvas: Canvas) -> Table:
     indent = " " * len(_mark(analysis, None, canvas))
     heading = indent + ("index" if analysis.labels is None else "label")
     longest = max(map(cell_len, [heading, *names]))
-    for_numbers = canvas.width - GAP - min(longest, NARROWEST_LABEL)
-    columns = fit(_columns(analysis, rows), for_numbers)
-    name_width, bar_width = _widths(longest, canvas.width - GAP - needed(columns))
+    numbers_width = canvas.width - GAP - min(longest, MIN_LABEL_COLUMNS)
+    columns = fit(_columns(analysis, rows), numbers_width)
+    name_width, bar_width = _widths(longest, canvas.width - GAP - total_width(columns))
 
     table = Table(
         box=ASCII_SIMPLE if canvas.ascii else SIMPLE,
         show_edge=False,
         show_footer=True,
         pad_edge=False,
-        padding=(0, GAP - 1, 0, 0),  # beside the box's own blank
+        padding=(0, GAP - 1, 0, 0),  # the box adds one more space
         header_style="bold",
         footer_style="",
         border_style="dim",
@@ -138,10 +138,10 @@ def _columns(analysis: LogitAnalysis, rows: list[int]) -> list[Column]:
 
 
 def _widths(name_width: int, room: int) -> tuple[int, int]:
-    """Return the widths of names and bar in a number of columns; without room, the bar has 0."""
-    beside_bar = max(USUAL_LABEL, room - GAP - NARROWEST_BAR)
-    bar_width = min(WIDEST_BAR, room - GAP - min(name_width, beside_bar))
-    if bar_width < NARROWEST_BAR:
+    """Return the widths of the names and of the bar; the bar has 0 if it does not fit."""
+    beside_bar = max(FULL_LABEL_COLUMNS, room - GAP - MIN_BAR_COLUMNS)
+    bar_width = min(MAX_BAR_COLUMNS, room - GAP - min(name_width, beside_bar))
+    if bar_width < MIN_BAR_COLUMNS:
         return min(name_width, max(1, room)), 0
     return min(name_width, beside_bar), bar_width
 

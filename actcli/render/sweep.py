@@ -23,7 +23,7 @@ from actcli.term.table import (
     titled,
 )
 
-MAX_ROWS = 20  # so that the table and its plots fit one screen
+MAX_ROWS = 20  # of the table, so that it fits one screen together with its plots
 MAX_TEXT_WIDTH = 96
 ENDINGS = {"diverged": "bold", "failed": "red", "missing": "dim"}
 
@@ -46,7 +46,7 @@ class SweepView:
         table, canvas = self.table, Canvas.of(options)
         name = canvas.printable(table.folder.name)
         about = next(
-            (each for each in _abouts(table) if len(name) + GAP + len(each) <= canvas.width), ""
+            (text for text in _abouts(table) if len(name) + GAP + len(text) <= canvas.width), ""
         )
         yield titled(name, about, canvas)
         shown = table.points if self.complete else table.points[:MAX_ROWS]
@@ -70,12 +70,12 @@ def _abouts(table: SweepTable) -> Iterator[str]:
     counts = [f"{grouped(total)} run{'s' * (total != 1)}"]
     endings = Counter(outcome.status for outcome in table.outcomes)
     counts += [f"{grouped(endings[ending])} {ending}" for ending in ENDINGS if endings[ending]]
-    judged = "validation" if any(point.validation for point in table.points) else "test"
-    order = [f"best {judged} first"] if len(table.points) > 1 and endings["finished"] else []
+    split = "validation" if any(point.validation for point in table.points) else "test"
+    order = [f"best {split} first"] if len(table.points) > 1 and endings["finished"] else []
     spread = any(point.test and point.test.deviation is not None for point in table.points)
-    over = ["mean ± standard deviation over seeds"] if spread else []
-    yield ", ".join([*counts, *over, *order])
-    yield ", ".join([*counts, *over])
+    deviation = ["mean ± standard deviation over seeds"] if spread else []
+    yield ", ".join([*counts, *deviation, *order])
+    yield ", ".join([*counts, *deviation])
     yield ", ".join([*counts, *order])
     yield ", ".join(counts)
 
@@ -114,12 +114,14 @@ def varied_column(axis: str, values: Sequence[object], canvas: Canvas) -> Column
 def _means(means: Sequence[MeanAndDeviation | None], decimals: int, canvas: Canvas) -> list[str]:
     """Return aligned percentages, with standard deviations in percentage points."""
     left = [
-        canvas.plain("–") if each is None else percent(each.mean, decimals).removesuffix(" %")
-        for each in means
+        canvas.plain("–") if measure is None else percent(measure.mean, decimals).removesuffix(" %")
+        for measure in means
     ]
     right = [
-        "" if each is None or each.deviation is None else fixed(100 * each.deviation, decimals)
-        for each in means
+        ""
+        if measure is None or measure.deviation is None
+        else fixed(100 * measure.deviation, decimals)
+        for measure in means
     ]
     if not any(right):
         return align_points(left)

@@ -1,4 +1,4 @@
-"""The jobs of a sweep before they are trained: what each is, and about what all of them take."""
+"""The jobs of a sweep before the training: a row for each, and the estimated time and memory."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,12 +12,21 @@ from actcli.term.canvas import Canvas
 from actcli.term.numbers import grouped, significant
 from actcli.term.table import Column, fit, lines, numbers, paragraph, titled
 
-MEGA = 1e6
+BYTES_PER_MB = 1e6
 
 
 @dataclass(frozen=True)
 class Row:
-    """A job."""
+    """A job of the list.
+
+    Args:
+        name: of the run.
+        varied: the values of the varied keys.
+        seed: of the run.
+        state: for example done, or illegal.
+        error: why the configuration is illegal; None otherwise.
+        seconds: estimated training time; None if nothing is left to do.
+    """
 
     name: str
     varied: tuple[object, ...]
@@ -33,10 +42,10 @@ class ListView:
 
     Args:
         name: of the sweep.
-        axes: the keys that vary.
+        axes: the varied keys.
         rows: a row for each job.
-        workers: processes of this machine; None: those of a cluster.
-        memory: bytes that one of them takes.
+        workers: number of worker processes on this machine; None for a cluster.
+        memory: peak memory of one worker, in bytes.
     """
 
     name: str
@@ -81,16 +90,16 @@ class ListView:
         return [*columns, Column("state", [row.state for row in rows], left=True)]
 
     def _estimate(self) -> str:
-        known = [row.seconds for row in self.rows if row.seconds is not None]
-        if not known:
+        times = [row.seconds for row in self.rows if row.seconds is not None]
+        if not times:
             return "Nothing is left to do."
-        memory = f"{significant(self.memory / MEGA, 2)} MB"
+        memory = f"{significant(self.memory / BYTES_PER_MB, 2)} MB"
         if self.workers is None:
-            told = f"about {clock(sum(known))} of one core, {memory} for each worker"
+            estimate = f"about {clock(sum(times))} of one core, {memory} for each worker"
         else:
-            # The last job of all may begin when the others have ended.
-            seconds = max(sum(known) / self.workers, *known)
+            # The longest job may be the last one to start.
+            seconds = max(sum(times) / self.workers, *times)
             processes = f"{self.workers} process{'es' * (self.workers > 1)}"
-            all_of_it = f"{significant(self.workers * self.memory / MEGA, 2)} MB"
-            told = f"about {clock(seconds)} on {processes}, with {all_of_it} of memory"
-        return f"{grouped(len(known))} to do: {told}."
+            total_memory = f"{significant(self.workers * self.memory / BYTES_PER_MB, 2)} MB"
+            estimate = f"about {clock(seconds)} on {processes}, with {total_memory} of memory"
+        return f"{grouped(len(times))} to do: {estimate}."

@@ -1,8 +1,8 @@
 """Plots of a sweep over its axes: a curve over numbers, bars for names, a heat map for two axes.
 
 The test accuracy is plotted and, if any unit is dead, the share of dead units. For more axes or a
-random search, scatter plots show the test accuracy of each combination over each numeric axis. Dots
-close to one line mean that this key explains the accuracy.
+random search, scatter plots show the test accuracy of each combination over each numeric axis. If
+the dots are close to one line, this key explains the accuracy.
 """
 
 import math
@@ -25,7 +25,7 @@ from actcli.term.plot import Plot
 from actcli.term.plot_area import Curve
 from actcli.term.table import Column, beside, lines
 
-MIN_CURVE_VALUES = 3  # two values are clearer as bars
+MIN_CURVE_VALUES = 3  # fewer values are clearer as bars
 MAX_MAP_VALUES = 24  # of each axis
 MAX_BARS = 20
 HEIGHT = 9  # lines of a plot
@@ -82,7 +82,9 @@ def _drawing(values: Values, count: int) -> "Drawing | None":
         if _is_spread(values[0]):
             return _curves
         return _bars if len(values[0]) <= MAX_BARS else None
-    is_map = len(values) == 2 and all(2 <= len(each) <= MAX_MAP_VALUES for each in values)
+    is_map = len(values) == 2 and all(
+        2 <= len(axis_values) <= MAX_MAP_VALUES for axis_values in values
+    )
     # After a random search most cells of a heat map would be empty.
     if is_map and 2 * count >= math.prod(map(len, values)):
         return _maps
@@ -128,8 +130,8 @@ def _curves(
 
 def _curve(measure: Measure, name: str, values: Sequence[float], canvas: Canvas) -> list[Text]:
     points = [(value, 100 * measure.shares.get((value,), math.nan)) for value in values]
-    known = [point for point in points if math.isfinite(point[1])]
-    curve = Curve(measure.name, points, known, canvas.symbol("●", "o"))
+    finite = [point for point in points if math.isfinite(point[1])]
+    curve = Curve(measure.name, points, finite, canvas.symbol("●", "o"))
     return Plot([curve], HEIGHT, name, x_axis=axis_at(values, canvas.width)).lines(canvas)
 
 
@@ -209,22 +211,27 @@ def _maps(
     console: Console,
 ) -> Iterator[Text]:
     canvas = Canvas.of(console.options)
-    order = _order([[value_text(value, canvas) for value in each] for each in values])
+    order = _order([[value_text(value, canvas) for value in axis_values] for axis_values in values])
     down, across = (_sorted(values[index]) for index in order)
     names = (option_of(axes[order[0]]), option_of(axes[order[1]]))
-    labels = tuple(tuple(value_text(each, canvas) for each in part) for part in (down, across))
+    labels = tuple(tuple(value_text(value, canvas) for value in part) for part in (down, across))
     drawn = []
     for measure in measures:
-        shares = {tuple(varied[i] for i in order): each for varied, each in measure.shares.items()}
+        shares = {
+            tuple(varied[i] for i in order): share for varied, share in measure.shares.items()
+        }
         rows = [[shares.get((one, other)) for other in across] for one in down]
         drawn.append(HeatMap(measure.name, names, labels, rows, measure.ramp).lines(console))
-    needed = sum(_width(each) for each in drawn) + GAP_WIDTH * (len(drawn) - 1)
-    yield from _together(drawn, stacked=needed > width)
+    total_width = sum(_width(block) for block in drawn) + GAP_WIDTH * (len(drawn) - 1)
+    yield from _together(drawn, stacked=total_width > width)
 
 
 def _order(labels: Sequence[Sequence[str]]) -> tuple[int, int]:
-    """Return the axis of the rows and that of the columns: long labels or fewer values in rows."""
-    one, other = (max(map(cell_len, each)) for each in labels)
+    """Return the index of the axis for the rows, and of the axis for the columns.
+
+    The axis with long labels is vertical, or else the axis with fewer values.
+    """
+    one, other = (max(map(cell_len, texts)) for texts in labels)
     if max(one, other) > SHORT_LABEL_WIDTH and one != other:
         return (0, 1) if one > other else (1, 0)
     return (0, 1) if len(labels[0]) <= len(labels[1]) else (1, 0)

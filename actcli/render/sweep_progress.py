@@ -40,10 +40,10 @@ class SweepProgress:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         canvas = Canvas.of(options).resized(min(options.max_width, MAX_WIDTH))
         yield self._bar(canvas.width)
-        most = max(1, min(MAX_JOB_LINES, (options.height or console.height) - 4))
-        shown = self.running if len(self.running) <= most else self.running[: most - 1]
+        max_lines = max(1, min(MAX_JOB_LINES, (options.height or console.height) - 4))
+        shown = self.running if len(self.running) <= max_lines else self.running[: max_lines - 1]
         if shown:
-            yield from lines(fit(_columns(shown, canvas), canvas.width, least=0))[1:]
+            yield from lines(fit(_columns(shown, canvas), canvas.width, min_rank=0))[1:]
         if left_out := len(self.running) - len(shown):
             yield Text(canvas.plain(f"  … {left_out} more"), "dim")
 
@@ -101,7 +101,7 @@ class DoneLine:
     error: str | None
 
     def text(self) -> Text:
-        """Return the line."""
+        """Return the line as rich text."""
         count = f"{grouped(self.done)}/{grouped(self.total)}"
         parts = [count.rjust(2 * len(grouped(self.total)) + 1), printable(self.label)]
         if self.error is not None:

@@ -27,8 +27,8 @@ from actcli.term.numbers import fixed, grouped, percent, rounded, significant
 from actcli.term.text import printable
 from actcli.training.events import EpochDone, Score
 
-ACCURACY_DECIMALS = 2  # in percent: one image in 10,000
-MAX_ROWS = 20  # of epochs: a table of more than a screen is not read
+ACCURACY_DECIMALS = 2  # of a percentage: one image in 10,000
+MAX_ROWS = 20  # of the table of epochs, so that it fits one screen
 RATE_COLUMNS = 8
 SPLITS = ("train", "validation", "test")
 
@@ -43,7 +43,7 @@ class EpochTable:
     Args:
         epochs: the number of epochs of the training.
         validated: whether there are validation scores.
-        canvas: with the available width.
+        canvas: the available width, and the characters that can be shown.
     """
 
     epochs: int
@@ -85,8 +85,8 @@ class EpochTable:
         train = f"training {_score_text(epoch.train)}"
         validation = [f"validation {_score_text(epoch.validation)}"] if epoch.validation else []
         speed = f"{rounded(epoch.examples_per_second)} rows/s"
-        choice = [[first, rate, train, *validation, speed], [first, train, *validation]]
-        return Text(_widest(choice + [[first, *validation]] * len(validation), self.canvas.width))
+        variants = [[first, rate, train, *validation, speed], [first, train, *validation]]
+        return Text(_widest(variants + [[first, *validation]] * len(validation), self.canvas.width))
 
     def _line(
         self, epoch: str, rate: str, train: tuple[str, str], validation: str, speed: str
@@ -94,15 +94,15 @@ class EpochTable:
         """Return the widest line that fits; `train` has both scores, and the loss alone."""
         first = epoch.rjust(max(7, len(f"{self.epochs}/{self.epochs}")))
         scores = [train[0], validation] if self.validated else [train[0]]
-        choice = [[first, rate.rjust(RATE_COLUMNS), *scores, speed.rjust(9)], [first, *scores]]
+        variants = [[first, rate.rjust(RATE_COLUMNS), *scores, speed.rjust(9)], [first, *scores]]
         if self.validated:
-            choice += [[first, train[1].rjust(8), validation], [first, validation]]
-        return _widest(choice, self.canvas.width)
+            variants += [[first, train[1].rjust(8), validation], [first, validation]]
+        return _widest(variants, self.canvas.width)
 
 
-def _widest(choice: Sequence[Sequence[str]], width: int) -> str:
+def _widest(variants: Sequence[Sequence[str]], width: int) -> str:
     """Return the first line that fits, or else the last one."""
-    lines = ["  ".join(parts) for parts in choice]
+    lines = ["  ".join(parts) for parts in variants]
     return next((line for line in lines if len(line) <= width), lines[-1])
 
 
@@ -188,10 +188,10 @@ def _pair(loss: str, accuracy: str) -> str:
 
 
 def settings_table(config: Tables, origins: Mapping[str, str], unused: Mapping[str, str]) -> Table:
-    """Return a table of the keys, their values and the origins of these.
+    """Return a table of the keys, their values and the origins of the values.
 
     Args:
-        config: of a training.
+        config: the configuration.
         origins: for each key that is not a default, where its value comes from.
         unused: for each key without an effect, why it has none.
     """

@@ -17,7 +17,7 @@ ABOUT = "active on a row: f'(z) ≠ 0 there; right: histogram of the units by sh
 
 @dataclass(frozen=True)
 class UnitsView:
-    """A row for each hidden layer, and a sentence on dead units."""
+    """The units: a row for each hidden layer, and a sentence on dead units."""
 
     layers: tuple[LayerUnits, ...]
 
@@ -59,7 +59,7 @@ def _columns(layers: Sequence[LayerUnits], canvas: Canvas) -> list[Column]:
 
 
 def dead(layers: Sequence[LayerUnits]) -> str:
-    """Return a sentence on how many units are dead, and how many were before the training."""
+    """Return a sentence on the number of dead units, and of units that were born dead."""
     count = sum(layer.dead for layer in layers)
     units = sum(layer.units for layer in layers)
     if not count:

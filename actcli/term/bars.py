@@ -1,7 +1,7 @@
 """A bar as text: a share of a fixed width, exact to an eighth of a column.
 
-Eighth-blocks where the stream can show them, `#` where it is ASCII. A share above 0 always leaves
-a trace, in ASCII a point where it is less than half of a column; only a share of 1 fills the bar.
+The bar consists of eighth-blocks, or of `#` if the stream is ASCII. A share above 0 is always
+visible; in ASCII, less than half of a column is a point. Only a share of 1 fills the bar.
 """
 
 from actcli.term.canvas import Canvas
@@ -10,11 +10,14 @@ EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 
 def bar(share: float, width: int, canvas: Canvas) -> str:
-    """A bar that fills `share` (0 to 1; others are cut off there) of `width` columns.
+    """Return a bar that fills a share of its width, padded with spaces to `width` columns.
 
-    The text is `width` columns wide, padded with spaces. A share that is NaN gives a blank.
+    Args:
+        share: from 0 to 1; a value outside is clipped, and NaN gives a blank.
+        width: number of columns.
+        canvas: the characters that can be shown.
     """
-    steps = 1 if canvas.ascii else 8  # to a column
+    steps = 1 if canvas.ascii else 8  # per column
     full = width * steps
     if not share > 0:
         filled = 0

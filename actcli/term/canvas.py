@@ -1,7 +1,7 @@
 """The surface that a view draws on: its width, and the characters that it can show.
 
-A stream whose encoding is ASCII shows no symbols. A canvas knows that, so that a view names a
-symbol and its substitute once, and is not otherwise concerned with encodings.
+A stream whose encoding is ASCII cannot show symbols. The canvas replaces them, so views need not
+check the encoding.
 """
 
 from dataclasses import dataclass, replace
@@ -50,7 +50,7 @@ WORDS = str.maketrans(
 
 @dataclass(frozen=True)
 class Canvas:
-    """A surface of some width, on which all characters can be shown, or only ASCII.
+    """A surface of a fixed width that shows all characters, or only ASCII.
 
     Args:
         width: number of columns.
@@ -62,21 +62,21 @@ class Canvas:
 
     @classmethod
     def of(cls, options: ConsoleOptions) -> Self:
-        """Return the canvas that rich offers to a renderable."""
+        """Return a canvas with the width and the encoding of rich options."""
         return cls(options.max_width, options.ascii_only)
 
     def resized(self, width: int) -> Self:
-        """Return a canvas of another width that shows the same characters."""
+        """Return a canvas of another width and the same characters."""
         return replace(self, width=width)
 
     def symbol(self, symbol: str, substitute: str) -> str:
-        """Return a symbol, or its substitute where only ASCII can be shown."""
+        """Return a symbol, or its substitute on an ASCII canvas."""
         return substitute if self.ascii else symbol
 
     def plain(self, text: str) -> str:
-        """Return a line of text that is safe to show; in ASCII, words replace the symbols."""
+        """Return a printable line of text; on an ASCII canvas, words replace the symbols."""
         return self.printable(text.translate(WORDS) if self.ascii else text)
 
     def printable(self, text: str) -> str:
-        """Return a text with all characters escaped that must not or cannot be shown."""
+        """Return a text with control characters and characters outside the encoding escaped."""
         return printable(text, self.ascii)

@@ -1,7 +1,7 @@
-"""Where output goes: the result to stdout, everything else to stderr, and how wide it may be.
+"""The consoles of stdout and stderr, and their widths.
 
-A console is made when a command runs, never at import, so that it sees the streams and the
-environment of that moment.
+The result of a command goes to stdout, progress and messages to stderr. A console is created when a
+command runs, never at import, so that it uses the streams and the environment of that moment.
 """
 
 import os
@@ -10,25 +10,25 @@ from typing import TextIO
 
 from rich.console import Console
 
-UNLIMITED = 10_000  # columns: a pipe has no edge at which a table should be cut
+UNLIMITED = 10_000  # columns: in a pipe or a file, a table is never cut
 
 
 def stdout_console() -> Console:
-    """For the result."""
+    """Return the console for the result."""
     return _console(sys.stdout)
 
 
 def stderr_console() -> Console:
-    """For progress and messages."""
+    """Return the console for progress and messages."""
     return _console(sys.stderr)
 
 
 def _console(stream: TextIO | None) -> Console:
-    # Without a height rich ignores the width where TERM=dumb.
+    # Without a height, rich ignores the width if TERM is dumb.
     width, height = _terminal_size(stream)
     return Console(
         file=stream,
-        quiet=stream is None,  # closed, as by 2>&-: rich would take the other one
+        quiet=stream is None,  # a stream closed by 2>&-: rich would use the other one
         width=width,
         height=height,
         markup=False,
@@ -38,17 +38,18 @@ def _console(stream: TextIO | None) -> Console:
 
 
 def size_now(console: Console) -> tuple[int, int]:
-    """Columns and lines of the terminal at this moment; no more columns than the console has.
+    """Return the present columns and lines of the terminal.
 
-    A console keeps the width that it was made with, but a window is made wider and narrower.
+    A console keeps its initial width when the window is resized. If COLUMNS is set, the width of
+    the console is the maximum.
     """
-    asked = os.environ.get("COLUMNS", "").isdecimal()
+    is_limited = os.environ.get("COLUMNS", "").isdecimal()
     try:
         columns, lines = os.get_terminal_size(console.file.fileno())
-    except (OSError, ValueError):  # no terminal any more
+    except (OSError, ValueError):  # not a terminal any more
         return console.width, 25
     columns = columns or 80
-    return (min(columns, console.width) if asked else columns), (lines or 25)
+    return (min(columns, console.width) if is_limited else columns), (lines or 25)
 
 
 def _terminal_size(stream: TextIO | None) -> tuple[int, int]:
@@ -57,6 +58,6 @@ def _terminal_size(stream: TextIO | None) -> tuple[int, int]:
         return int(columns), 25
     try:
         size = os.get_terminal_size(stream.fileno() if stream else -1)
-    except (OSError, ValueError, AttributeError):  # not a terminal, or not a file at all
+    except (OSError, ValueError, AttributeError):  # not a terminal, or a stream without a file
         return UNLIMITED, 25
     return (size.columns or 80), (size.lines or 25)

@@ -1,6 +1,6 @@
-"""A grid of percentages on a ground that is the brighter, the higher they are.
+"""A heat map: a grid of percentages, on a brighter background for higher values.
 
-Without colours, or with few, the numbers stand alone: they say it all.
+With fewer than 256 colours, only the numbers are shown.
 """
 
 from collections.abc import Sequence
@@ -15,11 +15,11 @@ from rich.text import Text
 from actcli.term.canvas import Canvas
 from actcli.term.numbers import percent
 
-SYSTEMS = {"truecolor", "256"}  # of colours that have enough shades
-LEAST = 6  # columns of a field
+SHADED_SYSTEMS = {"truecolor", "256"}  # colour systems with enough shades
+MIN_CELL_COLUMNS = 6
 Shade = tuple[int, int, int]
 
-# From low to high; the luminance rises evenly, so that they can be told apart in greys, too.
+# From low to high. The luminance rises evenly, so that the shades also differ in greyscale.
 RAMPS: dict[str, tuple[Shade, ...]] = {
     "accuracy": ((68, 1, 84), (59, 82, 139), (33, 145, 140), (94, 201, 98), (253, 231, 37)),
     "dead": ((18, 13, 50), (81, 18, 124), (183, 55, 121), (252, 137, 97), (252, 253, 191)),
@@ -28,14 +28,14 @@ RAMPS: dict[str, tuple[Shade, ...]] = {
 
 @dataclass(frozen=True)
 class HeatMap:
-    """A grid.
+    """A table of percentages with two axes.
 
     Args:
-        title: what the numbers are.
-        keys: what varies downward, and what varies across.
+        title: the name of the numbers.
+        keys: the names of the vertical and the horizontal axis.
         labels: of the rows, and of the columns.
-        rows: shares of 1; None where there is none.
-        ramp: a name of RAMPS.
+        rows: shares from 0 to 1; None for an empty cell.
+        ramp: a key of RAMPS.
     """
 
     title: str
@@ -45,37 +45,37 @@ class HeatMap:
     ramp: str
 
     def lines(self, console: Console) -> list[Text]:
-        """All of it."""
+        """Return the title, the headings and the rows."""
         canvas = Canvas.of(console.options)
-        shaded = not console.no_color and console.color_system in SYSTEMS
+        shaded = not console.no_color and console.color_system in SHADED_SYSTEMS
         down, across = self.labels
         texts = [[_text(share, canvas) for share in row] for row in self.rows]
-        room = max(LEAST, *(len(text) + 2 for row in texts for text in row))
-        room = max(room, *(cell_len(label) + 2 for label in across))
-        left = max(map(cell_len, [self.keys[0], *down]))
+        cell_width = max(MIN_CELL_COLUMNS, *(len(text) + 2 for row in texts for text in row))
+        cell_width = max(cell_width, *(cell_len(label) + 2 for label in across))
+        label_width = max(map(cell_len, [self.keys[0], *down]))
         heading = Text(f"{self.title}  ", "bold")
         heading.append(f"{self.keys[0]} by {self.keys[1]}", "not bold dim")
-        labels = "".join(f"{label} ".rjust(room) for label in across)
-        found = [heading, Text(f"{self.keys[0].ljust(left)} {labels}".rstrip(), "dim")]
+        labels = "".join(f"{label} ".rjust(cell_width) for label in across)
+        block = [heading, Text(f"{self.keys[0].ljust(label_width)} {labels}".rstrip(), "dim")]
         for label, row, shares in zip(down, texts, self.rows, strict=True):
-            line = Text(f"{label.ljust(left)} ")
+            line = Text(f"{label.ljust(label_width)} ")
             for text, share in zip(row, shares, strict=True):
                 style = self._style(share) if shaded else None
-                line.append(f"{text} ".rjust(room), style)
+                line.append(f"{text} ".rjust(cell_width), style)
             if not shaded:
                 line.rstrip()
-            found.append(line)
-        return found
+            block.append(line)
+        return block
 
     def _style(self, share: float | None) -> Style | None:
-        known = [each for row in self.rows for each in row if each is not None]
-        low, high = min(known), max(known)
         if share is None:
             return None
+        shares = [value for row in self.rows for value in row if value is not None]
+        low, high = min(shares), max(shares)
         shade = _between(RAMPS[self.ramp], (share - low) / (high - low) if high > low else 1.0)
         is_bright = 0.299 * shade[0] + 0.587 * shade[1] + 0.114 * shade[2] > 130
-        front = (0, 0, 0) if is_bright else (255, 255, 255)
-        return Style(color=Color.from_rgb(*front), bgcolor=Color.from_rgb(*shade))
+        foreground = (0, 0, 0) if is_bright else (255, 255, 255)
+        return Style(color=Color.from_rgb(*foreground), bgcolor=Color.from_rgb(*shade))
 
 
 def _text(share: float | None, canvas: Canvas) -> str:
@@ -83,12 +83,12 @@ def _text(share: float | None, canvas: Canvas) -> str:
 
 
 def _between(ramp: Sequence[Shade], share: float) -> Shade:
-    """The shade at a share of the way along a ramp."""
-    place = share * (len(ramp) - 1)
-    index = min(int(place), len(ramp) - 2)
-    rest = place - index
+    """Return the shade at a position on a ramp, from 0 (its start) to 1 (its end)."""
+    position = share * (len(ramp) - 1)
+    index = min(int(position), len(ramp) - 2)
+    fraction = position - index
     red, green, blue = (
-        round(start + rest * (end - start))
+        round(start + fraction * (end - start))
         for start, end in zip(ramp[index], ramp[index + 1], strict=True)
     )
     return red, green, blue

@@ -1,7 +1,7 @@
-"""A grey image in a terminal: half blocks where there is colour, denser characters where not.
+"""A grey image in a terminal: half blocks with colour, denser characters without.
 
-A character is about twice as high as it is wide, and so it holds two pixels, one above the other:
-as the colours of `▀` and of what is behind it, or as their mean.
+A character is about twice as high as it is wide, so it holds two pixels, one above the other. With
+colour, they are the foreground and the background of `▀`; without, their mean selects a character.
 """
 
 from collections.abc import Sequence
@@ -15,18 +15,19 @@ from actcli.term.canvas import Canvas
 
 RAMP = " .:-=+*#%@"
 UPPER = "▀"
-GREY_SYSTEMS = {"truecolor", "256"}  # of colours that have enough greys
-WIDEST = 56
+GREY_SYSTEMS = {"truecolor", "256"}  # colour systems with enough greys
+MAX_COLUMNS = 56
 
 Rows = Sequence[Sequence[float]]
 
 
-def digit(image: Rows, console: Console, canvas: Canvas) -> list[Text]:
-    """The lines of an image, which is white on black, as in the files.
+def image_lines(image: Rows, console: Console, canvas: Canvas) -> list[Text]:
+    """Return the lines of an image.
 
     Args:
-        image: its rows, from 0 to 1; a large one is made smaller by whole factors.
-        console: whose colours decide.
+        image: rows of pixels from 0 (black) to 1 (white); an image wider than MAX_COLUMNS is
+            reduced by a whole factor.
+        console: the console whose colours are used.
         canvas: the characters that can be shown.
     """
     rows = _reduced(image)
@@ -54,13 +55,13 @@ def _grey(ink: float) -> Color:
 def _ramp(top: Sequence[float], bottom: Sequence[float]) -> Text:
     last = len(RAMP) - 1
     inks = ((above + below) / 2 for above, below in zip(top, bottom, strict=True))
-    # Faint ink is shown, too: only what is blank is a space.
+    # Faint ink is visible, too: only blank pixels are a space.
     return Text("".join(RAMP[max(round(ink * last), int(ink > 0.02))] for ink in inks))
 
 
 def _reduced(image: Rows) -> Rows:
-    """Means of square pieces, as many as there is room for."""
-    size = -(-len(image[0]) // WIDEST)
+    """Return an image of at most MAX_COLUMNS columns; each pixel is the mean of a square."""
+    size = -(-len(image[0]) // MAX_COLUMNS)
     if size == 1:
         return image
     return [

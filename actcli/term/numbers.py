@@ -1,32 +1,31 @@
-"""Numbers as a reader wants them: a few digits, the same in a whole column, and never "-0".
+"""Numbers as text: rounded to a few digits, and never "-0".
 
-A number that is not 0 is never shown as 0: where the decimals do not reach, it is written with an
-exponent.
+A number other than 0 never appears as 0: a very small number is written with an exponent.
 """
 
 import math
 from collections.abc import Iterable
 
-LARGE = 1e6  # from here on, digits before the point are noise
+MIN_EXPONENT_VALUE = 1e6  # from here on, numbers are written with an exponent
 
 
 def fixed(value: float, decimals: int = 4) -> str:
-    """With so many decimals: 0.0900; 4.54e-05 where these would all be 0."""
+    """Return a number with fixed decimals: 0.0900; or 4.54e-05 if all of them would be 0."""
     if not math.isfinite(value):
         return str(value)
     text = f"{value:.{decimals}f}"
-    if abs(value) >= LARGE or (value != 0 and float(text) == 0):
+    if abs(value) >= MIN_EXPONENT_VALUE or (value != 0 and float(text) == 0):
         return f"{value:.2e}"
     return text if value != 0 else f"{0:.{decimals}f}"
 
 
 def significant(value: float, digits: int = 4) -> str:
-    """With so many significant digits: 2.300, 0.07123, 1.235e+08."""
+    """Return a number with significant digits: 2.300, 0.07123, 1.235e+08."""
     if not math.isfinite(value):
         return str(value)
     if value == 0:
         return "0"
-    text = f"{value:.{digits - 1}e}"  # rounded first, since 9.9996 has one digit more than it seems
+    text = f"{value:.{digits - 1}e}"  # rounded first, since 9.9996 becomes 10.00
     exponent = int(text.partition("e")[2])
     if -4 <= exponent < 6:
         return f"{value:.{max(0, digits - 1 - exponent)}f}"
@@ -34,12 +33,12 @@ def significant(value: float, digits: int = 4) -> str:
 
 
 def shortest(value: float, digits: int = 6) -> str:
-    """With at most so many significant digits, as few as it needs: 3, -0.5, 1e+30."""
+    """Return a number with as few digits as it needs, at most `digits`: 3, -0.5, 1e+30."""
     return f"{value + 0.0:.{digits}g}"  # -0.0 + 0.0 is 0.0
 
 
 def percent(share: float, decimals: int = 1) -> str:
-    """A share of 1 as a percentage; 0 % and 100 % mean exactly that: 75.8 %, <0.1 %, >99.9 %."""
+    """Return a share as a percentage: 75.8 %; 0 % and 100 % are exact, else <0.1 % and >99.9 %."""
     if not math.isfinite(share):
         return str(share)
     step = 10**-decimals
@@ -52,17 +51,17 @@ def percent(share: float, decimals: int = 1) -> str:
 
 
 def grouped(count: int) -> str:
-    """A count with its thousands apart: 99,960."""
+    """Return a count with separated thousands: 99,960."""
     return f"{count:,}"
 
 
 def rounded(value: float, digits: int = 3) -> str:
-    """A large number with the digits that stay from one measurement to the next: 124,000."""
+    """Return a number rounded to significant digits, with separated thousands: 124,000."""
     return grouped(round(float(f"{value:.{digits - 1}e}")))
 
 
 def align_points(texts: Iterable[str]) -> list[str]:
-    """Pad to one width, so that the decimal points stand below each other; "" stays blank."""
+    """Return numbers padded to one width with aligned decimal points; "" stays blank."""
     parts = [_at_point(text) for text in texts]
     left = max((len(whole) for whole, _ in parts), default=0)
     right = max((len(rest) for _, rest in parts), default=0)
@@ -70,9 +69,9 @@ def align_points(texts: Iterable[str]) -> list[str]:
 
 
 def _at_point(text: str) -> tuple[str, str]:
-    """Cut before the decimal point or, in 1e+30, before the exponent."""
+    """Split a number before its decimal point or, in 1e+30, before its exponent."""
     for mark in ".", "e":
         if mark in text:
-            at = text.index(mark)
-            return text[:at], text[at:]
+            position = text.index(mark)
+            return text[:position], text[position:]
     return text, ""

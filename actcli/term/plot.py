@@ -1,8 +1,7 @@
-"""Curves in a frame of text, with both axes and what they stand for.
+"""Plots of curves as text, with a legend and two labelled axes.
 
-Nothing is cut: the vertical axis reaches from the tick below the lowest value to that above the
-highest. Without colour curves still differ, by their dashes, and by the signs that may be set on
-their points.
+All points are visible: the vertical axis extends from the tick below the lowest value to the tick
+above the highest. Without colour, curves differ by their dashes and by the signs of their marks.
 """
 
 from collections.abc import Iterator, Sequence
@@ -26,8 +25,8 @@ from actcli.term.plot_area import (
 from actcli.term.plot_axes import LinearAxis, horizontal_axis, vertical_axis
 from actcli.term.table import GAP
 
-LEAST_COLUMNS = 8  # of the area of the curves
-SAMPLE = 3  # characters of a line in the legend
+MIN_AREA_COLUMNS = 8
+SAMPLE_COLUMNS = 3  # of a line in the legend
 
 
 @dataclass(frozen=True)
@@ -36,11 +35,11 @@ class Plot:
 
     Args:
         curves: at least one, with at least one finite point among them.
-        height: of the area, in rows, or some fewer or more, so that ticks are equally far apart.
-        x_name: what stands at the end of the horizontal axis.
-        whole: whether x counts something, so that ticks are whole numbers.
-        x_axis: the horizontal axis, where it is not one with ticks at round numbers.
-        together: the sign of marks of several curves that fall on one character.
+        height: approximate number of rows of the area; adjusted so that ticks are evenly spaced.
+        x_name: the label at the end of the horizontal axis.
+        whole: whether x is a count, so that ticks are whole numbers.
+        x_axis: the horizontal axis; None for an axis with ticks at round numbers.
+        together: the sign for marks of several curves on one character.
     """
 
     curves: Sequence[Curve]
@@ -53,14 +52,14 @@ class Plot:
     def lines(self, canvas: Canvas) -> list[Text]:
         """Return the lines of the legend, the area and the axes, in the width of the canvas.
 
-        A plot has a least width, which a narrower canvas does not change.
+        The area has at least MIN_AREA_COLUMNS, even if the canvas is too narrow for them.
         """
         finite = [point for curve in self.curves for point in curve.points if shown(point)]
         xs, ys = zip(*finite, strict=True)
         vertical = vertical_axis(min(ys), max(ys), self.height)
         labels = {tick: vertical.label(tick) for tick in vertical.ticks}
         gutter = max(map(len, labels.values())) + 1
-        columns = max(LEAST_COLUMNS, canvas.width - gutter - 1 - 1 - cell_len(self.x_name))
+        columns = max(MIN_AREA_COLUMNS, canvas.width - gutter - 1 - 1 - cell_len(self.x_name))
         horizontal = self.x_axis or horizontal_axis(min(xs), max(xs), columns, self.whole)
         area = PlotArea(columns, vertical.rows(self.height), horizontal, vertical, canvas)
         for number, curve in enumerate(self.curves):
@@ -74,7 +73,7 @@ class Plot:
 
 
 def _legend(curves: Sequence[Curve], together: str, canvas: Canvas) -> Iterator[Text]:
-    """A piece of each curve's line before its name, as many on a line as there is room for."""
+    """Yield the lines of the legend: for each curve a sample of its line, and its name."""
     entries = [_entry(curve, number, canvas) for number, curve in enumerate(curves)]
     if together:
         several = "both" if len(curves) == 2 else "several"
@@ -98,16 +97,17 @@ def _entry(curve: Curve, number: int, canvas: Canvas) -> Text:
 
 
 def _sample(number: int, canvas: Canvas) -> str:
-    """Three characters of the line of a curve."""
+    """Return a short sample of the line of a curve."""
     if canvas.ascii:
-        return SIGNS[number % len(SIGNS)] * SAMPLE
+        return SIGNS[number % len(SIGNS)] * SAMPLE_COLUMNS
     dashes = DASHES[number % len(DASHES)]
-    on = [dashes[dot % len(dashes)] for dot in range(2 * SAMPLE)]
-    dots = zip(on[::2], on[1::2], strict=True)
+    filled = [dashes[dot % len(dashes)] for dot in range(2 * SAMPLE_COLUMNS)]
+    dots = zip(filled[::2], filled[1::2], strict=True)
     return "".join(chr(BLANK + DOTS[2][0] * left + DOTS[2][1] * right) for left, right in dots)
 
 
 def _with_axis(area: PlotArea, ticks: dict[float, str], gutter: int) -> Iterator[Text]:
+    """Yield the rows of the area with the vertical axis on the left."""
     labels = {area.row(tick): label for tick, label in ticks.items()}
     bar, tick = ("|", "+") if area.canvas.ascii else ("│", "┤")
     for row in range(area.rows):
@@ -119,13 +119,13 @@ def _with_axis(area: PlotArea, ticks: dict[float, str], gutter: int) -> Iterator
 
 
 def _below(area: PlotArea, gutter: int, x_name: str) -> Iterator[Text]:
-    """The horizontal axis with its name at the end, and the labels of its ticks."""
+    """Yield the horizontal axis with its name, and the labels of its ticks."""
     corner, dash, tick = ("+", "-", "+") if area.canvas.ascii else ("└", "─", "┬")
-    at = {area.column(each): area.horizontal.label(each) for each in area.horizontal.ticks}
-    line = "".join(tick if column in at else dash for column in range(area.columns))
+    tick_labels = {area.column(x): area.horizontal.label(x) for x in area.horizontal.ticks}
+    line = "".join(tick if column in tick_labels else dash for column in range(area.columns))
     yield Text(f"{' ' * gutter}{corner}{line} {area.canvas.plain(x_name)}", "dim")
     labels = ""
-    for column, label in at.items():
+    for column, label in tick_labels.items():
         start = (
             gutter + 1 + column - len(label) // 2 - label.startswith("-") * (len(label) % 2 == 0)
         )

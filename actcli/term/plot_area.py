@@ -1,9 +1,9 @@
-"""The characters within the frame of a plot: lines of dots, and marks on them.
+"""The area of a plot: curves drawn with dots, and marks on them.
 
-A character of braille holds two dots by four, which makes curves smooth; where the stream is ASCII,
-each curve has a sign of its own. Nothing hides another: characters that several curves go through
-take turns with their colours, or in ASCII with their signs, and marks that would fall on one
-character stand side by side, or are one mark that says so.
+A braille character holds two dots by four, which makes curves smooth. In ASCII, each curve has one
+sign. No curve hides another: characters that several curves share alternate between their colours,
+or in ASCII between their signs. Marks on one character are moved side by side, or replaced by one
+sign for several marks.
 """
 
 import math
@@ -17,7 +17,7 @@ from actcli.term.canvas import Canvas
 from actcli.term.plot_axes import LinearAxis
 
 BLANK = 0x2800  # the braille character without dots; each dot is a bit
-DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))  # by row and column
+DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))  # bits by row and column
 DASHES = ((1,), (1, 0, 0), (1, 1, 1, 1, 1, 0, 0, 0), (1, 1, 1, 1, 0, 0, 1, 0, 0))
 SIGNS = "*o+x#%"
 STYLES = ("cyan", "magenta", "green", "yellow", "blue", "red")  # yellow is faint on white
@@ -31,10 +31,10 @@ class Curve:
 
     Args:
         name: in the legend.
-        points: x and y, by ascending x. A y that is not finite breaks the line there.
-        marks: points of it that are set off, each with the sign.
+        points: (x, y), by ascending x; a y that is not finite interrupts the line.
+        marks: the points that are drawn as the sign.
         sign: one character.
-        joined: whether there is a line at all, or the marks alone.
+        joined: whether a line joins the points; otherwise only the marks are drawn.
     """
 
     name: str
@@ -45,22 +45,22 @@ class Curve:
 
 
 def shown(point: Point) -> bool:
-    """Whether a point is drawn."""
+    """Return whether a point can be drawn: its y is finite."""
     return math.isfinite(point[1])
 
 
 def sign_style(sign: str, number: int) -> str:
-    """Of a mark of a curve: a letter is to be read, and no colour can be on every background."""
+    """Return the style of a mark; a letter has no colour, to be legible on every background."""
     return "bold" if sign.isalnum() else f"bold {STYLES[number % len(STYLES)]}"
 
 
 class PlotArea:
-    """The characters within the frame.
+    """The grid of characters between the axes of a plot.
 
     Args:
-        columns, rows: how many.
-        horizontal, vertical: what they stand for.
-        canvas: in ASCII a character has one sign, elsewhere eight dots.
+        columns, rows: size in characters.
+        horizontal, vertical: the axes.
+        canvas: the characters that can be shown; braille, or one sign per character in ASCII.
     """
 
     def __init__(
@@ -74,26 +74,27 @@ class PlotArea:
         self.columns, self.rows = columns, rows
         self.horizontal, self.vertical = horizontal, vertical
         self.canvas = canvas
-        self.across, self.down = (1, 1) if canvas.ascii else (2, 4)  # dots of a character
+        self.across, self.down = (1, 1) if canvas.ascii else (2, 4)  # dots per character
         self._bits = [[0] * columns for _ in range(rows)]
-        self._through: dict[tuple[int, int], list[int]] = {}  # row and column: numbers of curves
-        self._marks: dict[tuple[int, int], dict[int, str]] = {}  # the same: their signs
-        self._signs: dict[tuple[int, int], tuple[str, str]] = {}  # the same: sign and style
+        # By row and column: the numbers of the curves; the sign of each curve; sign and style.
+        self._through: dict[tuple[int, int], list[int]] = {}
+        self._marks: dict[tuple[int, int], dict[int, str]] = {}
+        self._signs: dict[tuple[int, int], tuple[str, str]] = {}
 
     def column(self, x: float) -> int:
-        """The character above which x lies."""
+        """Return the column of x, from the left."""
         return self._dot_across(x) // self.across
 
     def row(self, y: float) -> int:
-        """The line, from above, on which y lies."""
+        """Return the row of y, from the top."""
         return self._dot_down(y) // self.down
 
     def draw(self, curve: Curve, number: int) -> None:
-        """Add a curve to those that are there; its number tells its looks."""
+        """Add a curve; its number selects its dashes and its colour."""
         dashes = (1,) if self.canvas.ascii else DASHES[number % len(DASHES)]
         path = self._path(curve.points) if curve.joined else ()
-        for number_of_dot, (across, down) in enumerate(path):
-            if dashes[number_of_dot % len(dashes)]:
+        for position, (across, down) in enumerate(path):
+            if dashes[position % len(dashes)]:
                 row, column = down // self.down, across // self.across
                 self._bits[row][column] |= DOTS[down % 4][across % 2]
                 through = self._through.setdefault((row, column), [])
@@ -103,31 +104,33 @@ class PlotArea:
             self._marks.setdefault((self.row(y), self.column(x)), {})[number] = curve.sign
 
     def set_marks(self, together: str, whole: bool) -> bool:
-        """Set the signs of all curves that are drawn.
+        """Place the signs of the marks of all drawn curves.
 
         Args:
-            together: the sign of several that have one character.
-            whole: whether x is a whole number wherever there is a mark. Then marks may stand side
-                by side, as long as each is nearer to its own x than to any other.
+            together: the sign for several marks on one character.
+            whole: whether each mark has a whole x. Then marks may be side by side, if each stays
+                nearest to its x.
 
         Returns:
-            Whether there is such a sign.
+            Whether the sign `together` was used.
         """
-        apart = (self.columns - 1) / (self.horizontal.high - self.horizontal.low) if whole else 0
+        columns_per_unit = (
+            (self.columns - 1) / (self.horizontal.high - self.horizontal.low) if whole else 0
+        )
         shared = False
         for (row, column), signs in self._marks.items():
             count = len(signs)
-            if count == 1 or 2 * count <= apart:
+            if count == 1 or 2 * count <= columns_per_unit:
                 start = min(max(0, column - (count - 1) // 2), self.columns - count)
-                for at, (number, sign) in enumerate(sorted(signs.items()), start):
-                    self._signs[row, at] = sign, sign_style(sign, number)
+                for place, (number, sign) in enumerate(sorted(signs.items()), start):
+                    self._signs[row, place] = sign, sign_style(sign, number)
             else:
                 self._signs[row, column] = together, "bold"
                 shared = True
         return shared
 
     def line(self, row: int) -> Text:
-        """One row of characters."""
+        """Return a row of characters."""
         text = Text()
         for column in range(self.columns):
             sign, style = self._signs.get((row, column)) or self._drawn(row, column)
@@ -135,7 +138,7 @@ class PlotArea:
         return text
 
     def _drawn(self, row: int, column: int) -> tuple[str, str]:
-        """What the lines leave on a character, and its style."""
+        """Return the character of the lines at a position, and its style."""
         through = self._through.get((row, column))
         if not through:
             return " ", ""
@@ -148,13 +151,13 @@ class PlotArea:
         return round(self.horizontal.share(x) * (self.columns * self.across - 1))
 
     def _dot_down(self, y: float) -> int:
-        # The ends of the axis are in the middle of their rows, where their ticks are drawn.
+        # The ends of the axis are in the middle of their rows, level with their ticks.
         margin = (self.down - 1) / 2
         share = self.vertical.share(y)
         return round(margin + (1 - share) * (self.rows - 1) * self.down)
 
     def _path(self, points: Sequence[Point]) -> Iterator[tuple[int, int]]:
-        """The dots of the line, each once; a point between two breaks stands by itself."""
+        """Yield the dots of a line, each once; a point between two gaps is a single dot."""
         dots = [
             (self._dot_across(x), self._dot_down(y)) if shown((x, y)) else None for x, y in points
         ]
@@ -169,7 +172,7 @@ class PlotArea:
 
 
 def _straight(start: tuple[int, int], end: tuple[int, int]) -> Iterator[tuple[int, int]]:
-    """The dots from one to another, both included."""
+    """Yield the dots of a straight line, both ends included."""
     count = max(abs(end[0] - start[0]), abs(end[1] - start[1]), 1)
     for step in range(count + 1):
         share = step / count

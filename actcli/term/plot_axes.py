@@ -1,4 +1,4 @@
-"""Axes: what they reach over, and the round numbers at which they have ticks."""
+"""Axes of a plot: their intervals, and their ticks at round numbers."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -8,14 +8,22 @@ from typing import Self
 
 from actcli.term.numbers import shortest
 
-TICKS = 5  # of a vertical axis, or so
-ROWS_OF_TICK = 1.5  # at least
-BETWEEN_LABELS = 3  # columns
+TARGET_TICKS = 5  # of a vertical axis
+MIN_ROWS_PER_TICK = 1.5
+LABEL_GAP = 3  # columns between two labels
+CANDIDATES = 6  # steps that are tried for an axis
+TOLERANCE = 1e-9  # of a quotient that is a whole number but for rounding
 
 
 @dataclass(frozen=True)
 class LinearAxis:
-    """What an axis reaches over, and where its ticks are."""
+    """An axis with a linear scale.
+
+    Args:
+        low, high: its ends.
+        ticks: the values with a tick, ascending.
+        step: the distance of two ticks.
+    """
 
     low: float
     high: float
@@ -23,92 +31,92 @@ class LinearAxis:
     step: float
 
     def share(self, value: float) -> float:
-        """How far a value is on the way from the low end, 0, to the high one, 1."""
+        """Return the position of a value: 0 at the low end, 1 at the high end."""
         return (value - self.low) / (self.high - self.low)
 
-    def rows(self, about: int) -> int:
-        """The number of rows, as near as can be, with which ticks are equally far apart."""
+    def rows(self, target: int) -> int:
+        """Return the number of rows nearest to `target` with which ticks are evenly spaced."""
         steps = len(self.ticks) - 1
-        return max(1, round((about - 1) / steps)) * steps + 1
+        return max(1, round((target - 1) / steps)) * steps + 1
 
     def label(self, tick: float) -> str:
-        """With the decimals that tell one tick from the next."""
+        """Return a tick as text, with as many decimals as distinguish neighbouring ticks."""
         if not 1e-4 <= self.step < 1e6:
             return shortest(tick, 3)
-        decimals = max(0, -math.floor(math.log10(self.step) + 1e-9))
+        decimals = max(0, -math.floor(math.log10(self.step) + TOLERANCE))
         return f"{tick + 0.0:.{decimals}f}"
 
 
 @dataclass(frozen=True)
 class ValuesAxis(LinearAxis):
-    """An axis with ticks at values of its own, which may be evenly spaced in their logarithm."""
+    """An axis with ticks at arbitrary values, and a linear or logarithmic scale."""
 
     log: bool = False
 
     @classmethod
     def at(cls, values: Sequence[float], log: bool) -> Self:
-        """From the first to the last of ascending values, with a tick at each."""
+        """Return an axis from the first to the last of ascending values, with a tick at each."""
         return cls(values[0], values[-1], tuple(values), 0.0, log)
 
     def share(self, value: float) -> float:
-        """How far a value, or its logarithm, is on the way from the low end to the high one."""
+        """Return the position of a value on the scale: 0 at the low end, 1 at the high end."""
         if not self.log:
             return super().share(value)
         return math.log(value / self.low) / math.log(self.high / self.low)
 
     def label(self, tick: float) -> str:
-        """With the digits that it has, three at most."""
+        """Return a tick as text with at most three digits."""
         return shortest(tick, 3)
 
 
 def vertical_axis(low: float, high: float, rows: int) -> LinearAxis:
-    """An axis from tick to tick that reaches as little as can be beyond what it has to reach."""
+    """Return the shortest axis that contains an interval and ends at ticks."""
     low, high = _apart(low, high)
-    most = max(1, math.floor((rows - 1) / ROWS_OF_TICK))  # steps from tick to tick
-    found = []
-    for step in islice(_steps((high - low) / most), 6):
-        first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-        found.append(LinearAxis(first * step, last * step, _ticks(first, last, step), step))
+    max_steps = max(1, math.floor((rows - 1) / MIN_ROWS_PER_TICK))  # from tick to tick
+    axes = []
+    for step in islice(_steps((high - low) / max_steps), CANDIDATES):
+        first, last = math.floor(low / step + TOLERANCE), math.ceil(high / step - TOLERANCE)
+        axes.append(LinearAxis(first * step, last * step, _ticks(first, last, step), step))
 
-    def worth(each: LinearAxis) -> tuple[bool, bool, float, int]:
-        many, reach = len(each.ticks), round((each.high - each.low) / (high - low), 6)
-        return many > most + 1, many < 3, reach, abs(many - TICKS)
+    def badness(axis: LinearAxis) -> tuple[bool, bool, float, int]:
+        ticks, excess = len(axis.ticks), round((axis.high - axis.low) / (high - low), 6)
+        return ticks > max_steps + 1, ticks < 3, excess, abs(ticks - TARGET_TICKS)
 
-    return min(found, key=worth)
+    return min(axes, key=badness)
 
 
 def horizontal_axis(low: float, high: float, columns: int, whole: bool) -> LinearAxis:
-    """An axis over just what it has to reach, with two ticks at least, at round numbers."""
+    """Return an axis of exactly an interval; it has two or more ticks at round numbers."""
     low, high = _apart(low, high)
     label = max(len(shortest(end, 3)) for end in (low, high))
-    least = (high - low) / max(1, (columns - 1) // (label + BETWEEN_LABELS))
-    found = []
-    for step in islice(_steps(least / 10), 6):
-        first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    min_step = (high - low) / max(1, (columns - 1) // (label + LABEL_GAP))
+    axes = []
+    for step in islice(_steps(min_step / 10), CANDIDATES):
+        first, last = math.ceil(low / step - TOLERANCE), math.floor(high / step + TOLERANCE)
         if not whole or step >= 1:
-            found.append(LinearAxis(low, high, _ticks(first, last, step), step))
-    if not found:
+            axes.append(LinearAxis(low, high, _ticks(first, last, step), step))
+    if not axes:
         return LinearAxis(low, high, _ticks(math.ceil(low), math.floor(high), 1.0), 1.0)
 
-    def worth(each: LinearAxis) -> tuple[bool, bool, float]:
-        distance = abs(math.log(each.step / least))
-        return len(each.ticks) < 2, each.step < least * (1 - 1e-9), distance
+    def badness(axis: LinearAxis) -> tuple[bool, bool, float]:
+        distance = abs(math.log(axis.step / min_step))
+        return len(axis.ticks) < 2, axis.step < min_step * (1 - TOLERANCE), distance
 
-    return min(found, key=worth)
+    return min(axes, key=badness)
 
 
 def _apart(low: float, high: float) -> tuple[float, float]:
-    """Two ends that differ; where they did not, to rounding, 0 is one of them."""
+    """Return two ends that differ; if they are equal but for rounding, 0 replaces one."""
     if high - low > max(1e-9 * max(abs(low), abs(high)), 1e-300):
         return low, high
     return min(low, 0.0), max(high, 0.0) or float(low == 0)
 
 
-def _steps(least: float) -> Iterator[float]:
-    """Those of 1, 2, 5, 10, 20, … (times any power of ten) that suffice."""
-    power = 10.0 ** math.floor(math.log10(least))
-    found = (each * power * 10.0**more for more in count() for each in (1, 2, 5))
-    return (step for step in found if step >= least * (1 - 1e-9))
+def _steps(minimum: float) -> Iterator[float]:
+    """Yield the steps from `minimum` upwards: 1, 2 and 5 times powers of ten."""
+    power = 10.0 ** math.floor(math.log10(minimum))
+    steps = (digit * power * 10.0**exponent for exponent in count() for digit in (1, 2, 5))
+    return (step for step in steps if step >= minimum * (1 - TOLERANCE))
 
 
 def _ticks(first: int, last: int, step: float) -> tuple[float, ...]:

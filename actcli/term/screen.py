@@ -1,8 +1,8 @@
-"""A block of lines at the bottom of a terminal that is drawn anew in its place.
+"""A block of lines at the bottom of a terminal that is redrawn in place.
 
-Between two drawings the cursor, hidden, waits where the block begins. So nobody has to count lines
-to come back there, and a change of the window's size, after which the terminal may have broken
-lines in two or not, leaves nothing torn: all that is below the cursor is the block.
+Between two drawings, the hidden cursor stays at the start of the block. Erasing the block therefore
+needs no count of lines: everything below the cursor belongs to it. This holds even after a window
+is resized, when the terminal may have wrapped some lines.
 """
 
 import os
@@ -15,42 +15,42 @@ from rich.console import Console
 from rich.text import Text
 
 HIDE, SHOW = "\x1b[?25l", "\x1b[?25h"  # the cursor
-# What does not fit is cut: a terminal may be narrower already than the process has been told.
+# Long lines are cut: the window may be narrower than the last size that the process has read.
 CUT, WRAP = "\x1b[?7l", "\x1b[?7h"
 ERASE_LINE, ERASE_BELOW = "\x1b[K", "\x1b[J"
-# Not from the first column: in the first line that would be the whole screen, of which some
-# terminals keep a copy.
+# Erasing starts at the second column. At the first column of the first line, it would erase the
+# whole screen, and some terminals then copy the screen to their history.
 ERASE_BLOCK = f"\r{ERASE_LINE}\x1b[C{ERASE_BELOW}\r"
 
 
 class Block:
-    """Lines that stay, and below them those that are drawn anew. Each line must fit the width."""
+    """A redrawn block of lines below permanent lines. Each line must fit the width."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._hidden = False  # the cursor
+        self._hidden = False  # whether the cursor is hidden
 
     def written(self, lines: Sequence[Text]) -> list[str]:
-        """Lines with their styles as escape codes: to find these takes longest, so do it once."""
+        """Return lines with styles as escape codes; this is slow, so do it once for each line."""
         return [self._written(line) for line in lines]
 
     def draw(self, above: Sequence[str], block: Sequence[str], afresh: bool = False) -> None:
-        """Print lines for good, and below them the block instead of the one before.
+        """Print permanent lines in place of the block, and a new block below them.
 
         Args:
-            above: lines that stay.
-            block: fewer than the terminal has; none of them fills its width.
-            afresh: first erase all, as what the terminal has made of it is not known.
+            above: permanent lines.
+            block: fewer lines than the terminal has, each shorter than its width.
+            afresh: whether to erase the block first, because the terminal may have wrapped it.
         """
         begin = ("" if self._hidden else HIDE) + (ERASE_BLOCK if afresh else "\r")
-        *others, last = block
-        lines = _ended(others) + ERASE_LINE + last + ERASE_BELOW
-        back = f"\r\x1b[{len(others)}A" if others else "\r"
+        *upper, last = block
+        lines = _ended(upper) + ERASE_LINE + last + ERASE_BELOW
+        back = f"\r\x1b[{len(upper)}A" if upper else "\r"
         self._hidden = True
         self._write(begin + _ended(above) + CUT + lines + WRAP + back)
 
     def settle(self, lines: Sequence[str] = ()) -> None:
-        """Print lines for good in place of the block, and show the cursor again."""
+        """Print permanent lines in place of the block, and show the cursor again."""
         if self._hidden:
             self._write(ERASE_BLOCK + _ended(lines) + SHOW)
         else:
@@ -72,29 +72,29 @@ def _ended(lines: Sequence[str]) -> str:
 
 
 class Signals:
-    """Within `with`, Ctrl-Z and a change of the window's size are noted, to be looked at later."""
+    """A context manager that records Ctrl-Z and changes of the window's size for later."""
 
     def __init__(self) -> None:
         self.stopped = False
         self.resized = False
-        self._before: dict[signal.Signals, Any] = {}
+        self._handlers: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Self:
-        for each in (signal.SIGTSTP, signal.SIGWINCH):
-            self._before[each] = signal.getsignal(each)
-            if self._before[each] == signal.SIG_DFL:  # without job control Ctrl-Z is ignored
-                signal.signal(each, self._note)
+        for number in (signal.SIGTSTP, signal.SIGWINCH):
+            self._handlers[number] = signal.getsignal(number)
+            if self._handlers[number] == signal.SIG_DFL:  # without job control, Ctrl-Z is ignored
+                signal.signal(number, self._record)
         return self
 
     def __exit__(self, *_: object) -> None:
-        for each, handler in self._before.items():
-            signal.signal(each, handler)
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
 
     def stand_still(self) -> None:
-        """Until the shell lets the process go on."""
+        """Suspend the process until the shell resumes it."""
         self.stopped = False
         os.kill(os.getpid(), signal.SIGSTOP)
 
-    def _note(self, number: int, _frame: FrameType | None) -> None:
+    def _record(self, number: int, _frame: FrameType | None) -> None:
         self.stopped |= number == signal.SIGTSTP
         self.resized |= number == signal.SIGWINCH

@@ -1,7 +1,6 @@
-"""Many numbers in one line of text: a column of characters for each number, higher for larger.
+"""Sparklines: a character for each number, a higher block for a larger number.
 
-A number that is not there, or is none, leaves a blank. Where the stream shows ASCII alone, denser
-characters stand for larger numbers.
+A missing number or NaN is a blank. In ASCII, denser characters stand for larger numbers.
 """
 
 import math
@@ -17,7 +16,7 @@ T = TypeVar("T")
 
 
 def sparkline(values: Sequence[float | None], low: float, high: float, canvas: Canvas) -> str:
-    """A character for each value: the lowest at `low` and below, the highest at `high`."""
+    """Return a character for each value, from the lowest at `low` to the highest at `high`."""
     levels = SIGNS if canvas.ascii else BLOCKS
     text = ""
     for value in values:
@@ -30,57 +29,59 @@ def sparkline(values: Sequence[float | None], low: float, high: float, canvas: C
 
 
 def strip(counts: Sequence[int], canvas: Canvas) -> str:
-    """A distribution: the largest count is full, and only a count of 0 is a dot in the middle."""
+    """Return a histogram of counts; the largest is a full block, only a count of 0 is a dot."""
     largest = max(counts, default=0)
-    if canvas.ascii:  # the dot is the lowest level of the others
-        levels, nothing = SIGNS[1:], SIGNS[0]
+    if canvas.ascii:  # a dot is the lowest of the signs
+        levels, zero = SIGNS[1:], SIGNS[0]
     else:
-        levels, nothing = BLOCKS, "·"
+        levels, zero = BLOCKS, "·"
     return "".join(
-        levels[math.ceil(count / largest * len(levels)) - 1] if count else nothing
-        for count in counts
+        levels[math.ceil(count / largest * len(levels)) - 1] if count else zero for count in counts
     )
 
 
-def thinned(values: Sequence[float | None], most: int) -> list[float | None]:
-    """At most so many of the values, evenly spaced, with the first and the last."""
-    if len(values) <= most:
+def thinned(values: Sequence[float | None], limit: int) -> list[float | None]:
+    """Return at most `limit` of the values, evenly spaced, with the first and the last."""
+    if len(values) <= limit:
         return list(values)
-    return [values[round(i * (len(values) - 1) / (most - 1))] for i in range(most)]
+    return [values[round(i * (len(values) - 1) / (limit - 1))] for i in range(limit)]
 
 
 def extent(series: Iterable[Sequence[float | None]]) -> tuple[float, float]:
-    """The lowest and the highest of the values that are there and finite; else 0 and 1."""
-    known = [v for values in series for v in values if v is not None and math.isfinite(v)]
-    return min(known, default=0.0), max(known, default=1.0)
+    """Return the lowest and the highest finite value; 0 and 1 if no value is finite."""
+    finite = [v for values in series for v in values if v is not None and math.isfinite(v)]
+    return min(finite, default=0.0), max(finite, default=1.0)
 
 
 class Thinning(Generic[T]):
-    """Things that come one after the other, of which evenly spaced ones are kept, and the last.
+    """An evenly spaced sample of a growing series, with its first and its last item.
 
-    So that to draw a million takes neither longer nor more memory than to draw some hundred.
+    A million items therefore need no more time and memory to draw than a few hundred.
+
+    Args:
+        limit: maximum number of items.
     """
 
-    def __init__(self, most: int = 256) -> None:
-        self._most = most
+    def __init__(self, limit: int = 256) -> None:
+        self._limit = limit
         self._kept: list[T] = []
         self._stride = 1
         self._count = 0
         self._last: list[T] = []  # at most one
 
-    def add(self, thing: T) -> None:
-        """Take in one more."""
-        self._last = [thing]
+    def add(self, item: T) -> None:
+        """Append an item to the series."""
+        self._last = [item]
         if self._count % self._stride == 0:
-            self._kept.append(thing)
+            self._kept.append(item)
             self._last = []
-            if len(self._kept) > self._most:
+            if len(self._kept) > self._limit:
                 del self._kept[1::2]
                 self._stride *= 2
-                self._last = [thing] if self._kept[-1] is not thing else []
+                self._last = [item] if self._kept[-1] is not item else []
         self._count += 1
 
     @property
     def kept(self) -> list[T]:
-        """From the first to the last."""
+        """The sample, in order."""
         return self._kept + self._last

@@ -1,7 +1,7 @@
-"""Columns of short texts under headings, which fit themselves to a width.
+"""Tables: columns of short texts under headings, fitted to a width.
 
-Where the width does not suffice, the columns that matter least are left out. Numbers are never
-wrapped or cut, no line ends in spaces, and nothing depends on colour.
+If the table is too wide, the least important columns are left out. Numbers are never wrapped or
+cut, and no line ends in spaces. Colour carries no information.
 """
 
 import textwrap
@@ -18,21 +18,22 @@ from actcli.term.numbers import align_points
 
 T = TypeVar("T")
 
-MATTERS = 2  # the highest rank of a column for which a name is cut
-NAME, LEAST = 20, 8  # columns that a name has before others are left out, and in any case
-GAP = 2  # columns of space between two columns
-TOGETHER = "\N{NO-BREAK SPACE}"  # in "5 %" and "α = 1", while lines are broken
+SHORTENING_RANK = 2  # the highest rank of a column for which a name is cut
+NAME_WIDTH = 20  # below this width of a name, other columns are left out
+MIN_NAME_WIDTH = 8
+GAP = 2  # spaces between two columns
+NO_BREAK = "\N{NO-BREAK SPACE}"  # in "5 %" and "α = 1", while lines are wrapped
 
 
 @dataclass(frozen=True)
 class Column:
-    """Texts below each other.
+    """A column of a table.
 
     Args:
-        heading: above them.
-        cells: the texts; those of numbers are aligned at the point already.
-        rank: 0 is always shown; of the others the highest is left out first.
-        left: aligned on the left, as words are, and not on the right.
+        heading: of the column.
+        cells: the texts; numbers are already aligned at the decimal point.
+        rank: 0 for a column that is always shown; the highest rank is left out first.
+        left: whether the cells are aligned on the left, as for words.
         style: of all cells.
     """
 
@@ -44,11 +45,11 @@ class Column:
 
     @property
     def width(self) -> int:
-        """That all of it needs."""
+        """The width of the widest cell, or of the heading."""
         return max(map(cell_len, [self.heading, *self.cells]))
 
     def padded(self, text: str) -> str:
-        """A text of the width of the column."""
+        """Return a text padded to the width of the column."""
         return set_cell_size(text, self.width) if self.left else " " * self._missing(text) + text
 
     def _missing(self, text: str) -> int:
@@ -56,7 +57,7 @@ class Column:
 
 
 def titled(title: str, about: str, canvas: Canvas) -> Text:
-    """The title of a block of lines, and what it is about if there is room for that."""
+    """Return the title of a block of lines, with a dim explanation if it fits."""
     line = Text(title, style="bold")
     about = canvas.plain(about)
     if about and cell_len(title) + GAP + cell_len(about) <= canvas.width:
@@ -65,68 +66,71 @@ def titled(title: str, about: str, canvas: Canvas) -> Text:
 
 
 def numbers(heading: str, texts: Iterable[str], rank: int = 0) -> Column:
-    """A column of numbers, their points below each other."""
+    """Return a column of numbers with aligned decimal points."""
     return Column(heading, align_points(texts), rank)
 
 
-def needed(columns: Sequence[Column]) -> int:
-    """How wide the columns are together."""
+def total_width(columns: Sequence[Column]) -> int:
+    """Return the width of the columns and the gaps between them."""
     return sum(column.width for column in columns) + GAP * (len(columns) - 1)
 
 
-def fit(columns: Sequence[Column], width: int, least: int = 1) -> list[Column]:
-    """The columns, without as many of a rank of at least `least` as the width demands."""
+def fit(columns: Sequence[Column], width: int, min_rank: int = 1) -> list[Column]:
+    """Return the columns that fit a width; ranks below `min_rank` are never left out."""
     kept = list(columns)
-    while needed(kept) > width and any(column.rank >= least for column in kept):
+    while total_width(kept) > width and any(column.rank >= min_rank for column in kept):
         kept.remove(max(kept, key=lambda column: column.rank))
     return kept
 
 
 def shorten(columns: Sequence[Column], at: int, width: int) -> list[Column]:
-    """The columns, with names in one of them cut so that there is room for those that matter.
+    """Return the columns, with names in one of them cut so that important columns fit.
 
     Args:
         columns: in their order.
         at: the position of the column of names.
-        width: of all.
+        width: of the table.
     """
     names, others = columns[at], [*columns[:at], *columns[at + 1 :]]
     rooms = [
-        width - GAP - needed([column for column in others if column.rank <= rank])
-        for rank in (MATTERS, 1, 0)
+        width - GAP - total_width([column for column in others if column.rank <= rank])
+        for rank in (SHORTENING_RANK, 1, 0)
     ]
-    room = next((room for room in rooms if room >= min(NAME, names.width)), max(LEAST, rooms[-1]))
+    room = next(
+        (room for room in rooms if room >= min(NAME_WIDTH, names.width)),
+        max(MIN_NAME_WIDTH, rooms[-1]),
+    )
     short = replace(names, cells=[cut(name, room) for name in names.cells])
     return [*columns[:at], short, *columns[at + 1 :]]
 
 
 def lines(columns: Sequence[Column], styles: Sequence[str] = ()) -> list[Text]:
-    """The headings and the rows.
+    """Return a line for the headings and one for each row.
 
     Args:
         columns: all of the same length.
-        styles: of the rows; none for those beyond.
+        styles: of the first rows; further rows have no style.
     """
-    found = [_line([(column, column.heading, "dim") for column in columns])]
+    table = [_line([(column, column.heading, "dim") for column in columns])]
     for position in range(len(columns[0].cells)):
         row = _line([(column, column.cells[position], column.style) for column in columns])
         if position < len(styles):
             row.stylize_before(styles[position])
-        found.append(row)
-    return found
+        table.append(row)
+    return table
 
 
 def beside(left: Sequence[Text], right: Sequence[Text], gap: int) -> list[Text]:
-    """Two blocks of lines side by side."""
+    """Return two blocks of lines side by side, `gap` spaces apart."""
     width = max(line.cell_len for line in left)
-    both = []
+    joined = []
     for first, second in zip_longest(left, right, fillvalue=Text()):
-        line = Text().append_text(first)  # whose own style is not that of what follows
+        line = Text().append_text(first)  # so that its style does not extend to the second block
         if second.plain:
             line.pad_right(width - first.cell_len + gap)
             line.append_text(second)
-        both.append(line)
-    return both
+        joined.append(line)
+    return joined
 
 
 def _line(parts: Sequence[tuple[Column, str, str]]) -> Text:
@@ -139,23 +143,22 @@ def _line(parts: Sequence[tuple[Column, str, str]]) -> Text:
 
 
 def optional(value: T | None, write: Callable[[T], str], canvas: Canvas) -> str:
-    """A value as text; a dash where there is none."""
+    """Return a value as text, or a dash for None."""
     return canvas.plain("–") if value is None else write(value)
 
 
 def cut(text: str, width: int) -> str:
-    """A text of at most so many columns; a longer one is cut, and ends in ~."""
+    """Return a text of at most `width` columns; a longer text is cut and ends in ~."""
     return text if cell_len(text) <= width else f"{set_cell_size(text, width - 1)}~"
 
 
 def paragraph(text: str, canvas: Canvas, label: str = "", style: str = "") -> Text:
-    """A text, wrapped between words, beside a label or beneath one another as its own lines say.
+    """Return a text that is wrapped between words, beside a label.
 
     Args:
-        text: its line breaks are kept.
-        width: of all.
-        canvas: the characters that can be shown.
-        label: on the left of the first line; all others are indented by as much.
+        text: the text; its line breaks are kept.
+        canvas: the available width, and the characters that can be shown.
+        label: on the left of the first line; further lines are indented by its width.
         style: of the text.
     """
     indent = " " * len(label)
@@ -163,20 +166,20 @@ def paragraph(text: str, canvas: Canvas, label: str = "", style: str = "") -> Te
         part
         for line in text.splitlines()
         for part in textwrap.wrap(
-            _together(canvas.plain(line)),
+            _unbroken(canvas.plain(line)),
             max(20, canvas.width - len(label)),
             break_long_words=False,
             break_on_hyphens=False,
         )
         or [""]
     ]
-    shown = Text(label)
+    result = Text(label)
     for position, line in enumerate(wrapped):
         if position:
-            shown.append(f"\n{indent}" if line else "\n")
-        shown.append(line.replace(TOGETHER, " "), style or None)
-    return shown
+            result.append(f"\n{indent}" if line else "\n")
+        result.append(line.replace(NO_BREAK, " "), style or None)
+    return result
 
 
-def _together(text: str) -> str:
-    return text.replace(" %", f"{TOGETHER}%").replace(" = ", f"{TOGETHER}={TOGETHER}")
+def _unbroken(text: str) -> str:
+    return text.replace(" %", f"{NO_BREAK}%").replace(" = ", f"{NO_BREAK}={NO_BREAK}")

@@ -1,11 +1,11 @@
-"""Text that came from outside, made safe to show: a label must not drive the terminal."""
+"""Escaping of untrusted text: a label must not control the terminal."""
 
 
 def printable(text: str, ascii_only: bool = False) -> str:
-    r"""Escape what a terminal would obey or could not show: ESC becomes \x1b.
+    r"""Return a text with escaped control characters: ESC becomes \x1b.
 
-    That is control and format characters, line separators, bytes that were no text, and where the
-    stream is ASCII all that is not.
+    Format characters, line separators and undecodable bytes are escaped too; with `ascii_only` also
+    all characters outside ASCII.
     """
     return "".join(
         character

@@ -20,7 +20,7 @@ from safetensors.numpy import load_file
 from actcli import files
 from actcli.cli import main
 from actcli.term.canvas import Canvas
-from actcli.term.image import RAMP, UPPER, digit
+from actcli.term.image import RAMP, UPPER, image_lines
 
 Blobs = Callable[..., Path]
 
@@ -275,7 +275,7 @@ def painted(color_system: str | None, **options: Any) -> Console:
 
 def test_half_blocks_where_there_is_colour() -> None:
     image = [[0.0, 1.0], [1.0, 0.5], [0.2, 0.0]]
-    lines = digit(image, painted("truecolor"), Canvas(80))
+    lines = image_lines(image, painted("truecolor"), Canvas(80))
     assert [line.plain for line in lines] == [UPPER * 2] * 2
     colours = [
         (style.color.triplet.red, style.bgcolor.triplet.red)
@@ -296,7 +296,7 @@ def test_half_blocks_where_there_is_colour() -> None:
 )
 def test_denser_characters_where_there_is_none(console: Console, ascii_only: bool) -> None:
     image = [[0.0, 1.0, 0.03], [0.0, 1.0, 0.03], [0.0, 0.5, 0.0]]
-    lines = digit(image, console, Canvas(80, ascii_only))
+    lines = image_lines(image, console, Canvas(80, ascii_only))
     assert [line.plain for line in lines] == [" @.", " :  "[:3]]
     assert not any(line.spans for line in lines)
     assert RAMP[0] == " "
@@ -304,7 +304,7 @@ def test_denser_characters_where_there_is_none(console: Console, ascii_only: boo
 
 def test_a_large_image_is_made_smaller() -> None:
     image = [[float(column < 60) for column in range(120)] for _ in range(60)]
-    lines = digit(image, painted(None), Canvas(80, ascii=True))
+    lines = image_lines(image, painted(None), Canvas(80, ascii=True))
     assert [line.plain for line in lines] == ["@" * 20 + " " * 20] * 10
 
 
@@ -317,8 +317,8 @@ def test_a_large_image_is_made_smaller() -> None:
         (["--index", "1", "--worst", "2"], "--index and --worst exclude each other"),
         (["--index", "0", "--random"], "--index and --random exclude each other"),
         (["--index", "0", "--label", "4"], "--index and --label exclude each other"),
-        (["--seed", "0"], "--seed goes with --random"),
-        (["--invert"], "--invert goes with --image"),
+        (["--seed", "0"], "--seed requires --random"),
+        (["--invert"], "--invert requires --image"),
         (["--index", "10000"], "--index: mnist has 10,000 test rows. Allowed: 0 to 9999"),
         (["--index", "-1"], "Invalid value for '--index': must be at least 0, not -1."),
         (["--worst", "0"], "Invalid value for '--worst': must be at least 1, not 0."),

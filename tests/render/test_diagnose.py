@@ -541,7 +541,7 @@ def test_columns_are_left_out_by_rank() -> None:
     assert [column.heading for column in fit(columns, 10)] == ["aa", "bb", "cc"]
     assert [column.heading for column in fit(columns, 9)] == ["aa", "bb"]
     assert [column.heading for column in fit(columns, 1)] == ["aa"]
-    assert [column.heading for column in fit(columns, 1, least=2)] == ["aa", "bb"]
+    assert [column.heading for column in fit(columns, 1, min_rank=2)] == ["aa", "bb"]
     assert [line.plain for line in lines(columns)] == ["aa  bb  cc", " 1   2   3"]
 
 
