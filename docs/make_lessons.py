@@ -2,11 +2,11 @@
 
     .venv/bin/python docs/make_lessons.py
 
-A lesson of that page is a heading, some commands, what they write, and what is to be seen in that.
-The commands run as they would be pasted, in an empty folder, and what they write takes the place of
-the old output; all else is written by hand. Numbers that the text quotes, but the output does not
-hold (any more) are named, and are put right by hand: only a reader can tell whether a claim still
-is true.
+A lesson is a heading, some commands, their output, and a text that explains the output. The
+commands run as a reader would paste them, in an empty folder, and their output replaces the old
+output. The text is written by hand. The script lists the numbers of the text that the new output
+does not contain. They are corrected by hand, because only a reader can judge whether a claim is
+still true.
 """
 
 import os
@@ -32,22 +32,22 @@ NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?(?<!,)")
 
 @dataclass(frozen=True)
 class Lesson:
-    """One lesson, as it stands in the page."""
+    """One lesson of the page."""
 
     title: str
-    commands: str  # one a line
+    commands: str  # one per line
     output: str
     text: str  # before the command and after the output
 
     @property
     def unfounded(self) -> list[str]:
-        """The numbers of the text that neither the output nor the command holds."""
+        """The numbers of the text that are neither in the output nor in the commands."""
         shown = {*NUMBER.findall(self.output), *NUMBER.findall(self.commands)}
         return [number for number in NUMBER.findall(self.text) if number not in shown]
 
 
 def lessons(page: str) -> list[Lesson]:
-    """All lessons of a page, in their order."""
+    """Return all lessons of a page, in their order."""
     return [
         Lesson(each["title"], each["commands"], each["output"], each["before"] + each["after"])
         for each in LESSON.finditer(page)
@@ -55,12 +55,15 @@ def lessons(page: str) -> list[Lesson]:
 
 
 def run(commands: str) -> str:
-    """What lines write in a pipe, one after the other in an empty folder, blank lines between.
+    """Return the outputs of commands, with blank lines between them.
+
+    Args:
+        commands: one per line; they run one after the other in an empty folder, without a terminal.
 
     Raises:
-        RuntimeError: one of them fails or complains.
+        RuntimeError: a command fails or writes to stderr.
     """
-    kept = {name: text for name, text in os.environ.items() if not name.startswith("ACTCLI_")}
+    inherited = {name: text for name, text in os.environ.items() if not name.startswith("ACTCLI_")}
     settings = {"COLUMNS": str(COLUMNS), "PYTHONUTF8": "1", "PATH": f"{BIN}:{os.environ['PATH']}"}
     outputs = []
     with tempfile.TemporaryDirectory() as folder:
@@ -68,7 +71,7 @@ def run(commands: str) -> str:
             done = subprocess.run(
                 ["sh", "-c", command],
                 cwd=folder,
-                env=kept | settings,
+                env=inherited | settings,
                 capture_output=True,
                 encoding="utf-8",
                 check=False,
@@ -80,12 +83,12 @@ def run(commands: str) -> str:
 
 
 def renewed(page: str, answer: Callable[[str], str] = run) -> str:
-    """A page with the outputs that its commands have now."""
+    """Return a page in which each output is replaced by the present output of its commands."""
 
-    def lesson(found: re.Match[str]) -> str:
-        start, end = found.span("output")
-        before, after = page[found.start() : start], page[end : found.end()]
-        return f"{before}{answer(found['commands'])}{after}"
+    def lesson(match: re.Match[str]) -> str:
+        start, end = match.span("output")
+        before, after = page[match.start() : start], page[end : match.end()]
+        return f"{before}{answer(match['commands'])}{after}"
 
     return LESSON.sub(lesson, page)
 

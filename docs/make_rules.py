@@ -13,8 +13,8 @@ WIDTH = 100
 INTRODUCTION = """\
 # The rules of `actcli diagnose`
 
-This page lists the faults that `actcli diagnose` reports, with their thresholds. `actcli diagnose
---explain RULE` prints the text of one rule. `docs/make_rules.py` writes this page.
+This page lists the faults that `actcli diagnose` reports, with their thresholds. In the terminal,
+`actcli diagnose --explain RULE` prints the text of one rule. `docs/make_rules.py` writes this page.
 
 A finding is an **error** if the network does not work or cannot be trusted at all. It is a
 **warning** if the fault costs accuracy or capacity, and a **note** if the fault is merely worth

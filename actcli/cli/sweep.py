@@ -81,7 +81,7 @@ Examples:
     "draws",
     metavar="N",
     type=KindType(Integer(1)),
-    help="Number of combinations in a random search, sampled by --seed.  [all combinations]",
+    help="Number of combinations in a random search, drawn with --seed.  [all combinations]",
 )
 @click.option(
     "--name", metavar="NAME", help="Name of the sweep's folder.  [CONFIG and the keys that vary]"

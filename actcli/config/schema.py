@@ -75,7 +75,7 @@ class DataConfig(Table):
     validation: int | str = setting(
         "auto",
         Auto(Integer(0)),
-        "training rows held out for validation; auto: 5000, or a sixth of fewer than 10,000",
+        "training rows held out for validation; auto: 5000; below 10,000 rows, a sixth",
     )
     classes: tuple[str, ...] = setting((), Listed(Label()), "classes to keep; empty: all")
     normalize: str = setting(
