@@ -1,4 +1,4 @@
-"""actcli: train multilayer perceptrons in plain NumPy, and see what goes wrong inside.
+"""actcli: train multilayer perceptrons in plain NumPy, and find the faults inside them.
 
     import actcli
 

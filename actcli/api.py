@@ -164,7 +164,7 @@ def diagnose(
     rows: int | None = None,
     name: str = "model",
 ) -> NotebookDiagnosis:
-    """Return what goes wrong inside a model, the numbers that show it, and what to change.
+    """Return the faults of a model, the numbers that show them, and remedies.
 
     Args:
         model: a model, or a `fit`, whose history and initial model are then known to the rules.
@@ -231,7 +231,7 @@ def train(
 
 
 def runs(folder: str | Path = "runs") -> list[Summary]:
-    """Return the runs in a folder at a glance, the newest first, as `actcli runs` lists them."""
+    """Return a summary of each run in a folder, the newest first, as `actcli runs` lists them."""
     summaries = map(summarize, run_folders(Path(folder)))
     return sorted(summaries, key=lambda summary: (-summary.changed, summary.name))
 
@@ -243,7 +243,7 @@ def softmax(
     labels: Sequence[str] | None = None,
     target: int | None = None,
 ) -> LogitAnalysis:
-    """Return the softmax of a vector of logits and what follows from it, beside sigmoids.
+    """Return the softmax of a vector of logits, its entropy, and the sigmoids of the same logits.
 
     Args:
         logits: shape (K,); -inf masks a class.

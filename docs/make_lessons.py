@@ -2,10 +2,11 @@
 
     .venv/bin/python docs/make_lessons.py
 
-A lesson of the page is a heading, some commands, their output, and an explanation. The commands run
-in an empty folder, and their output replaces the old output. Everything else is written by hand.
-The script lists the numbers that the text quotes but the output does not contain. They have to be
-corrected by hand: only a reader can judge whether a claim is still true.
+A lesson is a heading, some commands, their output, and a text that explains the output. The
+commands run as a reader would paste them, in an empty folder, and their output replaces the old
+output. The text is written by hand. The script lists the numbers of the text that the new output
+does not contain. They are corrected by hand, because only a reader can judge whether a claim is
+still true.
 """
 
 import os
@@ -46,7 +47,7 @@ class Lesson:
 
 
 def lessons(page: str) -> list[Lesson]:
-    """Return all lessons of a page in their order."""
+    """Return all lessons of a page, in their order."""
     return [
         Lesson(match["title"], match["commands"], match["output"], match["before"] + match["after"])
         for match in LESSON.finditer(page)
@@ -54,7 +55,10 @@ def lessons(page: str) -> list[Lesson]:
 
 
 def run(commands: str) -> str:
-    """Run commands in an empty folder; return their outputs, with blank lines between them.
+    """Return the outputs of commands, with blank lines between them.
+
+    Args:
+        commands: one per line; they run one after the other in an empty folder, without a terminal.
 
     Raises:
         RuntimeError: a command fails or writes to stderr.
@@ -79,7 +83,7 @@ def run(commands: str) -> str:
 
 
 def renewed(page: str, answer: Callable[[str], str] = run) -> str:
-    """Return the page with the outputs that its commands have today."""
+    """Return a page in which each output is replaced by the present output of its commands."""
 
     def lesson(match: re.Match[str]) -> str:
         start, end = match.span("output")

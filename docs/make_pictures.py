@@ -1,10 +1,9 @@
 """Make the pictures of the README from real sessions.
 
-Each command runs in a real terminal (tmux) of 100 columns, from an empty folder; what the terminal
-shows at the end, colours included, becomes an SVG. Blocks, lines and the dots of braille become
-shapes that fill their cells, as in a terminal: glyphs of whatever font a browser finds would leave
-gaps between them. Each session is drawn twice, for readers of dark and of light pages. Needs tmux
-and an installed actcli:
+Each command runs in a real terminal (tmux) of 100 columns, in an empty folder. The final screen,
+colours included, becomes an SVG. Blocks, lines and the dots of braille become shapes that fill
+their cells, as in a terminal; the glyphs of a browser's font would leave gaps between cells. Each
+session is drawn twice, for dark and for light pages. The script needs tmux and an installed actcli:
 
     .venv/bin/python docs/make_pictures.py
 """
@@ -25,7 +24,7 @@ from rich.terminal_theme import MONOKAI, TerminalTheme
 from rich.text import Text
 
 COLUMNS, LINES = 100, 75
-# On white each colour, and the text that is dim, has a contrast of 4.5 at least.
+# On white, each colour and the dim text have a contrast of at least 4.5.
 LIGHT = TerminalTheme(
     (255, 255, 255),
     (16, 18, 20),
@@ -91,22 +90,22 @@ def main() -> None:
 
 
 def picture(prompt: str, screen: Text, theme: TerminalTheme, name: str) -> str:
-    """An SVG of what was typed and what was shown."""
+    """Return an SVG of a typed command and the screen after it."""
     console = Console(record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True)
     console.print(Text(prompt, style="bold"))
     console.print(screen)
     svg = console.export_svg(title="actcli", theme=theme, unique_id=name)
-    # The fonts that rich asks the web for are not needed: each system has one of its own.
+    # The fonts that rich loads from the web are not needed: each system has a monospaced font.
     svg = re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)
     if theme is LIGHT:  # a white edge would not be seen
         svg = svg.replace('stroke="rgba(255,255,255,0.35)"', 'stroke="rgba(0,0,0,0.25)"')
     return TEXT.sub(with_shapes, svg)
 
 
-def with_shapes(found: re.Match[str]) -> str:
-    """A text of the SVG; blocks, lines and braille in it as a path."""
-    text = html.unescape(found["text"])
-    left, top = float(found["x"]), float(found["y"]) - ASCENT
+def with_shapes(match: re.Match[str]) -> str:
+    """Return a text element of the SVG in which blocks, lines and braille are a path."""
+    text = html.unescape(match["text"])
+    left, top = float(match["x"]), float(match["y"]) - ASCENT
     path, words = "", ""
     at = 0
     for drawn, group in groupby(text, lambda sign: bool(boxes(sign))):
@@ -116,18 +115,18 @@ def with_shapes(found: re.Match[str]) -> str:
             path += "".join(outline(x, top, signs))
         elif signs.strip():
             words += (
-                f'<text class="{found["style"]}" x="{x:g}" y="{found["y"]}" '
-                f'textLength="{len(signs) * CELL_WIDTH:g}"{found["rest"]}>'
+                f'<text class="{match["style"]}" x="{x:g}" y="{match["y"]}" '
+                f'textLength="{len(signs) * CELL_WIDTH:g}"{match["rest"]}>'
                 f"{html.escape(signs).replace(chr(0xA0), '&#160;')}</text>"
             )
         at += len(signs)
     if path:
-        path = f'<path class="{found["style"]}" d="{path}" shape-rendering="crispEdges"/>'
+        path = f'<path class="{match["style"]}" d="{path}" shape-rendering="crispEdges"/>'
     return path + words
 
 
 def boxes(sign: str) -> list[Box]:
-    """What fills the cell of a character that is drawn; nothing for others."""
+    """Return the boxes that fill the cell of a drawn character; none for other characters."""
     dots = ord(sign) - 0x2800
     if not 0 < dots < 0x100:
         return BOXES.get(sign, [])
@@ -145,7 +144,7 @@ def boxes(sign: str) -> list[Box]:
 
 
 def outline(x: float, y: float, signs: str) -> Iterator[str]:
-    """The path of signs that stand beside each other; those that are the same are one shape."""
+    """Yield the path of adjacent drawn characters; a run of equal characters is one shape."""
     at = 0
     for sign, group in groupby(signs):
         count = len(list(group))
@@ -161,11 +160,11 @@ def outline(x: float, y: float, signs: str) -> Iterator[str]:
 
 
 def terminal(command: str, before: str) -> str:
-    """What a terminal shows of a command, with its colours as escape sequences.
+    """Return the screen of a terminal after a command, with colours as escape sequences.
 
     Args:
-        command: what is shown.
-        before: what is run first, and is not shown.
+        command: the command whose output is shown.
+        before: a command that runs first; its output is not shown.
     """
     session = "actcli-pictures"
     with tempfile.TemporaryDirectory() as folder:
@@ -176,7 +175,7 @@ def terminal(command: str, before: str) -> str:
         try:
             subprocess.run(["tmux", "wait-for", session], check=True, timeout=120)
             time.sleep(0.5)
-            shown = subprocess.run(
+            capture = subprocess.run(
                 ["tmux", "capture-pane", "-e", "-p", "-t", session],
                 check=True,
                 capture_output=True,
@@ -184,7 +183,7 @@ def terminal(command: str, before: str) -> str:
             )
         finally:
             subprocess.run(["tmux", "kill-session", "-t", session], check=True)
-    return shown.stdout.rstrip()
+    return capture.stdout.rstrip()
 
 
 if __name__ == "__main__":

@@ -13,20 +13,25 @@ WIDTH = 100
 INTRODUCTION = """\
 # The rules of `actcli diagnose`
 
-The faults that `actcli diagnose` reports, with their thresholds. `actcli diagnose --explain RULE`
-prints the text of one rule. `docs/make_rules.py` writes this page.
+This page lists the faults that `actcli diagnose` reports, with their thresholds. In the terminal,
+`actcli diagnose --explain RULE` prints the text of one rule. `docs/make_rules.py` writes this page.
 
 A finding is an **error** if the network does not work or cannot be trusted at all. It is a
-**warning** if a fault costs accuracy or capacity, and a **note** if it is worth knowing. A network
-without errors and warnings is healthy. The severity of most faults follows from the *skill* of the
-network: the part of the way from the accuracy of a constant prediction to 100 %. A skill below 10 %
-makes an error, below 90 % a warning, above that a note or nothing. "Has learnt well" means a skill
-of 90 % or more.
+**warning** if the fault costs accuracy or capacity, and a **note** if the fault is merely worth
+knowing. A network without errors and warnings is healthy.
 
-Causes stand before their effects: a rule may explain findings of rules below it, which then become
-part of its evidence. δ is the derivative of a row's loss with respect to the pre-activations of a
-layer. "Healthy set-ups" and "faulty" ones are the trainings of `benchmarks/verdicts.py`; the
-results are in [verdicts.md](verdicts.md)."""
+The severity of most faults follows from the *skill* of the network: the part of the way that its
+accuracy has gone from the accuracy of a constant prediction to 100 %. With a skill below 10 % the
+fault is an error, below 90 % a warning, above 90 % a note or not reported. "Has learnt well" means
+a skill of 90 % or more.
+
+Causes stand before their effects. A rule may explain the findings of rules below it; these findings
+then become part of its evidence.
+
+A row is one example of the data set. δ is the derivative of a row's loss with respect to the
+pre-activations of a layer; its norm is called the error in that layer. A unit is dead if the
+derivative of its activation is 0 on every row. "Healthy" and "faulty" set-ups are trainings of
+`benchmarks/verdicts.py`, whose results are in [verdicts.md](verdicts.md)."""
 
 
 def page() -> str:

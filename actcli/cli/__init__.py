@@ -179,4 +179,4 @@ def discard_unwritten_output() -> None:
 )
 @click.version_option(__version__, prog_name="actcli")
 def main() -> None:
-    """Train multilayer perceptrons on MNIST in plain NumPy, and see what goes wrong inside."""
+    """Train multilayer perceptrons on MNIST in plain NumPy, and find the faults inside them."""

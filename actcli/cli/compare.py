@@ -37,11 +37,11 @@ Examples:
     type=KindType(Number(0, 1)),
     metavar="SHARE",
     default=0.95,
-    help="Accuracy up to which epochs are counted.  [0.95]",
+    help="Validation accuracy to reach; the table counts the epochs up to it.  [0.95]",
 )
 @click.option("--no-verdict", is_flag=True, help="Do not diagnose runs that have no verdict.")
 @json_option
-@click.option("-q", "--quiet", is_flag=True, help="Show no progress of downloads.")
+@click.option("-q", "--quiet", is_flag=True, help="Show no download progress.")
 def compare(
     targets: tuple[str, ...],
     runs_dir: Path,
@@ -50,10 +50,10 @@ def compare(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Compare runs: what differs, how fast each learnt, where it ended.
+    """Compare the configurations, learning curves and results of runs.
 
-    RUN is a run, by its name or folder. Verdict and share of dead units are those recorded at the
-    end of the run. A run without them is diagnosed, as by actcli diagnose.
+    RUN is the name or folder of a run. Its verdict and share of dead units were recorded when the
+    run ended. If they are missing, the run is diagnosed now, as by actcli diagnose.
     """
     named = [find_run(target, runs_dir) for target in targets]
     folders = list({folder.resolve(): folder for folder in named}.values())

@@ -50,8 +50,8 @@ Examples:
     "--rows",
     type=KindType(Integer(1)),
     metavar="N",
-    help="Size of a fixed random sample of the split. Units that are active only on other rows "
-    "then look dead.  [all rows]",
+    help="Number of rows to examine, a fixed random sample of the split. A unit that is active "
+    "only on other rows then looks dead.  [all rows]",
 )
 @click.option(
     "--only",
@@ -59,22 +59,22 @@ Examples:
     metavar="PART,…",
     help=f"Parts to show: {', '.join(PARTS)}.  [all]",
 )
-@click.option("--history", is_flag=True, help="Show the course of the training, too.")
+@click.option("--history", is_flag=True, help="Show the training history, too.")
 @click.option(
     "--fail-on",
     type=NamesType("severity or rule", (*SEVERITIES, *rule_names())),
     metavar="SEVERITY|RULE",
-    help="Exit with status 3 on a finding of this severity (note, warning, error) or higher, or "
-    "of this rule.",
+    help="Severity (note, warning, error) or rule. The command exits with 3 on a finding of this "
+    "rule, or of this or a higher severity.",
 )
 @click.option(
     "--explain",
     type=NamesType("rule", rule_names()),
     metavar="RULE",
-    help="Explain a rule and the source of its threshold; examine nothing.",
+    help="Rule to explain, with the source of its threshold; nothing is examined.",
 )
 @json_option
-@click.option("-q", "--quiet", is_flag=True, help="Show no progress of downloads.")
+@click.option("-q", "--quiet", is_flag=True, help="Show no download progress.")
 @click.pass_context
 def diagnose(
     ctx: click.Context,
@@ -95,7 +95,8 @@ def diagnose(
     """Find the faults inside a network, with their causes and remedies.
 
     TARGET is the name or folder of a run, or a .safetensors or .npz file with the weights of a
-    multilayer perceptron. The default is the newest run. Every row of the split is examined.
+    multilayer perceptron; by default the newest run. Every row of the split is examined. With
+    --at-init, TARGET may also be a configuration: a TOML file or the name of an example.
     """
     if explain:
         explain_rule(explain, as_json)

@@ -29,7 +29,7 @@ Examples:
     "--target",
     metavar="K|P,...",
     required=True,
-    help="The true class, by its label or its index from 0; or a probability for each class.",
+    help="Label of the true class, or its index from 0; or a probability for each class.",
 )
 @click.option("--predicted", metavar="P,...", help="The predicted probability of each class.")
 @click.option(
@@ -52,8 +52,8 @@ def loss(
     """Show all losses of one prediction, class by class.
 
     The result contains cross-entropy, Kullback-Leibler divergence and squared errors, the term of
-    each class, and the losses with target and prediction swapped. Separate numbers by commas; they
-    may be negative.
+    each class, and the losses with target and prediction swapped. Numbers are separated by commas;
+    logits may be negative.
     """
     if stray:
         word = stray[0].split()[0]

@@ -124,6 +124,6 @@ def override_options(command: F) -> F:
             f"--{name}",
             type=KindType(kind),
             metavar=kind.metavar,
-            help=f"{help_text}  [the target's]",
+            help=f"{help_text}  [the network's]",
         )(decorated)
     return cast(F, decorated)

@@ -40,7 +40,7 @@ Examples:
 @runs_dir_option
 @click.option("--index", type=KindType(Integer(0)), metavar="N", help="Row N of the split, from 0.")
 @click.option(
-    "--label", metavar="CLASS", help="Only rows of this class; with --image, its true class."
+    "--label", metavar="CLASS", help="Class of the rows; with --image, the true class of the image."
 )
 @click.option("--first", is_flag=True, help="The first row.  [default]")
 @click.option("--random", is_flag=True, help="A row drawn at random.")
@@ -55,9 +55,9 @@ Examples:
     "--image",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="An image file, white on black: .npy, or .png with the extra 'image'.",
+    help="An image file, white on black: .npy, or .png after pip install 'actcli[image]'.",
 )
-@click.option("--invert", is_flag=True, help="The image of --image is black on white.")
+@click.option("--invert", is_flag=True, help="Invert an image that is black on white.")
 @click.option(
     "--split",
     type=NamesType("split", SPLITS),
@@ -84,8 +84,7 @@ def predict(
     """Show images beside the outputs of a network.
 
     RUN is the name or folder of a run, or a .safetensors or .npz file with the weights of a
-    multilayer perceptron; by default the newest run. A good start is --worst, the most
-    confident mistakes.
+    multilayer perceptron; by default the newest run. Start with its worst mistakes: --worst 5.
     """
     require_one_choice(choices)
     if target and Path(target).suffix.lower() in IMAGES and Path(target).is_file():

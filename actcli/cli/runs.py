@@ -35,8 +35,8 @@ Examples:
 def runs(ctx: click.Context, runs_dir: Path, as_json: bool) -> None:
     """List the runs, the newest first.
 
-    Accuracy and loss are those of the kept network on the test rows. A run without them is still in
-    training, was interrupted (resume it with actcli train --resume), or has diverged.
+    The accuracy and loss of a run are measured on the test rows at its end. A run without them is
+    still in training, was interrupted (resume it with actcli train --resume), or has diverged.
     """
     if ctx.invoked_subcommand is not None:
         return
@@ -60,7 +60,7 @@ Examples:
 )
 @click.argument("names", metavar="NAME...", nargs=-1, required=True, type=TargetType())
 @runs_dir_option
-@click.option("-y", "--yes", is_flag=True, help="Remove without a question.")
+@click.option("-y", "--yes", is_flag=True, help="Remove without asking.")
 @click.pass_context
 def rm(ctx: click.Context, names: tuple[str, ...], runs_dir: Path, yes: bool) -> None:
     """Remove runs, by their names or folders.

@@ -39,14 +39,13 @@ Examples:
     metavar="T",
     default="1",
     show_default=True,
-    help="Temperature that divides the logits: above 1 softmax gets flatter, below 1 sharper.",
+    help="Divisor of the logits: above 1 the softmax is flatter, below 1 sharper.",
 )
 @click.option("--labels", metavar="A,B,...", help="A name for each logit.")
 @click.option(
     "--target",
     metavar="K",
-    help="The true class, by its label or else its index from 0: adds the cross-entropy and its "
-    "gradient.",
+    help="Label of the true class, or its index from 0; adds the cross-entropy and its gradient.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object per vector.")
 def softmax(

@@ -45,7 +45,7 @@ class SweepCommand(ConfigCommand):
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Write the result as one JSON object."
 )
-csv_option = click.option("--csv", "as_csv", is_flag=True, help="Write a line of CSV for each run.")
+csv_option = click.option("--csv", "as_csv", is_flag=True, help="Write one line of CSV per run.")
 
 
 @click.command(
@@ -67,21 +67,21 @@ Examples:
     metavar="TABLE.KEY=VALUES",
     type=AxisType(),
     multiple=True,
-    help="Configuration key and its values, such as model.dropout=0,0.2 or, with --random, a "
-    "range: optimizer.learning_rate=0.001..0.1:log. Repeat it to train all combinations.",
+    help="Configuration key and its values: model.dropout=0,0.2. With --random also a range: "
+    "optimizer.learning_rate=0.001..0.1:log. May be repeated.",
 )
 @click.option(
     "--seeds",
     metavar="N",
     type=KindType(Integer(1)),
-    help="Number of seeds for each combination, counted up from --seed.  [1]",
+    help="Number of seeds for each combination; the first one is --seed.  [1]",
 )
 @click.option(
     "--random",
     "draws",
     metavar="N",
     type=KindType(Integer(1)),
-    help="Random search: number of combinations, sampled reproducibly by --seed.  [all]",
+    help="Number of combinations in a random search, drawn with --seed.  [all combinations]",
 )
 @click.option(
     "--name", metavar="NAME", help="Name of the sweep's folder.  [CONFIG and the keys that vary]"
@@ -96,7 +96,7 @@ Examples:
 @click.option(
     "--scheduler",
     metavar="ADDRESS",
-    help="Address of a Dask scheduler whose workers train: tcp://host:8786.",
+    help="Address of a Dask scheduler, whose workers then train: tcp://host:8786.",
 )
 @click.option(
     "--dry-run", is_flag=True, help="List the jobs and their estimated time; train nothing."
@@ -122,11 +122,11 @@ def sweep(
     quiet: bool,
     **_keys: object,
 ) -> None:
-    """Train all combinations of some configuration keys, and compare them.
+    """Train all combinations of the values of some configuration keys, and compare them.
 
-    CONFIG is a sweep file, a configuration file or the name of an example of either; options
-    override it. Each job is a run in the folder of the sweep. Finished runs are not trained
-    again: the same command resumes an interrupted sweep or extends it.
+    CONFIG is a sweep file, a configuration file, or the name of an example of either; options
+    override it. Each job (one combination with one seed) is a run in the folder of the sweep.
+    Finished runs are not trained again: the same command resumes an interrupted sweep.
     """
     exclude({"--json": as_json, "--csv": as_csv})
     exclude({"--workers": workers is not None, "--scheduler": scheduler is not None})

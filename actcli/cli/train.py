@@ -45,14 +45,14 @@ Examples:
 )
 @click.argument("config", required=False, type=ConfigType())
 @click.option(
-    "--name", metavar="NAME", help="Name of the run.  [that of CONFIG, or the activation]"
+    "--name", metavar="NAME", help="Name of the run.  [name of CONFIG, or the activation]"
 )
 @runs_dir_option
 @click.option(
     "--resume",
     metavar="RUN",
     type=RunType(),
-    help="Run to resume from its last checkpoint, by its name or folder. The result is the same as "
+    help="Name or folder of a run to resume from its last checkpoint. The result is the same as "
     "without the interruption. --epochs may be raised.",
 )
 @click.option("--dry-run", is_flag=True, help="Show each value and its origin; train nothing.")
@@ -74,8 +74,8 @@ def train(
     """Train a multilayer perceptron, and record the run in a folder.
 
     CONFIG is a TOML file or the name of an example configuration; options override it. Without
-    CONFIG, a network with two hidden layers of ReLUs learns MNIST to 98 % in a few seconds. Ctrl-C
-    saves the run, to be resumed with --resume.
+    CONFIG, a network with two hidden layers of ReLUs learns MNIST to 98 % accuracy in a few
+    seconds. Ctrl-C saves the run; --resume continues it.
     """
     if resume is not None and not (config is name is None):
         argument = "CONFIG" if name is None else "--name"

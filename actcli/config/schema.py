@@ -75,7 +75,7 @@ class DataConfig(Table):
     validation: int | str = setting(
         "auto",
         Auto(Integer(0)),
-        "training rows held out for validation; auto: 5000, or a sixth of a small set",
+        "training rows held out for validation; auto: 5000; below 10,000 rows, a sixth",
     )
     classes: tuple[str, ...] = setting((), Listed(Label()), "classes to keep; empty: all")
     normalize: str = setting(
@@ -152,7 +152,7 @@ class OptimizerConfig(Table):
     weight_decay: float | str = setting(
         "auto", Auto(Number(0)), "weight decay; auto: 0.01 for adamw, else 0"
     )
-    clip_norm: float = setting(0.0, Number(0), "largest gradient norm; 0: no clipping")
+    clip_norm: float = setting(0.0, Number(0), "maximum gradient norm; 0: no clipping")
     schedule: str = setting(
         "one-cycle", Name("actcli.nn.schedules", "SCHEDULES"), "learning-rate schedule"
     )

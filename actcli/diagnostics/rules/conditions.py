@@ -28,8 +28,8 @@ class NonFinite(Rule):
 
     meaning = "A weight, a bias or the mean loss of the network is NaN or infinite."
     harm = "NaN spreads to every number computed from it: the outputs are meaningless."
-    limits = "None: one such number is a fault."
-    threshold = "One number that is not finite (IEEE 754, section 6: NaN spreads)."
+    limits = "None."
+    threshold = "One number that is not finite; by IEEE 754, section 6, NaN spreads."
     source = "IEEE 754-2019, sections 6.1 and 6.2"
 
     explains = (EVERYTHING,)
@@ -67,8 +67,9 @@ class SymmetricUnits(Rule):
     )
     limits = "Copies must be exact. Units that differ by rounding, or only in sign, do not count."
     threshold = (
-        f"{percent(COPIES)} or more of the units of a hidden layer are copies. Random initial "
-        "weights give none: 0 in every healthy set-up. Weights that all start at 0 give 100 %."
+        f"{percent(COPIES)} or more of the units of a hidden layer are copies. With random initial "
+        "weights there are no copies: 0 % in every healthy set-up. Weights that all start at 0 "
+        "give 100 %."
     )
     source = "Goodfellow, Bengio, Courville, Deep Learning (2016), section 8.4"
     explains = (
@@ -113,12 +114,13 @@ class UnscaledInput(Rule):
         "its updates too large. Smaller inputs make its activations and its updates tiny."
     )
     limits = (
-        "All pixels are judged together: a single column with another scale goes unnoticed. The "
-        "finding is a note if the network has learnt well all the same."
+        "All inputs are judged together, so that a single feature with another scale goes "
+        "unnoticed. The finding is a note if the network has learnt well anyway."
     )
     threshold = (
-        f"Root mean square of the inputs above {LARGE:g} or below {SMALL:g}. MNIST has 0.335 in "
-        "[0, 1], 1 when standardised, 85.3 as raw bytes, 0.0013 when divided by 255 twice."
+        f"The root mean square of the inputs is above {LARGE:g} or below {SMALL:g}. For MNIST it "
+        "is 0.335 with pixels in [0, 1], 1 if standardised, 85.3 for raw bytes, and 0.0013 for "
+        "bytes divided by 255 twice."
     )
     source = "LeCun, Bottou, Orr, Müller, Efficient BackProp (1998), section 4.3"
     explains = (
@@ -160,15 +162,15 @@ class LearningRateTooHigh(Rule):
     )
     harm = "The loss diverges, units die or saturate, or one class is predicted for every row."
     limits = (
-        "Needs the training's configuration and history. A rate that costs only the last percent "
-        "of accuracy goes unnoticed. If the initial loss was poor as well, poor-initial-loss is "
-        "reported instead."
+        "Needs the configuration and the history of the training. A rate that costs only the last "
+        "percent of accuracy goes unnoticed. If the initial loss was poor as well, "
+        "poor-initial-loss is reported instead."
     )
     threshold = (
-        "The loss stopped being finite. Or all of these: the network has not learnt well; the "
-        f"rate is {FAST:g} times the optimizer's default or more; and the loss did not fall, or "
-        "was above the initial loss, or hidden units died or are saturated. Healthy set-ups use "
-        "the default."
+        "The loss stopped being finite. Or three things together: the network has not learnt well, "
+        f"the learning rate is at least {FAST:g} times the optimizer's default, and there is a "
+        "symptom. Symptoms are a loss that did not fall or rose above its initial value, and "
+        "hidden units that died or are saturated. Healthy set-ups use the default rate."
     )
     source = "Bengio, Practical Recommendations for Gradient-Based Training (2012), section 3.1.1"
     explains = (

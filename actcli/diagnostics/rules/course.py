@@ -24,13 +24,13 @@ class LearningRateTooLow(Rule):
     """Updates so small that the loss hardly moves."""
 
     meaning = "Updates are so small that the loss has hardly fallen by the end of the training."
-    harm = "The training takes its time and learns almost nothing."
-    limits = "Needs the training's configuration and the initial network."
+    harm = "The training takes as long as any other and learns almost nothing."
+    limits = "Needs the configuration of the training and the initial network."
     threshold = (
         f"The rate is at most {percent(SLOW)} of the optimizer's default, {percent(REMAINS)} or "
         "more of the initial loss is left at the end, and the network has not learnt well. "
-        "Healthy set-ups use the default and keep 0.5 to 3.2 % of the loss; faulty ones keep 52 "
-        "to 100 %."
+        "Healthy set-ups use the default rate and end with 0.5 to 3.2 % of the initial loss, "
+        "faulty ones with 52 to 100 %."
     )
     source = "Bengio, Practical Recommendations for Gradient-Based Training (2012), section 3.1.1"
     explains = ("not-learning", "collapsed-output", "underfitting-too-short", "overconfident")
@@ -64,13 +64,13 @@ class Overfitting(Rule):
     """The network has memorised its training rows."""
 
     meaning = "The network is much better on its training rows than on other rows."
-    harm = "It has memorised details of the training rows that do not hold for new rows."
+    harm = "The network has memorised details of the training rows that do not hold for new rows."
     limits = "Needs the history of a training with validation rows."
     threshold = (
-        f"Accuracy on the training rows is at least {percent(GAP)} above that on the validation "
-        f"rows (a note: {percent(GAP_NOTED)}, or a validation loss of {RISEN:g} times its lowest). "
-        "Healthy set-ups on MNIST have gaps of 0.7 to 1.9 %, networks trained on 300 to 500 rows "
-        "13 to 15 %."
+        f"The accuracy on the training rows is at least {100 * GAP:g} percentage points above the "
+        f"accuracy on the validation rows. A note from {100 * GAP_NOTED:g} points on, or if the "
+        f"validation loss is {RISEN:g} times its lowest value. Healthy set-ups on MNIST have gaps "
+        "of 0.7 to 1.9 points, networks trained on 300 to 500 rows gaps of 13 to 15 points."
     )
     source = "Goodfellow, Bengio, Courville, Deep Learning (2016), sections 5.2 and 7.8"
     explains = ("overconfident",)
@@ -120,7 +120,8 @@ class UnderfittingTooShort(Rule):
     threshold = (
         f"The training loss fell by {percent(FALLING)} or more over the last epoch, and the "
         "network has not learnt well. If there was only one epoch, its mean loss is compared with "
-        f"the loss of the trained network. A note if the skill is {percent(FAR)} or more."
+        f"the loss of the trained network. The finding is a note if the skill is {percent(FAR)} or "
+        "more."
     )
     source = "Goodfellow, Bengio, Courville, Deep Learning (2016), sections 5.2 and 11.4.1"
     explains = ("not-learning", "overconfident")

@@ -37,14 +37,16 @@ class ExplodingGradient(Rule):
     """An error that grows from layer to layer in the backward pass."""
 
     meaning = (
-        "The error grows from layer to layer in the backward pass, and is huge in the first layer."
+        "The error (the norm of δ) grows from layer to layer in the backward pass, and is huge in "
+        "the first layer."
     )
     harm = "Each update changes the first layers far too much: the loss jumps or becomes infinite."
-    limits = "Silent where the network has learnt well, however much the error grows."
+    limits = "Not reported if the network has learnt well, however much the error grows."
     threshold = (
         f"The δ norm of the first layer is at least {EXPLODED:g} times that of the output, there "
-        "are at least two hidden layers, and the network has not learnt well. Healthy set-ups have "
-        "1.8 to 3.1. N(0, 1) weights in layers of 100 ReLUs multiply δ by √(100/2) = 7 per layer."
+        "are at least two hidden layers, and the network has not learnt well. In healthy set-ups "
+        "the ratio is 1.8 to 3.1. N(0, 1) weights in layers of 100 ReLUs multiply δ by √(100/2) = "
+        "7 per layer."
     )
     source = "Glorot, Bengio, Understanding the Difficulty of Training (2010), section 4.2"
     explains = (
@@ -76,20 +78,20 @@ BORN_DEAD = 0.3
 class BornDead(Rule):
     """Units that no row activates, from before the first update."""
 
-    meaning = "Units were dead in the initial network, and still are."
+    meaning = "Units were dead in the initial network and still are: no row activates them."
     harm = (
-        "Their weights and biases get no gradient. If a whole layer is born dead, no layer before "
-        "it can learn."
+        "The weights and biases of dead units get no gradient. If a whole layer is born dead, no "
+        "layer before it can learn."
     )
     limits = (
         "Needs the initial network. Narrow, deep networks are born dead by chance: another seed "
         "may avoid it."
     )
     threshold = (
-        f"{percent(BORN_DEAD)} or more of a hidden layer (a note: one unit). With zero biases, a "
-        "ReLU network of width N and depth H is dead for an input with probability 1 - (1 - "
-        "2^-N)^H; for 100 units that is about 0. Healthy set-ups have 0 in every layer, faulty "
-        "ones 67 % or more."
+        f"{percent(BORN_DEAD)} or more of the units of a hidden layer; a note from one unit on. "
+        "With zero biases, a ReLU network of width N and depth H is dead for an input with "
+        "probability 1 - (1 - 2^-N)^H, which is about 0 for 100 units. Healthy set-ups have 0 % in "
+        "every layer, faulty ones 67 % or more."
     )
     source = "Lu, Shin, Su, Karniadakis, Dying ReLU and Initialization (2019), section 3"
     explains = ("vanishing-gradient", "dead-units", *NO_LEARNING)
@@ -126,11 +128,14 @@ class ClassImbalance(Rule):
 
     meaning = "One class has almost all rows, and the others are predicted badly."
     harm = "The small classes hardly count in the loss, and the accuracy hides their errors."
-    limits = "A note where the small classes are predicted about as well as the large one."
+    limits = (
+        "The finding is only a note if the small classes are predicted about as well as the large "
+        "one."
+    )
     threshold = (
-        f"The largest class has {percent(IMBALANCED)} of the rows or more. A warning if the mean "
-        f"accuracy of the classes is at least {percent(HIDDEN)} below the accuracy over all rows. "
-        "MNIST's largest class has 11 % of the rows."
+        f"The largest class has {percent(IMBALANCED)} of the rows or more. The finding is a "
+        f"warning if the mean accuracy of the classes is at least {100 * HIDDEN:g} percentage "
+        "points below the accuracy over all rows. MNIST's largest class has 11 % of the rows."
     )
     source = "He, Garcia, Learning from Imbalanced Data (IEEE TKDE 2009), sections 2 and 4"
     explains = ("overfitting", "overconfident", *NO_LEARNING)
@@ -172,24 +177,25 @@ class VanishingGradient(Rule):
     """An error that shrinks from layer to layer in the backward pass."""
 
     meaning = (
-        "The error shrinks from layer to layer in the backward pass; little of it reaches the "
-        "first layer."
+        "The error (the norm of δ) shrinks from layer to layer in the backward pass, so that "
+        "little of it reaches the first layer."
     )
     harm = (
-        "The first layers hardly learn, and the later layers must work with their nearly random "
-        "features."
+        "The first layers hardly learn, and the later layers must work with the nearly random "
+        "features of the first ones."
     )
     limits = (
-        "Silent where the network has learnt well. For an untrained network, the finding is a "
-        "forecast that long training may refute. Silent where "
-        f"{percent(SEVERED)} of a layer are dead: there the error is blocked, and has not vanished."
+        "Not reported if the network has learnt well, or if "
+        f"{percent(SEVERED)} of a layer are dead: that layer blocks the error, which has not "
+        "vanished. For an untrained network, the finding is a forecast that long training may "
+        "refute."
     )
     threshold = (
         f"The δ norm of the first layer is at most {VANISHED:g} times that of the output "
-        f"(untrained network: {VANISHED_AT_START:g}), and the network has not learnt well. Healthy "
-        "set-ups have 1.8 to 3.1, configs/sigmoid.toml 0.63. Sigmoid networks that learn nothing "
-        "have 0.004 with four hidden layers and 0.0002 with five. The norms of weight gradients "
-        "do not count: they can stay level while δ vanishes."
+        f"(untrained network: {VANISHED_AT_START:g}), and the network has not learnt well. In "
+        "healthy set-ups the ratio is 1.8 to 3.1, for configs/sigmoid.toml it is 0.63. For sigmoid "
+        "networks that learn nothing it is 0.004 with four hidden layers and 0.0002 with five. The "
+        "norms of weight gradients do not count: they can stay level while δ vanishes."
     )
     source = "Hochreiter (1991); Glorot, Bengio, AISTATS 2010, section 4.2; Nielsen (2015), ch. 5"
     explains = ("loss-output-mismatch", "saturation", "overconfident", *NO_LEARNING)

@@ -30,16 +30,18 @@ class LossOutputMismatch(Rule):
 
     meaning = "The loss is a squared error of sigmoid or softmax outputs, and learning is slow."
     harm = (
-        "The gradient contains the derivative of the output, p (1 - p) for a sigmoid. That is "
-        "almost 0 where the network is confident and wrong: it learns slowest where it errs most."
+        "The gradient contains the derivative of the output, p (1 - p) for a sigmoid. This factor "
+        "is almost 0 where the network is confident and wrong, so that the network learns slowest "
+        "where it errs most."
     )
     limits = (
-        "Silent where the network has learnt well in spite of it. Binary cross-entropy suits the "
-        "sigmoid even if the classes exclude each other, and is not reported."
+        "Not reported if the network has learnt well anyway. Binary cross-entropy suits the "
+        "sigmoid even if the classes exclude each other, and is not reported either."
     )
     threshold = (
-        "Loss sse or mse with output sigmoid or softmax, and the network has not learnt well. The "
-        "derivative is at most 0.25; in configs/quadratic-cost.toml it passes 15 % of the error."
+        "The loss is sse or mse, the output sigmoid or softmax, and the network has not learnt "
+        "well. The derivative of the output is at most 0.25; in configs/quadratic-cost.toml it "
+        "passes 15 % of the error."
     )
     source = "Nielsen, Neural Networks and Deep Learning (2015), chapter 3, the cross-entropy cost"
     explains = ("poor-initial-loss", "saturation", "overconfident", *NO_LEARNING)
@@ -78,13 +80,13 @@ class Saturation(Rule):
     meaning = "Most units of a layer work where the derivative of their activation is almost 0."
     harm = "Such a unit passes back almost no error, and its own weights get almost no gradient."
     limits = (
-        "Silent where the network has learnt well: sigmoid and tanh units saturate when they "
-        "decide. ReLUs do not count here; see dead-units."
+        "Not reported if the network has learnt well, because confident sigmoid and tanh units "
+        "saturate in healthy networks, too. ReLUs do not count here; see dead-units."
     )
     threshold = (
         f"|f'| is below 5 % of its bound in {percent(SATURATED)} or more of the (row, unit) pairs "
-        "of a layer, and the network has not learnt well. Healthy set-ups have up to 34 %, tanh "
-        "and sigmoid layers with N(0, 1) weights 87 to 89 %."
+        "of a layer, and the network has not learnt well. In healthy set-ups it is up to 34 % of "
+        "the pairs, in tanh and sigmoid layers with N(0, 1) weights 87 to 89 %."
     )
     source = "Glorot, Bengio, Understanding the Difficulty of Training (2010), section 3"
     explains = ("poor-initial-loss", "dead-units", "overconfident", *NO_LEARNING)
@@ -113,16 +115,19 @@ class PoorInitialLoss(Rule):
     """An initial network that is confident and wrong."""
 
     meaning = "The initial loss is much higher than that of a network that favours no class."
-    harm = "The network starts confident and wrong: the first and largest updates only undo that."
+    harm = (
+        "The network starts confident and wrong. The first and largest updates only undo this bad "
+        "start."
+    )
     limits = (
-        "Needs the initial network and a loss whose value at chance is known: cross-entropy, "
-        "kl-divergence or binary-cross-entropy. Label smoothing does not change that value."
+        "Needs the initial network and a loss with a known value at chance: cross-entropy, "
+        "kl-divergence or binary-cross-entropy. Label smoothing does not change this value."
     )
     threshold = (
         f"The initial loss is at least {POOR_START:g} times the loss at chance: ln K for K "
-        "classes, ln 2 per unit for binary cross-entropy. A note if the network has learnt well. "
-        "Healthy set-ups start at 0.98 to 1.2 times that loss, ReLU networks with N(0, 1) weights "
-        "at 25 times or more."
+        "classes, ln 2 per unit for binary cross-entropy. The finding is a note if the network has "
+        "learnt well. Healthy set-ups start at 0.98 to 1.2 times the loss at chance, ReLU networks "
+        "with N(0, 1) weights at 25 times or more."
     )
     source = "Karpathy, CS231n (Stanford), Neural Networks part 3, sanity checks"
     explains = ("dead-units", "overconfident", *NO_LEARNING)
@@ -147,17 +152,17 @@ class DeadUnits(Rule):
     """Units that no row of the split activates any more."""
 
     meaning = "The derivative of a unit is 0 on every row: for a ReLU, no row activates it."
-    harm = "A dead unit gets no gradient, so that no row can revive it: capacity is lost."
+    harm = "A dead unit gets no gradient, so that no row can revive it. Its capacity is lost."
     limits = (
-        "Dead means inactive on all rows of the split: a small sample overstates it. A unit that "
-        "is inactive on most rows is sparse, not dead. If the initial network is unknown, units "
-        "that were born dead count, too."
+        "Dead means inactive on all rows of the split, so that a small sample overstates the "
+        "number of dead units. A unit that is inactive on most rows is sparse, not dead. If the "
+        "initial network is unknown, units that were born dead count, too."
     )
     threshold = (
-        f"{percent(DEAD)} or more of all hidden units, or {percent(DEAD_IN_LAYER)} of a layer (a "
-        "note: one unit). Healthy set-ups have 0, though their ReLUs are inactive on 55 to 70 % "
-        "of the rows. Faulty ones have 31 to 44 %, configs/dying-relu.toml 38 % with 95 % "
-        "accuracy."
+        f"{percent(DEAD)} or more of all hidden units are dead, or {percent(DEAD_IN_LAYER)} of a "
+        "layer; a note from one unit on. Healthy set-ups have no dead units, though their ReLUs "
+        "are inactive on 55 to 70 % of the rows. In faulty set-ups 31 to 44 % are dead; in "
+        "configs/dying-relu.toml 38 %, with 95 % accuracy."
     )
     source = "Lu, Shin, Su, Karniadakis, Dying ReLU and Initialization (2019), section 1"
     explains = NO_LEARNING

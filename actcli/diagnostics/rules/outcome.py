@@ -24,12 +24,13 @@ class CollapsedOutput(Rule):
     meaning = "The network predicts one class for almost every row."
     harm = "The prediction hardly depends on the input."
     limits = (
-        "Silent for an untrained network, and where the class has about that share of the rows."
+        "Not reported for an untrained network, or if about as many rows belong to the class as "
+        "are predicted for it."
     )
     threshold = (
         f"One class is predicted for {percent(ONE_CLASS)} of the rows or more, and the "
-        f"share of rows that belong to it is at least {percent(EXCESS)} lower. Healthy set-ups on "
-        "MNIST predict no class for more than 11.3 % of the rows."
+        f"share of rows that belong to it is at least {100 * EXCESS:g} percentage points lower. "
+        "Healthy set-ups on MNIST predict no class for more than 11.3 % of the rows."
     )
     source = (
         "Karpathy, A Recipe for Training Neural Networks (2019), the input-independent baseline"
@@ -60,12 +61,12 @@ class NotLearning(Rule):
     meaning = "The trained network is hardly more accurate than a constant prediction."
     harm = "The network has learnt little or nothing."
     limits = (
-        "Reported only if no other rule explains it: check the data first. Silent for an untrained "
-        "network."
+        "Reported only if no other rule explains the low accuracy: check the data first. Not "
+        "reported for an untrained network."
     )
     threshold = (
-        f"The skill is below {percent(LITTLE)} (an error below {percent(NOTHING)}): the accuracy "
-        "has gone less than that part of the way from a constant prediction to 100 %. Healthy "
+        f"The skill is below {percent(LITTLE)}; below {percent(NOTHING)} the finding is an error. "
+        "Skill is the part of the way from the accuracy of a constant prediction to 100 %. Healthy "
         "set-ups have a skill of 98 % or more, networks trained on shuffled labels 5 to 9 %."
     )
     source = "Goodfellow, Bengio, Courville, Deep Learning (2016), section 11.5"
@@ -100,13 +101,16 @@ class Overconfident(Rule):
     harm = "The probabilities mislead wherever they are used to reject, to rank or to weigh costs."
     limits = (
         "On memorised training rows a network is both confident and right: try `--split "
-        "validation`, too. Temperature scaling changes no prediction."
+        "validation`, too. Temperature scaling can calibrate the network without changing any "
+        "prediction."
     )
     threshold = (
-        f"Mean confidence is at least {percent(SURE_NOTED)} above the accuracy, and the expected "
-        f"calibration error is as large (a warning: {percent(SURE)}). In healthy set-ups the "
-        "confidence is 0.3 to 1.5 % below the accuracy, in faulty ones 12 to 13 % above it. Guo et "
-        "al. found errors of 4 to 10 % typical of networks of their time."
+        f"Mean confidence is at least {100 * SURE_NOTED:g} percentage points above the accuracy, "
+        f"and the expected calibration error is at least {percent(SURE_NOTED)}; from "
+        f"{100 * SURE:g} points and {percent(SURE)} on, the finding is a warning. In healthy "
+        "set-ups the confidence is 0.3 to 1.5 points below the accuracy, in faulty ones 12 to 13 "
+        "points above it. Guo et al. found calibration errors of 4 to 10 % typical of networks of "
+        "their time."
     )
     source = "Guo, Pleiss, Sun, Weinberger, On Calibration of Modern Neural Networks (ICML 2017)"
 
