@@ -67,7 +67,7 @@ class fit:  # noqa: N801 - it is used like a function, as `enumerate` is
     one of the last epoch; with `patience`, `actcli.train` keeps the one of the best epoch instead.
 
     Args:
-        data: the data set. The table [data] of the configuration is not used.
+        data: the data set; the table [data] of the configuration does not change it.
         config: the configuration; None for the default one.
         changes: values that replace those of the configuration, by the names of their options:
             `lr=0.01, epochs=3`.

@@ -1,9 +1,10 @@
 """Symptoms: numbers that the rules compute from the evidence, and their shared thresholds.
 
-The first question is whether the network has learnt. Accuracy alone does not answer it: always
-predicting the largest class is right for that class's share of the rows. Skill is therefore 0 for a
-constant prediction and 1 if every row is predicted right. This is Cohen's kappa (Educational and
-Psychological Measurement 20 (1960), page 40), with the constant prediction as chance.
+The first question is whether the network has learnt. Accuracy alone does not answer this question:
+a constant prediction of the largest class is right for that class's share of the rows. The skill
+of a network is therefore 0 if it does no better than this prediction, and 1 if every row is
+predicted right. This is Cohen's kappa (Educational and Psychological Measurement 20 (1960), page
+40), with the constant prediction as chance.
 """
 
 import math
@@ -63,7 +64,7 @@ def skill(evidence: Evidence) -> float:
 
 
 def untrained(evidence: Evidence) -> bool:
-    """Return whether the network is known to be untrained, so that it can have no skill."""
+    """Return whether the network is known to be untrained: its lack of skill is not a fault."""
     training = evidence.training
     return training is not None and not training.history and not training.diverged
 
@@ -74,7 +75,7 @@ def learns_well(evidence: Evidence) -> bool:
 
 
 def grade(evidence: Evidence) -> Severity:
-    """Return the severity of a fault by the skill of the network."""
+    """Return the severity of a fault, which depends on the skill of the network."""
     if learns_well(evidence):
         return Severity.NOTE
     if skill(evidence) < NOTHING and not untrained(evidence):
@@ -113,12 +114,12 @@ def share(count: int, evidence: Evidence) -> float:
 
 
 def reaches_first(evidence: Evidence) -> float:
-    """Return the δ norm of the first layer over that of the output layer."""
+    """Return the δ norm of the first layer over the δ norm of the output layer."""
     return evidence.gradients[0].compounded
 
 
 def rate_ratio(evidence: Evidence) -> float | None:
-    """Return the learning rate over the default of the optimizer; None if it is unknown."""
+    """Return the learning rate over the optimizer's default; None if the rate is unknown."""
     training = evidence.training
     return None if training is None else training.learning_rate / training.usual_learning_rate
 

@@ -53,7 +53,7 @@ class NonFinite(Rule):
         )
 
 
-# Of the units of a hidden layer. Random initial weights give 0.
+# Share of the units of a hidden layer that are copies. Random initial weights give 0.
 COPIES = 0.5
 
 
@@ -147,7 +147,7 @@ class UnscaledInput(Rule):
         )
 
 
-# A loss that stays above this share of the loss of the epoch before is not falling.
+# A training loss above this share of the previous epoch's loss counts as not falling.
 STEADY = 0.95
 
 

@@ -14,9 +14,9 @@ from actcli.diagnostics.symptoms import (
     untrained,
 )
 
-# Times the default rate of the optimizer.
+# Learning rate over the optimizer's default.
 SLOW = 0.05
-# Share of the initial loss that is left at the end.
+# Share of the initial loss that remains at the end.
 REMAINS = 0.5
 
 
@@ -54,9 +54,9 @@ class LearningRateTooLow(Rule):
         )
 
 
-# Accuracy on the training rows less accuracy on the validation rows.
+# Accuracy on the training rows minus accuracy on the validation rows.
 GAP, GAP_NOTED = 0.1, 0.03
-# Times the lowest validation loss.
+# Validation loss over its lowest value.
 RISEN = 1.2
 
 

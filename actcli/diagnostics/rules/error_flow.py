@@ -19,7 +19,7 @@ from actcli.diagnostics.symptoms import (
 
 
 def _per_layer(evidence: Evidence) -> str:
-    """Return the range of the factors by which layers multiply the error, as text."""
+    """Return the range of the factors by which layers multiply the error, such as "0.1 to 0.3"."""
     factors = [layer.backprop_factor for layer in evidence.gradients[:-1]]
     finite = [factor for factor in factors if factor is not None and math.isfinite(factor)]
     if not finite:
@@ -69,7 +69,8 @@ class ExplodingGradient(Rule):
         )
 
 
-# Share of a layer's units. He's initial weights and zero biases left 0 or 1 of 100 dead.
+# Share of a layer's units that were born dead. He initialization and zero biases left 0 or 1 of
+# 100 units dead.
 BORN_DEAD = 0.3
 
 
@@ -117,7 +118,7 @@ class BornDead(Rule):
         )
 
 
-# Accuracy less the mean accuracy of the classes.
+# Accuracy minus the mean accuracy of the classes.
 HIDDEN = 0.1
 
 
@@ -145,7 +146,7 @@ class ClassImbalance(Rule):
         severity = Severity.NOTE if learns_well(evidence) else Severity.WARNING
         if evidence.outputs is not None:
             accuracies = [
-                each.accuracy for each in evidence.outputs.classes if each.accuracy is not None
+                row.accuracy for row in evidence.outputs.classes if row.accuracy is not None
             ]
             mean = sum(accuracies) / len(accuracies)
             sentences.append(f"The mean accuracy of the classes is {percent(mean)}.")
@@ -159,9 +160,9 @@ class ClassImbalance(Rule):
         )
 
 
-# Of an untrained network: four sigmoid layers have 0.004.
+# The same ratio for an untrained network: four sigmoid layers have 0.004.
 VANISHED_AT_START = 0.01
-# Dead share of a layer that blocks the error: it is stopped there, and has not vanished.
+# Dead share of a layer from which the layer blocks the error: then the error has not vanished.
 SEVERED = 0.9
 # Mean |f'| above which the activation passes the error: ReLUs have 0.3 to 0.6, sigmoids at most
 # 0.25.
@@ -222,7 +223,7 @@ class VanishingGradient(Rule):
 
     @staticmethod
     def advice(evidence: Evidence) -> tuple[str, str]:
-        """Return cause and remedy: the activation, or weights that are too small for it."""
+        """Return cause and remedy. The cause is the activation, or weights that are too small."""
         names = " and ".join(sorted({layer.activation for layer in evidence.units}))
         slopes = [layer.derivative_mean for layer in evidence.gradients[:-1]]
         if min(slope for slope in slopes if slope is not None) < STEEP:

@@ -51,9 +51,8 @@ class LossOutputMismatch(Rule):
         if learns_well(evidence) or untrained(evidence):
             return None
         passed = "nothing"
-        if (
-            evidence.loss_value > 0
-        ):  # the 1/K of mse is in δ and in the loss, whose root is taken here
+        if evidence.loss_value > 0:
+            # δ of mse has the factor 1/K; the root of its loss has only the root of that factor.
             units = evidence.gradients[-1].units if evidence.loss == "mse" else 1
             distance = 2 * math.sqrt(evidence.loss_value * units) / units
             passed = percent(evidence.gradients[-1].delta_norm / distance)

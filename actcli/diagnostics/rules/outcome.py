@@ -14,7 +14,7 @@ from actcli.diagnostics.symptoms import (
     untrained,
 )
 
-# Share of the predictions that name one class, and by how much it exceeds the share of its rows.
+# Share of the predictions that name one class, and its excess over that class's share of the rows.
 ONE_CLASS, EXCESS = 0.9, 0.3
 
 
@@ -74,7 +74,7 @@ class NotLearning(Rule):
     def check(self, evidence: Evidence) -> Finding | None:
         if untrained(evidence) or not skill(evidence) < LITTLE:
             return None
-        if majority(evidence) >= IMBALANCED:  # where accuracy means nothing
+        if majority(evidence) >= IMBALANCED:  # then the accuracy means little
             return None
         return self.finding(
             grade(evidence),
@@ -89,7 +89,7 @@ class NotLearning(Rule):
         )
 
 
-# Mean confidence less accuracy; the expected calibration error must be as large.
+# Mean confidence minus accuracy; the expected calibration error must be as large.
 SURE, SURE_NOTED = 0.1, 0.05
 
 
