@@ -14,7 +14,7 @@ from actcli.model import Model
 from actcli.nn.arrays import Allocate, Array, ignore_overflow
 from actcli.nn.network import MLP, Trace
 
-SATURATED = 0.05  # share of sup|f'|: a derivative below it passes almost no error
+SATURATED_SLOPE = 0.05  # share of sup|f'|: a derivative below it passes almost no error
 
 Vector = NDArray[np.float64]
 Counts = NDArray[np.int64]
@@ -107,7 +107,7 @@ class LayerSums(Sums):
         scratch = scratch.reshape(-1)[: layer.z.size].reshape(layer.z.shape)
         np.abs(layer.derivative, out=scratch)
         self.slope += float((trace.ones @ scratch).sum(dtype=np.float64))
-        self.saturated += int(np.count_nonzero(scratch < SATURATED * self.bound))
+        self.saturated += int(np.count_nonzero(scratch < SATURATED_SLOPE * self.bound))
         np.not_equal(layer.derivative, 0, out=scratch)
         self.active += (trace.ones @ scratch).astype(np.int64)
 

@@ -16,11 +16,11 @@ from actcli.training.events import EpochDone
 
 # On MNIST an accuracy below 20 %. Networks that predict one class have a skill of 0, networks
 # trained on shuffled labels up to 0.09, healthy ones 0.97 or more (docs/verdicts.md).
-NOTHING = 0.1
+NO_SKILL = 0.1
 # On MNIST an accuracy of 47 %.
-LITTLE = 0.4
+LITTLE_SKILL = 0.4
 # On MNIST an accuracy of 91 %: about that of a network without a hidden layer.
-WELL = 0.9
+GOOD_SKILL = 0.9
 
 # Rules that report that nothing is learnt, whatever the reason.
 NO_LEARNING = (
@@ -34,17 +34,17 @@ NO_LEARNING = (
 
 # Times the default rate of the optimizer. Healthy set-ups have 1. At 30 times its default, Adam
 # still learnt 5,000 rows to 95 % with GELUs: the rate alone proves nothing.
-FAST = 2.0
+HIGH_RATE_RATIO = 2.0
 # Initial loss over the loss at chance. Healthy set-ups have 0.98 to 1.2.
-POOR_START = 3.0
+POOR_START_RATIO = 3.0
 # Share of the largest class from which a constant prediction has the accuracy of a good network.
-IMBALANCED = 0.8
+IMBALANCED_SHARE = 0.8
 # Share of a layer's (row, unit) pairs with |f'| below 5 % of its bound. Healthy set-ups have up to
 # 34 %, N(0, 1) weights give 87 % or more.
-SATURATED = 0.7
+SATURATED_SHARE = 0.7
 # Dead share of all hidden units, and of one layer. Healthy set-ups have 0; Adam at 20 times its
 # default rate has 38 % of 3 x 128 units, and still 95 % accuracy.
-DEAD, DEAD_IN_LAYER = 0.2, 0.4
+DEAD_SHARE, DEAD_SHARE_OF_LAYER = 0.2, 0.4
 
 
 def percent(share: float) -> str:
@@ -71,14 +71,14 @@ def untrained(evidence: Evidence) -> bool:
 
 def learns_well(evidence: Evidence) -> bool:
     """Return whether the network has learnt well."""
-    return skill(evidence) >= WELL
+    return skill(evidence) >= GOOD_SKILL
 
 
 def grade(evidence: Evidence) -> Severity:
     """Return the severity of a fault, which depends on the skill of the network."""
     if learns_well(evidence):
         return Severity.NOTE
-    if skill(evidence) < NOTHING and not untrained(evidence):
+    if skill(evidence) < NO_SKILL and not untrained(evidence):
         return Severity.ERROR
     return Severity.WARNING
 

@@ -6,11 +6,11 @@ from actcli.diagnostics.evidence import Evidence
 from actcli.diagnostics.findings import EVERYTHING, Finding, Rule, Severity
 from actcli.diagnostics.rules.wording import counted, named_layers, result, saturation, usual_rate
 from actcli.diagnostics.symptoms import (
-    DEAD,
-    FAST,
+    DEAD_SHARE,
+    HIGH_RATE_RATIO,
     NO_LEARNING,
-    POOR_START,
-    SATURATED,
+    POOR_START_RATIO,
+    SATURATED_SHARE,
     chance_loss,
     died,
     grade,
@@ -54,7 +54,7 @@ class NonFinite(Rule):
 
 
 # Share of the units of a hidden layer that are copies. Random initial weights give 0.
-COPIES = 0.5
+COPIES_SHARE = 0.5
 
 
 class SymmetricUnits(Rule):
@@ -67,7 +67,8 @@ class SymmetricUnits(Rule):
     )
     limits = "Copies must be exact. Units that differ by rounding, or only in sign, do not count."
     threshold = (
-        f"{percent(COPIES)} or more of the units of a hidden layer are copies. Random initial "
+        f"{percent(COPIES_SHARE)} or more of the units of a hidden layer are copies. Random "
+        "initial "
         "weights give none: 0 in every healthy set-up. Weights that all start at 0 give 100 %."
     )
     source = "Goodfellow, Bengio, Courville, Deep Learning (2016), section 8.4"
@@ -80,7 +81,7 @@ class SymmetricUnits(Rule):
         layers = tuple(
             layer
             for layer, copies in enumerate(evidence.duplicates[:-1], 1)
-            if copies >= COPIES and evidence.gradients[layer - 1].units > 1
+            if copies >= COPIES_SHARE and evidence.gradients[layer - 1].units > 1
         )
         if not layers:
             return None
@@ -101,7 +102,7 @@ class SymmetricUnits(Rule):
 
 # Root mean square of the inputs: 0.33 for MNIST from 0 to 1, 1 for standardised pixels, 85 for raw
 # bytes, 0.0013 for bytes that were divided by 255 twice.
-LARGE, SMALL = 5.0, 0.02
+LARGE_INPUT, SMALL_INPUT = 5.0, 0.02
 
 
 class UnscaledInput(Rule):
@@ -117,7 +118,8 @@ class UnscaledInput(Rule):
         "finding is a note if the network has learnt well all the same."
     )
     threshold = (
-        f"Root mean square of the inputs above {LARGE:g} or below {SMALL:g}. MNIST has 0.335 in "
+        f"Root mean square of the inputs above {LARGE_INPUT:g} or below {SMALL_INPUT:g}. MNIST "
+        "has 0.335 in "
         "[0, 1], 1 when standardised, 85.3 as raw bytes, 0.0013 when divided by 255 twice."
     )
     source = "LeCun, Bottou, Orr, Müller, Efficient BackProp (1998), section 4.3"
@@ -129,7 +131,7 @@ class UnscaledInput(Rule):
 
     def check(self, evidence: Evidence) -> Finding | None:
         size = evidence.input_size
-        if not (size > LARGE or size < SMALL):
+        if not (size > LARGE_INPUT or size < SMALL_INPUT):
             return None
         chance = chance_loss(evidence)
         poor = chance is not None and evidence.loss_value > chance
@@ -140,7 +142,8 @@ class UnscaledInput(Rule):
                 f"{evidence.input_mean:.3g} (normalisation: {evidence.normalization}).",
                 result(evidence),
             ),
-            f"The inputs are too {'large' if size > LARGE else 'small'} for the initial weights "
+            f"The inputs are too {'large' if size > LARGE_INPUT else 'small'} for the initial "
+            "weights "
             "of the first layer.",
             '[data]\nnormalize = "standard"',
             (1,),
@@ -148,7 +151,7 @@ class UnscaledInput(Rule):
 
 
 # A training loss above this share of the previous epoch's loss counts as not falling.
-STEADY = 0.95
+STEADY_LOSS_RATIO = 0.95
 
 
 class LearningRateTooHigh(Rule):
@@ -166,7 +169,8 @@ class LearningRateTooHigh(Rule):
     )
     threshold = (
         "The loss stopped being finite. Or all of these: the network has not learnt well; the "
-        f"rate is {FAST:g} times the optimizer's default or more; and the loss did not fall, or "
+        f"rate is {HIGH_RATE_RATIO:g} times the optimizer's default or more; and the loss did not "
+        "fall, or "
         "was above the initial loss, or hidden units died or are saturated. Healthy set-ups use "
         "the default."
     )
@@ -178,10 +182,12 @@ class LearningRateTooHigh(Rule):
 
     def check(self, evidence: Evidence) -> Finding | None:
         training, ratio = evidence.training, rate_ratio(evidence)
-        if training is None or ratio is None or (start_ratio(evidence) or 1) > POOR_START:
+        if training is None or ratio is None or (start_ratio(evidence) or 1) > POOR_START_RATIO:
             return None
         signs = self.signs(evidence)
-        if not training.diverged and (ratio < FAST or learns_well(evidence) or not signs):
+        if not training.diverged and (
+            ratio < HIGH_RATE_RATIO or learns_well(evidence) or not signs
+        ):
             return None
         if training.diverged:
             signs = ("The loss stopped being finite.", *signs)
@@ -207,14 +213,14 @@ class LearningRateTooHigh(Rule):
                 f"The training loss of an epoch rose to {max(losses):.4g}, above the initial "
                 f"{evidence.initial_loss:.4g}."
             )
-        if len(losses) > 1 and losses[-1] > STEADY * losses[-2]:
+        if len(losses) > 1 and losses[-1] > STEADY_LOSS_RATIO * losses[-2]:
             signs.append(
                 f"The training loss hardly fell in the last epoch: from {losses[-2]:.4g} to "
                 f"{losses[-1]:.4g}."
             )
-        if share(lost := sum(map(died, evidence.units)), evidence) >= DEAD:
+        if share(lost := sum(map(died, evidence.units)), evidence) >= DEAD_SHARE:
             signs.append(f"{counted(lost, 'hidden unit')} died during the training.")
         layers = saturated(evidence)
-        if layers and (layers[0].saturated_fraction or 0) >= SATURATED:
+        if layers and (layers[0].saturated_fraction or 0) >= SATURATED_SHARE:
             signs.append(saturation(layers[0]))
         return tuple(signs)

@@ -15,9 +15,9 @@ from actcli.diagnostics.symptoms import (
 )
 
 # Learning rate over the optimizer's default.
-SLOW = 0.05
+LOW_RATE_RATIO = 0.05
 # Share of the initial loss that remains at the end.
-REMAINS = 0.5
+REMAINING_LOSS_SHARE = 0.5
 
 
 class LearningRateTooLow(Rule):
@@ -27,7 +27,8 @@ class LearningRateTooLow(Rule):
     harm = "The training takes its time and learns almost nothing."
     limits = "Needs the training's configuration and the initial network."
     threshold = (
-        f"The rate is at most {percent(SLOW)} of the optimizer's default, {percent(REMAINS)} or "
+        f"The rate is at most {percent(LOW_RATE_RATIO)} of the optimizer's default, "
+        f"{percent(REMAINING_LOSS_SHARE)} or "
         "more of the initial loss is left at the end, and the network has not learnt well. "
         "Healthy set-ups use the default and keep 0.5 to 3.2 % of the loss; faulty ones keep 52 "
         "to 100 %."
@@ -37,9 +38,15 @@ class LearningRateTooLow(Rule):
 
     def check(self, evidence: Evidence) -> Finding | None:
         training, ratio, start = evidence.training, rate_ratio(evidence), evidence.initial_loss
-        if training is None or ratio is None or ratio > SLOW or not start or untrained(evidence):
+        if (
+            training is None
+            or ratio is None
+            or ratio > LOW_RATE_RATIO
+            or not start
+            or untrained(evidence)
+        ):
             return None
-        if evidence.loss_value < REMAINS * start or learns_well(evidence):
+        if evidence.loss_value < REMAINING_LOSS_SHARE * start or learns_well(evidence):
             return None
         return self.finding(
             grade(evidence),
@@ -55,9 +62,9 @@ class LearningRateTooLow(Rule):
 
 
 # Accuracy on the training rows minus accuracy on the validation rows.
-GAP, GAP_NOTED = 0.1, 0.03
+ACCURACY_GAP, ACCURACY_GAP_NOTED = 0.1, 0.03
 # Validation loss over its lowest value.
-RISEN = 1.2
+RISEN_LOSS_RATIO = 1.2
 
 
 class Overfitting(Rule):
@@ -67,8 +74,10 @@ class Overfitting(Rule):
     harm = "It has memorised details of the training rows that do not hold for new rows."
     limits = "Needs the history of a training with validation rows."
     threshold = (
-        f"Accuracy on the training rows is at least {percent(GAP)} above that on the validation "
-        f"rows (a note: {percent(GAP_NOTED)}, or a validation loss of {RISEN:g} times its lowest). "
+        f"Accuracy on the training rows is at least {percent(ACCURACY_GAP)} above that on the "
+        "validation "
+        f"rows (a note: {percent(ACCURACY_GAP_NOTED)}, or a validation loss of "
+        f"{RISEN_LOSS_RATIO:g} times its lowest). "
         "Healthy set-ups on MNIST have gaps of 0.7 to 1.9 %, networks trained on 300 to 500 rows "
         "13 to 15 %."
     )
@@ -84,10 +93,10 @@ class Overfitting(Rule):
         history = evidence.training.history if evidence.training else ()
         losses = [e.validation.loss for e in history if e.validation and e.validation.loss]
         risen = epoch.validation.loss / min(losses) if losses else 1.0
-        if not (gap >= GAP_NOTED or (risen >= RISEN and gap > 0)):
+        if not (gap >= ACCURACY_GAP_NOTED or (risen >= RISEN_LOSS_RATIO and gap > 0)):
             return None
         return self.finding(
-            Severity.WARNING if gap >= GAP else Severity.NOTE,
+            Severity.WARNING if gap >= ACCURACY_GAP else Severity.NOTE,
             (
                 f"Accuracy is {percent(trained)} on the training rows and "
                 f"{percent(epoch.validation.accuracy)} on the validation rows.",
@@ -103,9 +112,9 @@ class Overfitting(Rule):
 
 
 # Share by which the training loss fell over the last epoch.
-FALLING = 0.1
+FALLING_LOSS_SHARE = 0.1
 # Skill from which the finding is a note.
-FAR = 0.8
+NOTE_SKILL = 0.8
 
 
 class UnderfittingTooShort(Rule):
@@ -118,20 +127,21 @@ class UnderfittingTooShort(Rule):
         "any loss level off: a one-cycle run that was too short may go unnoticed."
     )
     threshold = (
-        f"The training loss fell by {percent(FALLING)} or more over the last epoch, and the "
+        f"The training loss fell by {percent(FALLING_LOSS_SHARE)} or more over the last epoch, "
+        "and the "
         "network has not learnt well. If there was only one epoch, its mean loss is compared with "
-        f"the loss of the trained network. A note if the skill is {percent(FAR)} or more."
+        f"the loss of the trained network. A note if the skill is {percent(NOTE_SKILL)} or more."
     )
     source = "Goodfellow, Bengio, Courville, Deep Learning (2016), sections 5.2 and 11.4.1"
     explains = ("not-learning", "overconfident")
 
     def check(self, evidence: Evidence) -> Finding | None:
         fall, training = last_fall(evidence), evidence.training
-        if fall is None or training is None or fall < FALLING or learns_well(evidence):
+        if fall is None or training is None or fall < FALLING_LOSS_SHARE or learns_well(evidence):
             return None
         epochs = len(training.history)
         return self.finding(
-            Severity.NOTE if skill(evidence) >= FAR else Severity.WARNING,
+            Severity.NOTE if skill(evidence) >= NOTE_SKILL else Severity.WARNING,
             (
                 f"After {counted(epochs, 'epoch')} the loss was still falling: by {percent(fall)} "
                 f"{'in the last epoch' if epochs > 1 else 'from its mean to its end'}.",

@@ -6,12 +6,12 @@ from actcli.diagnostics.evidence import Evidence
 from actcli.diagnostics.findings import Finding, Rule, Severity
 from actcli.diagnostics.rules.wording import be, counted, result, saturation, usual_rate
 from actcli.diagnostics.symptoms import (
-    DEAD,
-    DEAD_IN_LAYER,
-    FAST,
+    DEAD_SHARE,
+    DEAD_SHARE_OF_LAYER,
+    HIGH_RATE_RATIO,
     NO_LEARNING,
-    POOR_START,
-    SATURATED,
+    POOR_START_RATIO,
+    SATURATED_SHARE,
     chance_loss,
     died,
     grade,
@@ -81,7 +81,8 @@ class Saturation(Rule):
         "decide. ReLUs do not count here; see dead-units."
     )
     threshold = (
-        f"|f'| is below 5 % of its bound in {percent(SATURATED)} or more of the (row, unit) pairs "
+        f"|f'| is below 5 % of its bound in {percent(SATURATED_SHARE)} or more of the (row, unit) "
+        "pairs "
         "of a layer, and the network has not learnt well. Healthy set-ups have up to 34 %, tanh "
         "and sigmoid layers with N(0, 1) weights 87 to 89 %."
     )
@@ -92,7 +93,8 @@ class Saturation(Rule):
         layers = [
             layer
             for layer in saturated(evidence)
-            if (layer.saturated_fraction or 0) >= SATURATED and layer.activation != "leaky-relu"
+            if (layer.saturated_fraction or 0) >= SATURATED_SHARE
+            and layer.activation != "leaky-relu"
         ]
         if not layers or learns_well(evidence):
             return None
@@ -118,7 +120,7 @@ class PoorInitialLoss(Rule):
         "kl-divergence or binary-cross-entropy. Label smoothing does not change that value."
     )
     threshold = (
-        f"The initial loss is at least {POOR_START:g} times the loss at chance: ln K for K "
+        f"The initial loss is at least {POOR_START_RATIO:g} times the loss at chance: ln K for K "
         "classes, ln 2 per unit for binary cross-entropy. A note if the network has learnt well. "
         "Healthy set-ups start at 0.98 to 1.2 times that loss, ReLU networks with N(0, 1) weights "
         "at 25 times or more."
@@ -128,7 +130,7 @@ class PoorInitialLoss(Rule):
 
     def check(self, evidence: Evidence) -> Finding | None:
         ratio, chance = start_ratio(evidence), chance_loss(evidence)
-        if ratio is None or ratio < POOR_START:
+        if ratio is None or ratio < POOR_START_RATIO:
             return None
         return self.finding(
             grade(evidence),
@@ -153,7 +155,8 @@ class DeadUnits(Rule):
         "that were born dead count, too."
     )
     threshold = (
-        f"{percent(DEAD)} or more of all hidden units, or {percent(DEAD_IN_LAYER)} of a layer (a "
+        f"{percent(DEAD_SHARE)} or more of all hidden units, or {percent(DEAD_SHARE_OF_LAYER)} of "
+        "a layer (a "
         "note: one unit). Healthy set-ups have 0, though their ReLUs are inactive on 55 to 70 % "
         "of the rows. Faulty ones have 31 to 44 %, configs/dying-relu.toml 38 % with 95 % "
         "accuracy."
@@ -167,7 +170,7 @@ class DeadUnits(Rule):
             return None
         count, units = sum(map(died, layers)), sum(layer.units for layer in evidence.units)
         part = max(died(layer) / layer.units for layer in layers)
-        bad = share(count, evidence) >= DEAD or part >= DEAD_IN_LAYER
+        bad = share(count, evidence) >= DEAD_SHARE or part >= DEAD_SHARE_OF_LAYER
         sentences = tuple(
             f"Layer {layer.layer}: {died(layer)} of {counted(layer.units, 'unit')} "
             f"{be(died(layer))} dead ({percent(died(layer) / layer.units)}); on average a unit is "
@@ -183,7 +186,7 @@ class DeadUnits(Rule):
             (whole, *sentences, result(evidence)),
             self.cause(evidence),
             usual_rate(evidence)
-            if (rate_ratio(evidence) or 1) >= FAST
+            if (rate_ratio(evidence) or 1) >= HIGH_RATE_RATIO
             else '[model]\nactivation = "leaky-relu"',
             tuple(layer.layer for layer in layers),
         )
@@ -192,7 +195,7 @@ class DeadUnits(Rule):
     def cause(evidence: Evidence) -> str:
         """Return the cause: the learning rate, if it is known to be high."""
         training, ratio = evidence.training, rate_ratio(evidence)
-        if training is None or ratio is None or ratio < FAST:
+        if training is None or ratio is None or ratio < HIGH_RATE_RATIO:
             return "Updates pushed weights and biases so far that no row activates the units."
         return (
             f"At a learning rate of {training.learning_rate:.3g}, {ratio:.3g} times the default of "

@@ -4,9 +4,9 @@ from actcli.diagnostics.evidence import Evidence
 from actcli.diagnostics.findings import Finding, Rule, Severity
 from actcli.diagnostics.rules.wording import result
 from actcli.diagnostics.symptoms import (
-    IMBALANCED,
-    LITTLE,
-    NOTHING,
+    IMBALANCED_SHARE,
+    LITTLE_SKILL,
+    NO_SKILL,
     grade,
     majority,
     percent,
@@ -15,7 +15,7 @@ from actcli.diagnostics.symptoms import (
 )
 
 # Share of the predictions that name one class, and its excess over that class's share of the rows.
-ONE_CLASS, EXCESS = 0.9, 0.3
+ONE_CLASS_SHARE, ONE_CLASS_EXCESS = 0.9, 0.3
 
 
 class CollapsedOutput(Rule):
@@ -27,8 +27,9 @@ class CollapsedOutput(Rule):
         "Silent for an untrained network, and where the class has about that share of the rows."
     )
     threshold = (
-        f"One class is predicted for {percent(ONE_CLASS)} of the rows or more, and the "
-        f"share of rows that belong to it is at least {percent(EXCESS)} lower. Healthy set-ups on "
+        f"One class is predicted for {percent(ONE_CLASS_SHARE)} of the rows or more, and the "
+        f"share of rows that belong to it is at least {percent(ONE_CLASS_EXCESS)} lower. Healthy "
+        "set-ups on "
         "MNIST predict no class for more than 11.3 % of the rows."
     )
     source = (
@@ -40,7 +41,11 @@ class CollapsedOutput(Rule):
         count = max(evidence.predicted)
         true = evidence.class_rows[evidence.predicted.index(count)]
         part = count / evidence.rows
-        if untrained(evidence) or part < ONE_CLASS or part - true / evidence.rows < EXCESS:
+        if (
+            untrained(evidence)
+            or part < ONE_CLASS_SHARE
+            or part - true / evidence.rows < ONE_CLASS_EXCESS
+        ):
             return None
         return self.finding(
             Severity.ERROR,
@@ -64,7 +69,8 @@ class NotLearning(Rule):
         "network."
     )
     threshold = (
-        f"The skill is below {percent(LITTLE)} (an error below {percent(NOTHING)}): the accuracy "
+        f"The skill is below {percent(LITTLE_SKILL)} (an error below {percent(NO_SKILL)}): the "
+        "accuracy "
         "has gone less than that part of the way from a constant prediction to 100 %. Healthy "
         "set-ups have a skill of 98 % or more, networks trained on shuffled labels 5 to 9 %."
     )
@@ -72,9 +78,9 @@ class NotLearning(Rule):
     explains = ("overconfident",)
 
     def check(self, evidence: Evidence) -> Finding | None:
-        if untrained(evidence) or not skill(evidence) < LITTLE:
+        if untrained(evidence) or not skill(evidence) < LITTLE_SKILL:
             return None
-        if majority(evidence) >= IMBALANCED:  # then the accuracy means little
+        if majority(evidence) >= IMBALANCED_SHARE:  # then the accuracy means little
             return None
         return self.finding(
             grade(evidence),
@@ -90,7 +96,7 @@ class NotLearning(Rule):
 
 
 # Mean confidence minus accuracy; the expected calibration error must be as large.
-SURE, SURE_NOTED = 0.1, 0.05
+OVERCONFIDENCE, OVERCONFIDENCE_NOTED = 0.1, 0.05
 
 
 class Overconfident(Rule):
@@ -103,8 +109,10 @@ class Overconfident(Rule):
         "validation`, too. Temperature scaling changes no prediction."
     )
     threshold = (
-        f"Mean confidence is at least {percent(SURE_NOTED)} above the accuracy, and the expected "
-        f"calibration error is as large (a warning: {percent(SURE)}). In healthy set-ups the "
+        f"Mean confidence is at least {percent(OVERCONFIDENCE_NOTED)} above the accuracy, and the "
+        "expected "
+        f"calibration error is as large (a warning: {percent(OVERCONFIDENCE)}). In healthy "
+        "set-ups the "
         "confidence is 0.3 to 1.5 % below the accuracy, in faulty ones 12 to 13 % above it. Guo et "
         "al. found errors of 4 to 10 % typical of networks of their time."
     )
@@ -115,7 +123,7 @@ class Overconfident(Rule):
         if outputs is None or untrained(evidence):
             return None
         excess = outputs.confidence - outputs.accuracy
-        if not min(excess, outputs.ece) >= SURE_NOTED:
+        if not min(excess, outputs.ece) >= OVERCONFIDENCE_NOTED:
             return None
         sentences = [
             f"Mean confidence is {percent(outputs.confidence)}, accuracy "
@@ -131,7 +139,7 @@ class Overconfident(Rule):
             "kl-divergence",
         }
         return self.finding(
-            Severity.WARNING if min(excess, outputs.ece) >= SURE else Severity.NOTE,
+            Severity.WARNING if min(excess, outputs.ece) >= OVERCONFIDENCE else Severity.NOTE,
             tuple(sentences),
             "The logits are larger than the accuracy justifies.",
             "[loss]\nlabel_smoothing = 0.1" if smooth else "[optimizer]\nweight_decay = 0.0005",
