@@ -258,9 +258,7 @@ def _class_indices(
             raise UsageError(f"classes: {name!r} is chosen twice")
         indices.append(index[name])
     if len(indices) < 2:
-        raise UsageError(
-            f"classes: {classes[0]!r} alone cannot be told from others", "Choose two or more"
-        )
+        raise UsageError(f"classes: {classes[0]!r} is the only class", "Choose two or more")
     return indices
 
 

@@ -124,7 +124,7 @@ def _open_archive(path: Path) -> Iterator[zipfile.ZipFile]:
                 if info.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
                     raise DataError(
                         f"{path} is packed in a way that NumPy does not use",
-                        "Allowed: what numpy.savez and numpy.savez_compressed write",
+                        "Allowed: files of numpy.savez and numpy.savez_compressed",
                     )
                 if info.file_size > MAX_DEFLATE_RATIO * min(info.compress_size, size):
                     name = _printable(info.filename)

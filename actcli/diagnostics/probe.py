@@ -30,7 +30,7 @@ class Probe:
 
     Args:
         rows: N, number of examined rows.
-        layers: from the first hidden layer to the output layer.
+        layers: the sums of each layer, the output layer last.
         gradient: Σ ∂ℓᵢ/∂parameters, of the shape of the parameter vector.
         outputs: sums over the predictions.
         inputs: sums over the normalized inputs.

@@ -181,7 +181,7 @@ def _read_tensor(
 ) -> NDArray[Any]:
     try:
         array = np.empty(entry["shape"], DTYPES[entry["dtype"]])
-    except (ValueError, MemoryError) as error:  # too many dimensions, or huge ones beside a 0
+    except (ValueError, MemoryError) as error:  # too many dimensions, or a 0 and huge dimensions
         raise _not_safetensors(path, f"tensor {quoted(name)}: {error}") from None
     file.seek(start + entry["data_offsets"][0])
     if file.readinto(array.reshape(-1).view(np.uint8).data) != array.nbytes:

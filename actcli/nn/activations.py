@@ -156,7 +156,7 @@ class ELU(Activation):
         out += scratch
 
     def derivative(self, z: Array, y: Array, out: Array, scratch: Array) -> None:
-        np.minimum(z, 0, out=out)  # from z: y + 1 would round the tail to 0
+        np.minimum(z, 0, out=out)  # computed from z, because y + 1 would round the tail to 0
         np.exp(out, out=out)
 
 

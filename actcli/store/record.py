@@ -20,7 +20,7 @@ from actcli.training.events import EpochDone, Health, Score
 
 FINISHED, DIVERGED = "finished", "diverged"
 MAX_RESULT_BYTES = 1 << 20
-MAX_LINE_BYTES = 1 << 20  # of the record of an epoch; one has some hundred bytes for each layer
+MAX_LINE_BYTES = 1 << 20  # of an epoch's record, which has some hundred bytes for each layer
 TAIL_BYTES = 1 << 16  # size of the first read from the end when looking for the last line
 
 T = TypeVar("T")

@@ -1,7 +1,7 @@
-"""Removing a run: its own files, one by one, and nothing else.
+"""Removal of a run: the files of the run are removed one by one, and nothing else.
 
 A folder is never removed with all its contents: it may not be a run, may be a link, or may hold
-files that a user has put beside those of the run.
+files that a user has added.
 """
 
 import fnmatch

@@ -29,7 +29,7 @@ from actcli.diagnostics.rules.outcome import CollapsedOutput, NotLearning, Overc
 from actcli.registry import Registry
 
 # Causes come before effects: a rule explains only findings of rules below it. Among equally severe
-# findings, those of the upper rules are reported first.
+# findings, the finding of the upper rule is reported first.
 RULES: Registry[type[Rule]] = Registry("rule")
 RULES.register("non-finite-parameters")(NonFinite)
 RULES.register("symmetric-units")(SymmetricUnits)

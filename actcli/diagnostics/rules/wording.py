@@ -8,7 +8,7 @@ from actcli.diagnostics.units import LayerUnits
 
 
 def result(evidence: Evidence) -> str:
-    """Return the accuracy beside that of a constant prediction, as a sentence."""
+    """Return the accuracy and the accuracy of a constant prediction, as a sentence."""
     return (
         f"Accuracy is {percent(evidence.accuracy)}; always predicting the largest class gives "
         f"{percent(majority(evidence))}."

@@ -57,7 +57,7 @@ def shared_zeros(shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
     try:
         memory = mmap.mmap(-1, size)
     except OSError as error:
-        raise MemoryError(f"no {size} bytes to share") from error
+        raise MemoryError(f"cannot reserve {size} bytes of shared memory") from error
     return np.frombuffer(memory, dtype, count).reshape(shape)
 
 
