@@ -1,7 +1,7 @@
-"""The public API: what `import actcli` offers to a notebook or a script.
+"""The public API: the functions that `import actcli` offers to a notebook or a script.
 
-The commands are built on the same functions. Nothing here prints, handles signals, or starts
-processes, unless the configuration asks for workers. `actcli/__init__.py` exports these names.
+The commands are built on the same functions. Nothing here prints or handles signals, and worker
+processes start only if the configuration sets their number. `actcli/__init__.py` exports the names.
 """
 
 import io
@@ -43,15 +43,17 @@ def load_data(
     """Return a data set with its splits `train`, `validation` and `test`.
 
     Args:
-        source: a name (`mnist`, `fashion-mnist`, `kmnist`), a folder of IDX files, or an `.npz`.
-        validation: number of training rows to hold out; None for 5,000, or for a sixth of a data
-            set with fewer than 10,000 rows.
-        classes: names or labels of the classes to keep; none keeps all.
+        source: a name (`mnist`, `fashion-mnist`, `kmnist`), a folder of IDX files, or an `.npz`
+            file.
+        validation: number of training rows to hold out. None holds out 5,000, or a sixth of the
+            training rows if there are fewer than 10,000.
+        classes: names or labels of the classes to keep; an empty sequence keeps all.
         normalize: `unit`, `standard` or `none`.
 
     Raises:
-        UsageError: the source, a class or the normalization does not exist.
-        DataError: a file does not hold what it should, or cannot be downloaded.
+        UsageError: the source, a class or the normalization does not exist, or `validation` is out
+            of range.
+        DataError: a file is damaged or does not fit the others, or a download failed.
     """
     return load_dataset(source, validation=validation, classes=classes, normalize=normalize)
 
@@ -60,17 +62,19 @@ class fit:  # noqa: N801 - it is used like a function, as `enumerate` is
     """Train a model on a data set. Each step of the iteration trains one epoch.
 
     Iterate to watch the epochs (`for epoch in actcli.fit(data): …`), or call `run()` to train to
-    the end. The training uses this process and one BLAS thread, also in a notebook that has NumPy
-    loaded already; with `workers=2` it starts a second process. Nothing is written to the disk.
+    the end. The training uses this process and one BLAS thread, even if NumPy was imported before;
+    with `workers=2` it starts a second process. Nothing is written to the disk. The model is the
+    one of the last epoch; with `patience`, `actcli.train` keeps the one of the best epoch instead.
 
     Args:
-        data: the data set; it replaces the table [data] of the configuration.
+        data: the data set; the table [data] of the configuration does not change it.
         config: the configuration; None for the default one.
-        changes: other values of keys, by the names of their options: `lr=0.01, epochs=3`.
+        changes: values that replace those of the configuration, by the names of their options:
+            `lr=0.01, epochs=3`.
 
     Attributes:
         model: the model that learns; it can be used and saved between two epochs.
-        history: the epochs so far.
+        history: the `EpochDone` of each epoch so far.
 
     Raises:
         UsageError: a key does not exist, a value is not allowed, or keys exclude each other.
@@ -87,7 +91,7 @@ class fit:  # noqa: N801 - it is used like a function, as `enumerate` is
 
     @property
     def model(self) -> Model:
-        """The model that learns."""
+        """The model that learns, with the parameters of the latest epoch."""
         return self._learner.model
 
     @property
@@ -121,9 +125,9 @@ def evaluate(model: Model, data: Dataset | Split, split: str = "test") -> Score:
     """Return the mean loss and the accuracy of a model.
 
     Args:
-        model: of `fit` or `Model.load`.
+        model: the model, from `fit` or `Model.load`.
         data: a data set, or one of its splits.
-        split: which split of a data set.
+        split: `train`, `validation` or `test`; ignored if `data` is a split.
     """
     rows: Split = data if isinstance(data, Split) else getattr(data, split)
     return evaluation.evaluate(model, rows)
@@ -149,7 +153,8 @@ class NotebookDiagnosis(Diagnosis):
         return f"<Diagnosis of {evidence.model} on {evidence.dataset}: {self.verdict}>"
 
 
-# As rich does for notebooks, with fonts in which the characters of bars have the same width.
+# The template that rich uses for notebooks, but with fonts in which all bar characters have the
+# same width.
 NOTEBOOK_HTML = (
     '<pre style="white-space:pre;overflow-x:auto;line-height:normal;'
     "font-family:Menlo,'DejaVu Sans Mono',consolas,'Courier New',monospace\">{code}</pre>"
@@ -167,18 +172,18 @@ def diagnose(
     """Return the faults of a model, the numbers that show them, and remedies.
 
     Args:
-        model: a model, or a `fit`, whose history and initial model are then known to the rules.
+        model: a model, or a `fit`. A `fit` also gives the rules its history and its initial model.
         data: the data set.
         split: `train`, `validation` or `test`.
         rows: size of a fixed random sample of the split; None for all rows.
-        name: of the model, for the report.
+        name: the name of the model in the report.
 
     Returns:
-        `.verdict`, `.findings`, `.gradients`, `.units`, `.outputs`, `.history`, and `.to_dict()`,
-        which is the object of `actcli diagnose --json`.
+        A diagnosis with `.verdict`, `.findings`, `.gradients`, `.units`, `.outputs`, `.history`,
+        and `.to_dict()`, which returns the object that `actcli diagnose --json` prints.
 
     Raises:
-        UsageError: the split is empty.
+        UsageError: the split is empty or does not exist.
     """
     if isinstance(model, fit):
         diagnosis = examine(
@@ -209,11 +214,12 @@ def train(
     Args:
         config: the configuration; None for the default one.
         runs: the folder of all runs.
-        name: of the run; if that is taken, `name-2`, `name-3`, ….
-        changes: other values of keys, by the names of their options: `lr=0.01, epochs=3`.
+        name: the name of the run; if it is taken, `name-2`, `name-3`, ….
+        changes: values that replace those of the configuration, by the names of their options:
+            `lr=0.01, epochs=3`.
 
     Returns:
-        The result, whose `run` is the name of the folder in `runs`.
+        The result. Its `run` is the name of the run's folder in `runs`.
 
     Raises:
         UsageError: a key does not exist, a value is not allowed, or keys exclude each other.
@@ -265,7 +271,7 @@ def losses(
     renormalize: bool = False,
     labels: Sequence[str] | None = None,
 ) -> LossComparison:
-    """Return every loss of one prediction and its target.
+    """Return the value of every loss for one prediction and its target.
 
     Args:
         target: the index of the true class, or a probability for each class.
@@ -281,7 +287,7 @@ def losses(
 
 
 def _resolved(config: Config | None, changes: dict[str, Any]) -> ResolvedConfig:
-    """Return a configuration with changes, in one process unless it names a number of workers."""
+    """Return a configuration with changes; "auto" workers become one, so that no process starts."""
     config = config or Config()
     if changes:
         config = config.with_values(changes)

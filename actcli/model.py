@@ -1,7 +1,7 @@
-"""A model: a network and all that it takes to use it, in memory and as a file.
+"""A model: a network and everything needed to use it, in memory and as a file.
 
 The network maps normalized inputs to logits; the loss owns the link that turns logits into outputs;
-the normalization turns raw inputs (pixels as they are in their files) into inputs of the network.
+the normalization turns raw inputs (pixels as their files hold them) into inputs of the network.
 `model.safetensors` holds the parameters under the names and in the shapes of PyTorch's
 `nn.Sequential(Linear, activation, Linear, …)`: `0.weight` (units, inputs), `0.bias`, `2.weight`, ….
 Everything else about the model is one JSON text in the header of that file.
@@ -31,19 +31,21 @@ from actcli.nn.links import LINKS, log_softmax
 from actcli.nn.losses import LOSSES, Loss
 from actcli.nn.network import MLP, Trace
 
-FILE_NAME = "model.safetensors"  # of the model in the folder of a run
-EVALUATION_ROWS = 1000  # rows of a forward pass without learning
+FILE_NAME = "model.safetensors"  # the model's file in the folder of a run
+EVALUATION_ROWS = 1000  # rows of a mini-batch that is only evaluated
 LARGEST_FLOAT32 = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True, eq=False)
 class ForwardBatch:
-    """One mini-batch of a split after its forward pass. All arrays are valid until the next one.
+    """One mini-batch of a split after its forward pass.
+
+    The arrays are overwritten by the next mini-batch.
 
     Args:
-        inputs: normalized, shape (N, D).
-        labels: shape (N,).
-        trace: what the forward pass left in each layer; `trace.logits` are the logits.
+        inputs: normalized inputs, shape (N, D).
+        labels: class indices, shape (N,).
+        trace: the values of each layer; `trace.logits` are the logits.
     """
 
     inputs: Array
@@ -53,16 +55,17 @@ class ForwardBatch:
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A network and all that it takes to use it.
+    """A network and everything needed to use it.
 
     Args:
-        network: in any precision.
+        network: the network, in any precision.
         loss: the loss with its link.
         normalization: turns raw inputs into inputs of the network.
         classes: the names of the K classes.
-        shape: of one raw input, (H, W) or (D,).
+        shape: the shape of one raw input, (H, W) or (D,).
         dataset: the name of the data set that the model was made for.
-        epoch: the epoch after which the parameters had these values; 0 before the first step.
+        epoch: the epoch after which a loaded model's parameters were written; 0 for a model that
+            was not loaded.
     """
 
     network: MLP
@@ -78,7 +81,7 @@ class Model:
         """Return a model with initial parameters, drawn from the seed of the configuration.
 
         Args:
-            config: of the run.
+            config: the configuration of the run.
             dataset: gives the number of inputs, the classes and the normalization.
         """
         loss = make_loss(config)
@@ -93,15 +96,17 @@ class Model:
 
     @classmethod
     def load(cls, path: str | Path, **overrides: Any) -> "Model":
-        """Return the model of a file: one of actcli, PyTorch or scikit-learn.
+        """Return the model in a file that actcli, PyTorch or scikit-learn wrote.
 
         Args:
             path: a `.safetensors` or `.npz` file, or the folder of a run.
-            overrides: see `ModelFile.model`; a file of another framework needs its activation.
+            overrides: the arguments of `ModelFile.model`. A file of another framework does not name
+                its activation: pass `activation="relu"`.
 
         Raises:
             DataError: the file cannot be read or does not hold a multilayer perceptron.
-            UsageError: the file does not name its activations, and neither does an override.
+            UsageError: neither the file nor an override names the activation, or an override does
+                not fit.
         """
         path = Path(path)
         return read_model_file(path / FILE_NAME if path.is_dir() else path).model(**overrides)
@@ -120,7 +125,11 @@ class Model:
     ) -> Iterator[ForwardBatch]:
         """Yield the forward passes over all rows of a split, in order and without dropout.
 
-        What overflows becomes inf or NaN in the trace.
+        Numbers that overflow become inf or NaN in the trace.
+
+        Args:
+            split: the rows, at least one.
+            batch_rows: number of rows of a mini-batch.
         """
         rows = min(batch_rows, len(split))
         network = self.network
@@ -133,7 +142,11 @@ class Model:
             yield ForwardBatch(inputs, labels, trace)
 
     def logits(self, inputs: ArrayLike) -> Array:
-        """Return the logits (N, units) of raw inputs (N, D) or (N, H, W)."""
+        """Return the logits (N, units) of raw inputs (N, D) or (N, H, W), or of one input (D,).
+
+        Raises:
+            UsageError: the inputs have another D than the network.
+        """
         raw = np.asarray(inputs)
         raw = raw.reshape(len(raw), -1) if raw.ndim != 1 else raw[np.newaxis]
         if raw.shape[1] != self.network.sizes[0]:
@@ -164,9 +177,10 @@ class Model:
         return predicted
 
     def outputs(self, logits: Array) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
-        """Return outputs (N, K) in float64, and their logarithms if they are one distribution.
+        """Return the outputs (N, K) of logits (N, units) in float64, and their logarithms.
 
-        A single sigmoid unit is a softmax over its logit and 0, and so gives two classes.
+        The logarithms are None if the outputs of a row are not one distribution. A single sigmoid
+        unit is a softmax over 0 and its logit, and so gives two classes.
         """
         z: NDArray[np.float64] = logits.astype(np.float64)
         if self.loss.output == "sigmoid" and z.shape[1] == 1:
@@ -179,7 +193,9 @@ class Model:
         return np.exp(logs), logs
 
     def save(self, path: str | Path) -> None:
-        """Write the model as a `.safetensors` file that PyTorch reads too, whole or not at all.
+        """Write the model as a `.safetensors` file, which PyTorch reads too.
+
+        The write is atomic: the path never holds a part of the file.
 
         Raises:
             ActcliError: the file cannot be written.
@@ -190,8 +206,8 @@ class Model:
         """Return the bytes of the model's file, in parts.
 
         Args:
-            parameters: those of another epoch in place of the network's own.
-            epoch: that epoch.
+            parameters: parameters of another epoch, written in place of the network's.
+            epoch: the epoch of these parameters.
         """
         layers = self.network.views(self.network.parameters if parameters is None else parameters)
         named: dict[str, Array] = {}
@@ -201,7 +217,11 @@ class Model:
         return safetensors_parts(named, self.description(self.epoch if epoch is None else epoch))
 
     def description(self, epoch: int) -> dict[str, Any]:
-        """Return what the header of the model's file says besides the parameters."""
+        """Return the metadata for the header of the model's file.
+
+        Args:
+            epoch: the epoch of the parameters in the file.
+        """
         normalization = self.normalization
         return {
             "format": 1,
@@ -224,7 +244,7 @@ class Model:
 def seed_streams(seed: int) -> list[np.random.SeedSequence]:
     """Return independent seeds for the initial parameters, the order of the rows and dropout.
 
-    Changing one choice of a configuration so leaves the random numbers of the others alone.
+    So a change of the dropout, for example, does not change the initial parameters.
     """
     return np.random.SeedSequence(seed).spawn(3)
 
@@ -241,12 +261,13 @@ def make_network(config: ResolvedConfig, inputs: int, outputs: int) -> MLP:
 
 @dataclass(frozen=True, eq=False)
 class ModelFile:
-    """The contents of a model's file, whoever wrote it.
+    """The contents of a model's file, written by actcli or by another framework.
 
     Args:
-        path: of the file, for messages.
+        path: the path of the file, for messages.
         layers: weights (units, inputs) and biases (units,) in float32, first layer first.
-        description: what actcli wrote beside them; empty in files of other frameworks.
+        description: the metadata that actcli writes into the header; empty in files of other
+            frameworks.
     """
 
     path: Path
@@ -255,20 +276,20 @@ class ModelFile:
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """Inputs, units of each hidden layer, logits."""
+        """The numbers of inputs, of units in each hidden layer, and of logits."""
         return (self.layers[0][0].shape[1], *(len(biases) for _, biases in self.layers))
 
     @property
     def epoch(self) -> int:
-        """The epoch after which the parameters had these values; 0 if that is not known."""
+        """The epoch after which the parameters had these values; 0 if the header does not say."""
         return int(self.description.get("epoch", 0))
 
     def activations(self, override: tuple[str, ...] | None = None) -> tuple[str, ...]:
         """Return the name of each hidden layer's activation: the override, or the header's.
 
         Raises:
-            UsageError: neither names them, or the override has the wrong number.
-            DataError: the header has the wrong number.
+            UsageError: neither names the activations, or the override has the wrong number of them.
+            DataError: the header has the wrong number of activations.
         """
         hidden = len(self.layers) - 1
         names = override or tuple(self.description.get("activations", ()))
@@ -288,7 +309,7 @@ class ModelFile:
         return names * hidden if len(names) == 1 else names
 
     def network(self, activations: tuple[str, ...] | None = None) -> MLP:
-        """Return the network; see `activations` for the errors."""
+        """Return the network; see `activations` for the argument and the errors."""
         network = MLP(self.sizes, self.activations(activations))
         for layer, (weights, biases) in zip(network.layers, self.layers, strict=True):
             layer.weights[...] = weights
@@ -296,10 +317,12 @@ class ModelFile:
         return network
 
     def loss(self, name: str | None = None, output: str | None = None) -> Loss:
-        """Return the loss: of that name, else the header's, else the usual one for the logits.
+        """Return the loss of that name, or else the header's.
+
+        Without either, the loss is cross-entropy, or binary cross-entropy for a single logit.
 
         Raises:
-            UsageError: the output does not go with the loss.
+            UsageError: the loss does not exist, or the output does not go with it.
         """
         usual = "binary-cross-entropy" if self.sizes[-1] == 1 else "cross-entropy"
         described = {} if name else self.description
@@ -315,16 +338,18 @@ class ModelFile:
         normalization: Normalization | None = None,
         classes: tuple[str, ...] | None = None,
     ) -> Model:
-        """Return the model. An argument takes the place of what the header says.
+        """Return the model. Each argument overrides the value in the header.
 
         Args:
-            activation: of all hidden layers, or one for each.
+            activation: the activation of all hidden layers, or one for each.
             loss: the name of the loss.
             output: the name of the link.
-            normalization: of raw inputs; without any, inputs are taken as they are.
-            classes: the names of the classes; without any, their numbers.
+            normalization: applied to raw inputs. If neither the argument nor the header has one,
+                the network gets raw inputs.
+            classes: the names of the classes. If neither the argument nor the header has them, the
+                names are "0", "1", ….
         """
-        chosen = self.loss(loss, output)
+        model_loss = self.loss(loss, output)
         described = self.description.get("normalization")
         if normalization is None:
             normalization = Normalization(**described) if described else NO_NORMALIZATION
@@ -332,7 +357,7 @@ class ModelFile:
         names = tuple(self.description.get("classes", ())) or tuple(map(str, range(count)))
         return Model(
             network=self.network((activation,) if isinstance(activation, str) else activation),
-            loss=chosen,
+            loss=model_loss,
             normalization=normalization,
             classes=classes or names,
             shape=tuple(self.description.get("shape", self.sizes[:1])),
@@ -345,7 +370,7 @@ NO_NORMALIZATION = Normalization("none", 0.0, 1.0)
 
 
 def read_model_file(path: Path) -> ModelFile:
-    """Read a model's file: see `formats.read_layers` for the formats.
+    """Return the contents of a model's file; see `formats.read_layers` for the formats.
 
     Raises:
         DataError: the file cannot be read, is not a multilayer perceptron, or its header is wrong.
@@ -359,7 +384,7 @@ def read_model_file(path: Path) -> ModelFile:
             )
     try:
         _require_known_names(description)
-    except UsageError as error:  # the mistake of whoever wrote the file, not of the user
+    except UsageError as error:  # here the mistake is in the file, not in the user's options
         raise DataError(f"{path}: {error.message}", error.hint) from None
     return ModelFile(path, layers, description)
 
@@ -407,7 +432,7 @@ def _is_normalization(value: Any) -> bool:
     )
 
 
-# Each key of the description that is used, and what it must be.
+# For each key of the description that is read, whether its value is valid.
 DESCRIPTION_CHECKS: Mapping[str, Callable[[Any], bool]] = {
     "activations": _is_names,
     "output": _is_name,

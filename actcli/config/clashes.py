@@ -1,4 +1,4 @@
-"""Keys whose values are legal alone but not together, and keys that have no effect.
+"""Clashes: values that are legal alone but not together. Also keys that have no effect.
 
 Clashes are found before any data is read. NumPy is imported only where a check needs the losses or
 the optimizers themselves, so that listing runs does not wait for it.
@@ -17,8 +17,8 @@ def find_clashes(config: Tables, origins: Mapping[str, str] | None = None) -> li
     """Return a mistake for each group of keys that exclude each other.
 
     Args:
-        config: tables that are valid by themselves.
-        origins: the source of each key that was set, for messages: "--lr", "relu.toml".
+        config: five tables, each valid by itself.
+        origins: key -> origin of its setting, such as "--lr" or "relu.toml", for messages.
     """
     origins = origins or {}
     mistakes = []
@@ -33,7 +33,7 @@ def find_clashes(config: Tables, origins: Mapping[str, str] | None = None) -> li
 
 
 def unused_keys(config: Tables) -> dict[str, str]:
-    """Return the keys that have no effect beside the other values, each with the reason."""
+    """Return the keys that have no effect in this configuration, each with the reason."""
     optimizer = config.optimizer.name
     used = hyperparameters(optimizer)
     reasons = {

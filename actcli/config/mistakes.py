@@ -18,7 +18,7 @@ class Mistake:
 
     Args:
         text: what is wrong, where, and what is allowed.
-        keys: the keys that the mistake is about, or that were probably meant.
+        keys: the keys with the mistake, or the keys that were probably meant.
     """
 
     text: str
@@ -30,7 +30,7 @@ class ConfigError(UsageError):
 
     Args:
         mistakes: at least one.
-        rest: the settings of the same source that are right.
+        rest: the valid settings of the same source.
     """
 
     def __init__(self, mistakes: Sequence[Mistake], rest: Sequence["Setting"] = ()) -> None:

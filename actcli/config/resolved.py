@@ -1,6 +1,6 @@
-"""Resolved configurations: each value is the one that training uses.
+"""Resolved configurations: the values that training uses, in place of `"auto"`.
 
-Two values are not known from the configuration alone. The initializer may stay `"auto"`, because it
+The configuration alone does not determine two values. The initializer may stay `"auto"`, because it
 depends on the activation of each layer. The number of validation rows is None until the data set
 has been read.
 """
@@ -22,7 +22,7 @@ from actcli.nn.optimizers import OPTIMIZERS
 
 
 class Resolved:
-    """A table without `"auto"` in the fields that it narrows."""
+    """A table whose redeclared fields, which have narrower types, do not hold `"auto"`."""
 
     def __post_init__(self) -> None:
         if "auto" in (getattr(self, name) for name in type(self).__annotations__):
@@ -33,7 +33,7 @@ class Resolved:
 class ResolvedData(Resolved, DataConfig):
     """The data set. `validation` is None until the data set has been read."""
 
-    validation: int | None  # type: ignore[assignment]  # None stands for "auto", as `values` says
+    validation: int | None  # type: ignore[assignment]  # None stands for "auto": see `values`
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +93,6 @@ def resolve(config: Config) -> ResolvedConfig:
 
 
 def _without(table: Any, *names: str) -> dict[str, Any]:
-    """Return the values of a table by name, but for some."""
-    known = [entry.name for entry in fields(table)]
-    return {name: getattr(table, name) for name in known if name not in names}
+    """Return the values of a table by name, except those of `names`."""
+    all_names = [entry.name for entry in fields(table)]
+    return {name: getattr(table, name) for name in all_names if name not in names}

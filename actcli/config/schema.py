@@ -37,8 +37,8 @@ def setting(
         default: its default value.
         kind: the values that it may hold.
         help_text: a noun phrase for `--help` and for `configs/default.toml`.
-        option: the name of its option, where it is not that of the key.
-        former_name: the name that the key had once, which still works.
+        option: the name of its option; None for the name of the key.
+        former_name: a former name of the key, which still works.
     """
     return field(
         default=default,
@@ -53,7 +53,7 @@ class Table:
         mistakes = []
         for key in KEYS_OF[type(self)]:
             try:
-                # As in TOML: a list becomes a tuple, a whole number a float where one belongs.
+                # As from a TOML file, a list becomes a tuple and, for a float key, an int a float.
                 object.__setattr__(self, key.name, key.kind.check(getattr(self, key.name)))
             except ValueError as error:
                 text = f"[{key.table}] {key.name} must be {error}"
@@ -205,7 +205,7 @@ class Tables:
 
 @dataclass(frozen=True)
 class Config(Tables):
-    """Every choice that a run depends on; valid, or it cannot be made.
+    """All settings that a run depends on. A `Config` is valid, or it cannot be made.
 
     `Config()` is the default configuration.
 
@@ -241,12 +241,12 @@ class Config(Tables):
         """Return a copy with another value for one key.
 
         Args:
-            key: "optimizer.learning_rate", or the name of the key's option: "lr".
-            value: as in a TOML file: a number, a text, true or false, a list.
+            key: the key's path, such as "optimizer.learning_rate", or its option, such as "lr".
+            value: a value as in a TOML file: a number, a string, a boolean or a list.
 
         Raises:
             UsageError: there is no such key; the message gives the nearest.
-            ConfigError: the value is not allowed, or clashes with that of another key.
+            ConfigError: the value is not allowed, or clashes with the value of another key.
         """
         return self.with_values({key: value})
 
@@ -254,7 +254,7 @@ class Config(Tables):
         """Return a copy with other values for several keys, which are checked together.
 
         Args:
-            changes: values by key, both as `with_` takes them.
+            changes: key -> value, both as `with_` takes them.
 
         Raises:
             UsageError: there is no such key; the message gives the nearest.
@@ -279,7 +279,7 @@ class Config(Tables):
 
 @dataclass(frozen=True)
 class Key:
-    """One key of a table, as declared above."""
+    """One key of a table, as `setting` declares it."""
 
     table: str
     name: str
@@ -287,7 +287,7 @@ class Key:
     default: Any
     help: str
     option: str  # without the dashes
-    former_name: str | None = None  # a name that it had once, which still works
+    former_name: str | None = None  # still works
 
     def __str__(self) -> str:
         return f"{self.table}.{self.name}"
@@ -324,17 +324,20 @@ KEYS_OF: dict[type, tuple[Key, ...]] = {
 }
 
 
-def make_tables(chosen: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the five tables by name; a key that is left out has its default.
+def make_tables(entries: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the five tables by name.
+
+    Args:
+        entries: table -> key -> value; a missing key has its default.
 
     Raises:
-        ConfigError: values are not allowed; the message lists those of all tables.
+        ConfigError: values are not allowed; the message lists the mistakes of all tables.
     """
     tables: dict[str, Any] = {}
     mistakes: list[Mistake] = []
     for name, table in TABLES.items():
         try:
-            tables[name] = table(**chosen.get(name, {}))
+            tables[name] = table(**entries.get(name, {}))
         except ConfigError as error:
             mistakes += error.mistakes
     if mistakes:
@@ -343,7 +346,7 @@ def make_tables(chosen: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def values(config: Tables) -> Iterator[tuple[Key, Any]]:
-    """Yield each key with its value, as a file has it: `"auto"` where it is still open."""
+    """Yield each key with its value in a configuration file, where `"auto"` stands for None."""
     for key in KEYS:
         value = getattr(getattr(config, key.table), key.name)
         yield key, "auto" if value is None else value

@@ -1,8 +1,8 @@
 """Sources of a configuration: files, environment variables and options, all as settings.
 
-A setting is a value for a key, with its origin. Of several settings of one key, the last one holds.
-Messages give the origin of a mistake, what is allowed and the nearest name; all mistakes of a file
-are reported at once.
+A setting is a value for a key, with its origin. Of several settings of one key, the last one wins.
+Messages give the origin of a mistake, the allowed values and the nearest name. All mistakes of a
+file are reported at once.
 """
 
 import re
@@ -20,8 +20,8 @@ from actcli.config.values import parse_text
 from actcli.errors import UsageError
 from actcli.registry import nearest, unknown_name
 
-MAX_FILE_BYTES = 1_000_000  # a file with a thousand layers has some ten thousand
-MAX_DOTS = 200  # in a line
+MAX_FILE_BYTES = 1_000_000  # a file with a thousand layers has about 10,000 bytes
+MAX_DOTS = 200  # in one line
 
 # Keys by table and name, also by their former names.
 KEYS_BY_NAME = {
@@ -31,12 +31,12 @@ KEYS_BY_NAME = {
 
 @dataclass(frozen=True)
 class Setting:
-    """A value for a key, and where it comes from."""
+    """A value for a key, and its origin."""
 
     key: Key
     value: Any
     origin: str  # for the user: "--lr", "ACTCLI_LR", "relu.toml"
-    renamed: str = ""  # a note for the user, if the key's former name was written
+    renamed: str = ""  # a note for the user who wrote the key's former name
 
 
 def find_config(name: str) -> Path:
@@ -48,7 +48,7 @@ def find_config(name: str) -> Path:
     path = Path(name)
     if path.suffix == ".toml" or (path.exists() and not path.is_dir()):
         return path
-    if name in examples():  # even beside a folder of that name, such as that of a run
+    if name in examples():  # even if the current folder holds a folder of that name
         return files.packaged_folder("configs") / f"{name}.toml"
     if path.is_dir():
         return path
@@ -64,8 +64,8 @@ def read_toml(path: Path, origin: str | None = None) -> list[Setting]:
     """Return the settings of a configuration file.
 
     Args:
-        path: of the file.
-        origin: the file's name in messages; None: its path.
+        path: the path of the file.
+        origin: the file's name in messages; None for its path.
 
     Raises:
         UsageError: the file cannot be read, or is not TOML.
@@ -117,7 +117,7 @@ def _decoded(path: Path, content: bytes) -> str:
 
 
 def _line(content: bytes) -> str:
-    """Return the line of the number that Python refuses to read, for a message."""
+    """Return the end of a message: the line with the number that is too long for Python to read."""
     match = re.search(rb"[0-9_]{4301,}", content)
     return f": line {content.count(10, 0, match.start()) + 1}" if match else ""
 
@@ -126,9 +126,9 @@ def from_tables(tables: Mapping[str, Any], origin: str, also: Sequence[str] = ()
     """Return the settings of the tables of a TOML file.
 
     Args:
-        tables: of the configuration.
+        tables: the tables of the configuration, by name.
         origin: the file's name in messages.
-        also: further tables that the file may have, for messages.
+        also: names of other tables that the file may have, offered in messages.
 
     Raises:
         ConfigError: unknown tables and keys, with the nearest name, and wrong values.
@@ -161,7 +161,7 @@ def _read(
             results = [_read_key(table, name, value, origin) for name, value in entries.items()]
             yield from results
             try:
-                check_former_names([each for each in results if isinstance(each, Setting)])
+                check_former_names([result for result in results if isinstance(result, Setting)])
             except UsageError as error:
                 yield Mistake(str(error))
 
@@ -185,7 +185,7 @@ def _keys_of(table: str | None) -> frozenset[str]:
 
 
 def find_key(table: str, name: str) -> Key:
-    """Return the key of that table and name; a former name gives the key that it has become.
+    """Return the key of that table and name, or of that former name.
 
     Raises:
         UsageError: there is no such key; the message gives the nearest.
@@ -200,9 +200,9 @@ def find_key(table: str, name: str) -> Key:
 
 
 def find_option(name: str) -> Key:
-    """Return the key of that path, "optimizer.learning_rate", or of that option, "lr".
+    """Return the key of a path, such as "optimizer.learning_rate", or of an option, such as "lr".
 
-    Underscores may stand for dashes, and the key's name for the option: "learning_rate".
+    An option may have underscores for dashes. The key's name works, too, if it is unique.
 
     Raises:
         UsageError: there is no such key; the message gives the nearest.
@@ -272,10 +272,10 @@ def check_former_names(settings: Sequence[Setting]) -> None:
 
 
 def assemble(settings: Sequence[Setting], name_origins: bool = True) -> Config:
-    """Return the configuration of these settings: of each key the last one, else the default.
+    """Return the configuration of some settings. A key without a setting has its default.
 
     Args:
-        settings: the weakest first.
+        settings: in order of rising precedence: of several settings of a key, the last one wins.
         name_origins: whether the message of a clash names the origins of the keys.
 
     Raises:
@@ -289,23 +289,23 @@ def assemble(settings: Sequence[Setting], name_origins: bool = True) -> Config:
 
 
 def assemble_tables(settings: Sequence[Setting]) -> Tables:
-    """Return the tables of these settings, each valid by itself, without looking for clashes.
+    """Return the tables of some settings, each valid by itself, without looking for clashes.
 
-    Listing runs needs no more, and does not import NumPy for it.
+    This is enough to list runs, and does not import NumPy.
 
     Args:
-        settings: the weakest first.
+        settings: see `assemble`.
     """
-    chosen: dict[str, dict[str, Any]] = {table: {} for table in TABLES}
+    entries: dict[str, dict[str, Any]] = {table: {} for table in TABLES}
     for setting in settings:
-        chosen[setting.key.table][setting.key.name] = setting.value
-    return Tables(**make_tables(chosen))
+        entries[setting.key.table][setting.key.name] = setting.value
+    return Tables(**make_tables(entries))
 
 
 def with_clashes(error: ConfigError, stronger: Sequence[Setting]) -> ConfigError:
-    """Return the error with the clashes between the settings that are right.
+    """Return the error, extended by the clashes between the valid settings.
 
-    A clash with a key that an earlier mistake is about is left out: it may be a consequence.
+    Clashes of a key with a mistake are left out: they may be a consequence of the mistake.
 
     Args:
         error: the mistakes of a file.

@@ -36,7 +36,7 @@ class Kind(ABC):
 
     @abstractmethod
     def parse_words(self, text: str) -> Any:
-        """Return the value of a text that is not TOML, such as mse or 8,8.
+        """Return the value of a text that is not a TOML value, such as mse or 8,8.
 
         Raises:
             ValueError: the value is not allowed.
@@ -48,7 +48,7 @@ class Kind(ABC):
 
 
 def parse_text(kind: Kind, text: str) -> Any:
-    """Return the value that a text means: a TOML value, or else plain words.
+    """Return the value of a text, read as a TOML value or else as plain words.
 
     Raises:
         ValueError: the value is not allowed.
@@ -62,7 +62,7 @@ def parse_text(kind: Kind, text: str) -> Any:
     try:
         return kind.check(tables["value"])
     except ValueError as error:
-        # TOML has another type than this kind: the class 3 is a text, and so is a file called 1.
+        # In TOML, 3 is a number. As the name of a class or of a file it is a text.
         try:
             return kind.parse_words(text)
         except ValueError:
@@ -76,7 +76,7 @@ class Integer(Kind):
     """A whole number from `low` to `high`."""
 
     low: int = 0
-    high: int = 2**63 - 1  # the largest that TOML and NumPy know
+    high: int = 2**63 - 1  # the largest integer of TOML and NumPy
     metavar = "N"
 
     def check(self, value: Any) -> int:
@@ -95,7 +95,7 @@ class Integer(Kind):
 
 @dataclass(frozen=True)
 class Number(Kind):
-    """A finite number from `low` (or above it, where `above`) to below `high`."""
+    """A finite number of at least `low`, or above `low` if `above`; and below `high`."""
 
     low: float = 0.0
     high: float = math.inf
@@ -114,7 +114,7 @@ class Number(Kind):
 
     def parse_words(self, text: str) -> float:
         try:
-            # Python reads 1_000 and the digits of all scripts too; TOML does not.
+            # Python's `float` also reads 1_000 and the digits of all scripts, which are refused.
             number = float(text.replace("_", "?").encode("ascii"))
         except ValueError:
             raise ValueError(f"a number {self._allowed()}, not {quoted(text)}") from None
@@ -194,10 +194,10 @@ class Text(Kind):
 
 @dataclass(frozen=True)
 class Name(Kind):
-    """The name of an entry of a registry, which is read by `declared_names`.
+    """The name of an entry of a registry; `declared_names` lists the names.
 
     Args:
-        module: where the registry is defined.
+        module: the module that defines the registry.
         table: the registry's name in that module.
     """
 
@@ -225,8 +225,9 @@ class Listed(Kind):
 
     Args:
         kind: the kind of each value.
-        min_length, max_length: bounds of the number of values.
-        single: whether one value may stand without a list.
+        min_length: the smallest number of values.
+        max_length: the largest number of values.
+        single: whether TOML may have a single value in place of a list.
     """
 
     kind: Kind
@@ -266,7 +267,7 @@ class Listed(Kind):
 
 @dataclass(frozen=True)
 class Label(Text):
-    """The name of a class. In TOML it may be a whole number: 3 is "3"."""
+    """The name of a class. A whole number in TOML counts as its text: 3 as "3"."""
 
     metavar: str = "LABEL"
 
@@ -282,6 +283,6 @@ def quoted(value: Any) -> str:
         return "a number of more than 60 digits"  # Python refuses to write very long ones
     try:
         text = {True: "true", False: "false"}[value] if isinstance(value, bool) else ascii(value)
-    except (ValueError, RecursionError):  # as long, or nested deeply, in a list or a table
+    except (ValueError, RecursionError):  # a list or table with such a number or deep nesting
         return f"a {type(value).__name__} that is too large to show"
     return text if len(text) <= 60 else f"{text[:57]}…"

@@ -17,9 +17,9 @@ from actcli.nn.active_columns import ActiveColumns, Inputs, find_active_columns
 from actcli.nn.arrays import Allocate, Array, Labels
 from actcli.registry import Registry
 
-SAMPLE_SEED = 20_150_107  # arbitrary, but fixed: the same rows are sampled in every run
+SAMPLE_SEED = 20_150_107  # arbitrary, but fixed: every run samples the same rows
 
-STATISTICS_ROWS = 256  # rows that statistics convert to float64 at a time
+STATISTICS_ROWS = 256  # rows converted to float64 at a time to compute mean and deviation
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,11 +40,11 @@ class Split:
         return len(self.rows)
 
     def subset(self, positions: slice | NDArray[np.intp]) -> "Split":
-        """Return the rows at these positions of the split; positions count from 0 to N - 1."""
+        """Return a split with the rows at these positions, which count from 0 to N - 1."""
         return Split(self.pixels, self.labels[positions], self.rows[positions])
 
     def sample(self, count: int) -> "Split":
-        """Return a fixed random sample of `count` rows, or all rows if there are not more."""
+        """Return a fixed random sample of `count` rows, or all rows if there are fewer."""
         return self.subset(np.sort(stable_permutation(len(self), SAMPLE_SEED)[:count]))
 
 
@@ -59,9 +59,9 @@ class Normalization:
     """The map from a pixel x to an input of the network: (x - shift) * scale, for all pixels alike.
 
     Args:
-        method: its name in `NORMALIZATIONS`.
-        shift: in units of the pixels.
-        scale: inputs per unit of the pixels.
+        method: the name in `NORMALIZATIONS`.
+        shift: subtracted from each pixel.
+        scale: multiplies the shifted pixel.
     """
 
     method: str
@@ -69,7 +69,7 @@ class Normalization:
     scale: float
 
     def apply(self, pixels: Pixels, out: Array) -> None:
-        """Write the inputs of the pixels to `out`, computed in its precision; same shape."""
+        """Write the normalized pixels to `out`, an array of the same shape, in its precision."""
         np.copyto(out, pixels)
         if self.shift != 0.0:
             out -= self.shift
@@ -82,13 +82,13 @@ class Batches:
 
     Calling the object makes one pass over the split and yields the inputs (n, D) and labels (n,) of
     each mini-batch. n is the batch size; the last mini-batch may be smaller. The inputs are a view
-    of a buffer and valid until the next mini-batch.
+    of a buffer that the next mini-batch overwrites.
 
     Args:
         split: the rows to iterate over.
         normalization: converts pixels to inputs.
-        batch_size: rows of a mini-batch.
-        dtype: of the inputs.
+        batch_size: number of rows of a mini-batch.
+        dtype: the dtype of the inputs.
         allocate: makes the buffer of the inputs, for example in shared memory.
     """
 
@@ -127,7 +127,7 @@ class Batches:
         """Yield the row numbers in `pixels` and the labels of each mini-batch, without loading it.
 
         Args:
-            rng: shuffles the rows; without it they come in order.
+            rng: shuffles the rows; None for the order of the split.
             skip: number of mini-batches to leave out at the start, for a resumed epoch.
         """
         rows, labels = self.split.rows, self.split.labels
@@ -144,12 +144,14 @@ class Batches:
         part: slice | None = None,
         scratch: Array | None = None,
     ) -> Inputs:
-        """Gather and normalize the rows of a mini-batch, or some of them.
+        """Gather and normalize the rows of a mini-batch, or a part of them.
 
         Args:
             rows: the row numbers in `pixels` of the whole mini-batch, shape (N,).
-            part: the positions that this worker loads; other workers load the rest.
-            scratch: of `ActiveColumns`; with it, columns that are 0 in every row are left out.
+            part: the positions that this worker loads, while other workers load the rest; None for
+                all.
+            scratch: the scratch of `ActiveColumns`. If it is given, and pixels that are 0 stay 0,
+                the columns that are 0 in every row are left out.
 
         Returns:
             The inputs of the whole mini-batch, shape (N, D), or its active columns.
@@ -179,9 +181,9 @@ NORMALIZATIONS: Registry[Callable[[Split], Normalization]] = Registry("normaliza
 
 @NORMALIZATIONS.register("standard")
 def standard(train: Split) -> Normalization:
-    """Return mean 0 and standard deviation 1 over all pixels of the training split together.
+    """Return a map to mean 0 and standard deviation 1, over all pixels of the training split.
 
-    If all pixels are equal to the precision of float32, they are only shifted.
+    If all pixels are equal within the precision of float32, they are only shifted.
     """
     mean, deviation = _mean_and_deviation(train)
     limits = np.finfo(np.float32)
@@ -191,7 +193,7 @@ def standard(train: Split) -> Normalization:
 
 @NORMALIZATIONS.register("unit")
 def unit(train: Split) -> Normalization:
-    """Return a map to [0, 1]: from 0 to 255 for bytes, from the range in training for floats."""
+    """Return a map to [0, 1], from [0, 255] for bytes and from the training range for floats."""
     if train.pixels.dtype == np.uint8:
         return Normalization("unit", 0.0, 1.0 / 255.0)
     extremes = [(float(x.min()), float(x.max())) for x in _float64_chunks(train)]
@@ -212,7 +214,10 @@ def _float64_chunks(split: Split) -> Iterator[Array]:
 
 
 def _mean_and_deviation(split: Split) -> tuple[float, float]:
-    """Return mean and standard deviation of all pixels: exact for bytes, two passes for floats."""
+    """Return the mean and the standard deviation of all pixels.
+
+    For bytes the sums are exact; for floats, a second pass over the pixels avoids cancellation.
+    """
     count = split.pixels.shape[1] * len(split)
     # Sums instead of dot products: BLAS would wake its threads for each of the small chunks.
     total = squares = 0.0

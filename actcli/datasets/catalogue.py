@@ -1,6 +1,6 @@
-"""The catalogue: data sets with a name, their files, mirrors, hashes and licences.
+"""The catalogue: named data sets with their files, mirrors, hashes and licences.
 
-A data set of the catalogue is looked up in this order; the first folder with all four files wins:
+The folders are searched in this order, and the first one with all four files is used:
 
 1. `$ACTCLI_DATA_DIR/<name>`, or `$ACTCLI_DATA_DIR` itself if that folder is called `<name>`;
 2. the user's cache, where downloads are stored;
@@ -36,11 +36,11 @@ class CatalogueFile:
     """One gzip file of a data set, as its publisher offers it.
 
     Args:
-        name: file name, at the mirrors and in a folder.
-        size: bytes after unpacking.
-        sha256: published hash, in hexadecimal.
-        hashed: "raw" if the hash is of the unpacked bytes, "gz" if it is of the file itself. "raw"
-            accepts the gzip file of any packer, but not every publisher states that hash.
+        name: the file name, at the mirrors and in a folder.
+        size: number of bytes after unpacking.
+        sha256: the published hash, in hexadecimal.
+        hashed: "raw" if the hash is of the unpacked bytes, "gz" if it is of the gzip file. "raw"
+            accepts the gzip file of any packer, but not every publisher states the raw hash.
     """
 
     name: str
@@ -51,14 +51,14 @@ class CatalogueFile:
 
 @dataclass(frozen=True)
 class CatalogueEntry:
-    """A data set that has a name.
+    """A named data set.
 
     Args:
-        title: one line.
+        title: a description in one line, with its source.
         files: train images, train labels, test images, test labels.
         mirrors: URLs of folders that hold the files, best first, each with its final slash.
-        licence: its licence as far as it is known, with the credit that it requires.
-        homepage: URL of its description.
+        licence: the licence of the data set, with the credit that it requires.
+        homepage: the URL of its description.
         classes: the names of the labels 0, 1, 2, …
     """
 
@@ -93,7 +93,7 @@ def _mnist_files(
 @DATASETS.register("mnist")
 @call_once
 def mnist() -> CatalogueEntry:
-    """SHA-256: of the files in `data/mnist`; many projects publish the same."""
+    """Return MNIST, with the hashes of the files in `data/mnist`; many projects publish them."""
     return CatalogueEntry(
         title="Handwritten digits (LeCun, Cortes and Burges, 1998)",
         files=_mnist_files(
@@ -116,7 +116,7 @@ def mnist() -> CatalogueEntry:
 @DATASETS.register("fashion-mnist")
 @call_once
 def fashion_mnist() -> CatalogueEntry:
-    """SHA-256: TensorFlow Datasets, `url_checksums/fashion_mnist.txt`."""
+    """Return Fashion-MNIST; hashes from TensorFlow Datasets, `url_checksums/fashion_mnist.txt`."""
     return CatalogueEntry(
         title="Articles of clothing (Xiao, Rasul and Vollgraf, 2017)",
         files=_mnist_files(
@@ -142,7 +142,10 @@ def fashion_mnist() -> CatalogueEntry:
 @DATASETS.register("kmnist")
 @call_once
 def kmnist() -> CatalogueEntry:
-    """SHA-256: TensorFlow Datasets, `url_checksums/kmnist.txt`. Only its publisher offers IDX."""
+    """Return KMNIST; hashes from TensorFlow Datasets, `url_checksums/kmnist.txt`.
+
+    The only mirror is the publisher's: no other offers the IDX files.
+    """
     return CatalogueEntry(
         title="Cursive Japanese characters (Clanuwat et al., 2018)",
         files=_mnist_files(
@@ -163,7 +166,7 @@ def kmnist() -> CatalogueEntry:
 
 
 def find_dataset(name: str) -> Path | None:
-    """Return the folder of a data set of the catalogue, or None if it must be downloaded first.
+    """Return the folder of a data set of the catalogue, or None if none has all four files.
 
     Raises:
         UsageError: no data set has that name.

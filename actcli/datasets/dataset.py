@@ -32,9 +32,9 @@ class Dataset:
     """A data set that is split and ready for training.
 
     Args:
-        name: of the catalogue, or of the folder or file.
+        name: the name in the catalogue, or of the folder or file.
         classes: the names of the K classes.
-        shape: of one image, (H, W) or (D,).
+        shape: the shape of one image, (H, W) or (D,).
         train: the training split.
         validation: rows of the training files that are held out; may be empty.
         test: the rows of the test files.
@@ -75,7 +75,7 @@ class RawDataset:
     """A data set as its files hold it, before classes are selected and rows are held out.
 
     Args:
-        name: of the catalogue, or of the folder or file.
+        name: the name in the catalogue, or of the folder or file.
         class_names: label -> name of the class, from the catalogue; empty for any other data set.
         train: the images and labels of the training files.
         test: the images and labels of the test files.
@@ -102,12 +102,13 @@ def load_dataset(
     """Load a data set and split it.
 
     Args:
-        source: a name of the catalogue, a folder with four IDX files, or an `.npz` file. Write
-            `./name` for a folder that has the same name as a data set of the catalogue.
-        validation: number of training rows to hold out. By default 5,000, or a sixth of the
+        source: a name in the catalogue, a folder with four IDX files, or an `.npz` file. `./name`
+            is a folder even if the catalogue has a data set of that name.
+        validation: number of training rows to hold out. None holds out 5,000, or a sixth of the
             training rows if there are fewer than 10,000.
-        classes: the names or labels of the classes to keep, in this order; empty keeps all.
-        normalize: a name of `NORMALIZATIONS`.
+        classes: the names or labels of the classes to keep, in this order; an empty sequence keeps
+            all.
+        normalize: a name in `NORMALIZATIONS`.
         progress: called with the progress of a download.
 
     Raises:
@@ -164,7 +165,7 @@ def make_splits(
 
 
 def read_dataset(source: str, progress: Progress = ignore_progress) -> RawDataset:
-    """Read the files of a data set; download them first if the catalogue knows where from.
+    """Read the files of a data set. A data set of the catalogue is downloaded if it is missing.
 
     Args:
         source: see `load_dataset`.
@@ -257,9 +258,7 @@ def _class_indices(
             raise UsageError(f"classes: {name!r} is chosen twice")
         indices.append(index[name])
     if len(indices) < 2:
-        raise UsageError(
-            f"classes: {classes[0]!r} alone cannot be told from others", "Choose two or more"
-        )
+        raise UsageError(f"classes: {classes[0]!r} is the only class", "Choose two or more")
     return indices
 
 
@@ -274,7 +273,7 @@ def _default_validation_rows(rows: int) -> int:
 
 
 def _hold_out(split: Split, count: int) -> tuple[Split, Split]:
-    """Return the remaining rows and `count` held-out rows: a fixed random sample."""
+    """Return the remaining rows, and `count` held-out rows: a fixed random sample."""
     if not 0 <= count < len(split):
         raise UsageError(
             f"validation = {count}: there are {len(split):,} training rows",

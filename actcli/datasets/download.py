@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 # Called with the name of a file, the bytes received so far, and the total bytes or None.
 Progress = Callable[[str, int, int | None], None]
 
-TIMEOUT_SECONDS = 20.0  # without a single byte
+TIMEOUT_SECONDS = 20.0  # of waiting for the next byte
 READ_BYTES = 1 << 16
 
 
@@ -49,7 +49,7 @@ def download_files(
 
     Args:
         source: the entry of the catalogue.
-        folder: is created if it does not exist.
+        folder: the folder to write to; it is created if it does not exist.
         progress: called after each chunk.
         opener: opens URLs; see `https_opener`.
 
@@ -73,7 +73,7 @@ def download_files(
             else:
                 break
         else:
-            names = ", ".join(each.name for each in source.files)
+            names = ", ".join(entry.name for entry in source.files)
             raise DataError(
                 f"cannot download {file.name} ({'; '.join(faults)})", f"Put {names} into {folder}"
             )
@@ -124,7 +124,7 @@ def _download(
 
 
 def _read_url(url: str, opener: "OpenerDirector") -> Iterator[tuple[bytes, int | None]]:
-    """Yield the content of a URL in chunks, each with the announced length of the whole or None."""
+    """Yield the content of a URL in chunks, each with the announced total length or None."""
     import http.client
     import urllib.error
 

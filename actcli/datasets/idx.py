@@ -146,7 +146,7 @@ def locate_files(folder: Path) -> tuple[Path, Path, Path, Path]:
 
 @contextlib.contextmanager
 def _open_unpacked(path: Path) -> Iterator[tuple[io.BufferedIOBase, int]]:
-    """Open a file and yield a stream of its unpacked bytes, and the most bytes it can give."""
+    """Open a file; yield a stream of its unpacked bytes, and an upper bound of their number."""
     try:
         # Checked before opening: opening a named pipe would wait for its writer.
         if not stat.S_ISREG(path.stat().st_mode):

@@ -1,7 +1,7 @@
-"""Single images of a user, from a file: an array (`.npy`) or a picture (`.png`).
+"""A user's own images: one array (`.npy`) or one picture (`.png`) per file.
 
-An image must have the shape of the images that the network was trained on. It is never scaled:
-MNIST's digits are centred by their mass, and a plainly scaled picture would not resemble them.
+An image must have the shape of the images that the network was trained on. It is never resized:
+MNIST's digits are centred by their mass, and a plainly resized picture would not resemble them.
 Nothing is unpickled. The shape is checked before the content is read: an array is memory-mapped,
 and a picture is unpacked only after its size is known.
 
@@ -33,9 +33,9 @@ def read_image(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Pixe
 
     Args:
         path: a `.npy` or `.png` file.
-        shape: of the images of the data set, (H, W) or (D,).
-        dtype: of the pixels of the data set. If it is uint8, an array may hold whole numbers from 0
-            to 255, or floats from 0 to 1, which are multiplied by 255.
+        shape: the shape of the data set's images, (H, W) or (D,).
+        dtype: the dtype of the data set's pixels. If it is uint8, an array may hold whole numbers
+            from 0 to 255, or floats from 0 to 1, which are multiplied by 255.
 
     Raises:
         UsageError: the file does not exist, has another format, or the image has another shape.
@@ -55,7 +55,7 @@ def read_image(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Pixe
 
 
 def invert_colours(pixels: Pixels) -> Pixels:
-    """Swap black and white: mirror bytes within 0 to 255, floats within their own range."""
+    """Swap black and white: mirror bytes within 0 to 255, floats within the image's range."""
     if pixels.dtype == np.uint8:
         return np.asarray(WHITE - pixels, np.uint8)
     return np.asarray(pixels.min() + pixels.max() - pixels, np.float32)
@@ -98,7 +98,7 @@ def _read_png(path: Path, shape: tuple[int, ...]) -> NDArray[Any]:
 
 
 def _as_grey(picture: "Image") -> "Image":
-    """Return grey levels; transparent pixels show white paper."""
+    """Return the picture in grey levels; transparent pixels become white."""
     import PIL.Image
 
     if "A" not in picture.mode and "transparency" not in picture.info:

@@ -107,7 +107,7 @@ def read_arrays(path: Path) -> Iterator[tuple[str, NDArray[Any]]]:
 
 
 def _printable(name: str) -> str:
-    """Return the name of an array for a message: control characters escaped, and shortened."""
+    """Return the name of an array for a message, with control characters escaped, and shortened."""
     text = ascii(name.removesuffix(".npy"))[1:-1]
     return text if len(text) <= MAX_NAME_CHARACTERS else f"{text[:MAX_NAME_CHARACTERS]}…"
 
@@ -124,7 +124,7 @@ def _open_archive(path: Path) -> Iterator[zipfile.ZipFile]:
                 if info.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
                     raise DataError(
                         f"{path} is packed in a way that NumPy does not use",
-                        "Allowed: what numpy.savez and numpy.savez_compressed write",
+                        "Allowed: files of numpy.savez and numpy.savez_compressed",
                     )
                 if info.file_size > MAX_DEFLATE_RATIO * min(info.compress_size, size):
                     name = _printable(info.filename)
@@ -162,7 +162,7 @@ def _load_array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> N
 
 @contextlib.contextmanager
 def _ignore_python2_warning() -> Iterator[None]:
-    """Ignore NumPy's warning that Python 2 may have written a header; it is read correctly."""
+    """Ignore NumPy's warning that Python 2 may have written a header, which is read correctly."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         yield

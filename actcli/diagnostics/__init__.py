@@ -1,9 +1,9 @@
 """Measurements inside a network, and the verdict on them. Nothing here prints.
 
-Help, completion and the list of runs use these names without importing NumPy.
+Help, completion and the list of runs use the names below without importing NumPy.
 """
 
-HEALTHY = "healthy"  # the verdict without a fault
-PARTS = ("gradients", "units", "softmax", "verdict")  # of a diagnosis; "history" on demand
+HEALTHY = "healthy"  # the verdict if no finding is worse than a note
+PARTS = ("gradients", "units", "softmax", "verdict")  # of a diagnosis; "history" only on request
 SEVERITIES = ("note", "warning", "error")
 SPLITS = ("train", "validation", "test")

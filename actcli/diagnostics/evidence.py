@@ -1,7 +1,7 @@
 """Evidence: all numbers behind a verdict, for one model on one split.
 
-The training and the initial loss are None for weights of unknown origin; rules that need them then
-stay silent.
+For weights of unknown origin, the training and the initial loss are None, and the rules that need
+them stay silent.
 """
 
 from dataclasses import dataclass
@@ -25,12 +25,12 @@ class Training:
     """How a network was trained.
 
     Args:
-        optimizer: its name.
-        learning_rate: the peak of the schedule.
-        usual_learning_rate: the default of the optimizer.
-        momentum: of the optimizer.
-        batch_size: rows of a mini-batch.
-        epochs: the number in the configuration.
+        optimizer: the optimizer's name.
+        learning_rate: the peak learning rate of the schedule.
+        usual_learning_rate: the optimizer's default learning rate.
+        momentum: the optimizer's momentum.
+        batch_size: number of rows of a mini-batch.
+        epochs: the number of epochs in the configuration.
         init: the initializer of the weights.
         history: the epochs that were trained.
         kept_epoch: the epoch whose network is examined.
@@ -56,7 +56,14 @@ class Training:
         kept_epoch: int = 0,
         diverged: bool = False,
     ) -> "Training":
-        """Return the training of a configuration, with its history so far."""
+        """Return the training that a configuration describes.
+
+        Args:
+            config: the configuration.
+            history: the epochs trained so far.
+            kept_epoch: the epoch whose network is examined.
+            diverged: whether the loss stopped being finite.
+        """
         optimizer, training = config.optimizer, config.training
         return cls(
             optimizer=optimizer.name,
@@ -88,8 +95,8 @@ class Evidence:
         input_mean: mean of the normalized inputs.
         input_size: root mean square of the normalized inputs.
         normalization: name of the input normalization.
-        gradients: gradient flow of each layer, the output layer last.
-        units: state of the units of each hidden layer.
+        gradients: gradient flow through each layer, the output layer last.
+        units: states of the units of each hidden layer.
         outputs: confidence and calibration; None for an identity output.
         accuracy: share of the rows whose predicted class is right.
         predicted: for each class, the number of rows for which it is predicted.
@@ -98,7 +105,7 @@ class Evidence:
         duplicates: for each layer, the share of units with the incoming weights and bias of another
             unit of the layer.
         initial_loss: mean loss of the initial network over the rows; None if unknown.
-        training: None if unknown.
+        training: how the model was trained; None if unknown.
     """
 
     model: str
@@ -146,16 +153,16 @@ def gather(
     """Return the evidence of a model on all rows of a split.
 
     Args:
-        model: examined as it is; no parameter changes.
-        split: rows to examine it on.
-        names: for the report.
+        model: the model to examine; no parameter changes.
+        split: the rows to examine it on.
+        names: the names for the report.
         initial: the model before its training, if known.
         training: how the model was trained, if known.
-        workers: processes that may share the rows.
+        workers: largest number of processes that share the rows.
     """
     network = model.network
     sums = probe(model, split, workers)
-    start = None if initial is None else forward_pass(initial, split, workers)
+    initial_sums = None if initial is None else forward_pass(initial, split, workers)
     ratios = training.history[-1].update_ratio if training and training.history else None
     confusion = sums.outputs.confusion
     return Evidence(
@@ -171,14 +178,14 @@ def gather(
         input_size=sums.inputs.root_mean_square,
         normalization=model.normalization.method,
         gradients=gradient_flow(network, sums, ratios or None),
-        units=unit_states(network, sums, start.active if start else None),
+        units=unit_states(network, sums, initial_sums.active if initial_sums else None),
         outputs=sums.outputs.outputs(model.classes),
         accuracy=sums.outputs.accuracy,
         predicted=tuple(confusion.sum(axis=0).tolist()),
         class_rows=tuple(confusion.sum(axis=1).tolist()),
         non_finite=_non_finite(network),
         duplicates=tuple(_duplicates(network)),
-        initial_loss=start.loss if start else None,
+        initial_loss=initial_sums.loss if initial_sums else None,
         training=training,
     )
 

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from actcli.diagnostics.evidence import Evidence
 
-EVERYTHING = "*"  # in `explains`: every other rule
+EVERYTHING = "*"  # in `Rule.explains`: stands for every other rule
 
 
 class Severity(IntEnum):
@@ -42,15 +42,15 @@ class Rule(ABC):
     """One kind of fault, with the texts of `--explain` and `docs/rules.md`.
 
     Args:
-        name: of the rule in RULES.
+        name: the rule's name in RULES.
     """
 
     meaning: ClassVar[str]
-    harm: ClassVar[str]  # why it is bad
+    harm: ClassVar[str]  # why the fault is bad
     limits: ClassVar[str]  # when the rule errs or stays silent
-    threshold: ClassVar[str]  # with the source or the measurement behind it
+    threshold: ClassVar[str]  # the conditions, with the measurements behind their numbers
     source: ClassVar[str]
-    explains: ClassVar[tuple[str, ...]] = ()  # rules further down in RULES
+    explains: ClassVar[tuple[str, ...]] = ()  # faults that this one causes; rules below it in RULES
 
     def __init__(self, name: str) -> None:
         self.name = name

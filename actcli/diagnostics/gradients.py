@@ -2,8 +2,8 @@
 
 δ = ∂ℓ/∂z is the error that reaches a layer. Its norm, layer by layer, shows where the error
 shrinks (Hochreiter 1991; Glorot, Bengio, AISTATS 2010, section 4) or grows. The gradient of a
-layer's weights does not show it: it is δ times the inputs of the layer, and can stay level while δ
-vanishes.
+layer's weights does not show this: it is δ times the inputs of the layer, and its norm can stay
+level while δ vanishes.
 """
 
 from collections.abc import Sequence
@@ -22,10 +22,10 @@ class LayerGradient:
     layer: int  # from 1
     units: int
     delta_norm: float  # mean over the rows of ‖δᵢ‖
-    backprop_factor: float | None  # delta_norm over that of the next layer; None for the output
-    compounded: float  # delta_norm over that of the output
-    derivative_mean: float | None  # mean |f'(z)|; None for the output
-    derivative_bound: float | None  # sup |f'|
+    backprop_factor: float | None  # delta_norm over the next layer's; None for the output layer
+    compounded: float  # delta_norm over the output layer's
+    derivative_mean: float | None  # mean |f'(z)|; None for the output layer
+    derivative_bound: float | None  # sup |f'|; None for the output layer
     weight_grad_norm: float  # gradient of the mean loss over the rows
     bias_grad_norm: float
     weight_norm: float
@@ -40,7 +40,7 @@ def gradient_flow(
     Args:
         network: the probed network.
         sums: the result of the probe.
-        update_ratios: for each layer, from the training.
+        update_ratios: for each layer, the `update_ratio` of the training; None if unknown.
     """
     norms = [float(layer.delta_norm) / sums.rows for layer in sums.layers]
     gradients = network.views(sums.gradient / sums.rows)

@@ -1,7 +1,7 @@
 """Health during training: a probe after each epoch, on a few fixed training rows.
 
-It shows when a fault began, not its extent: a unit that none of these rows activates may be active
-on others. The number of silent units is therefore at least the number of dead units.
+The probe shows when a fault began, not its extent: a unit that none of these rows activates may be
+active on other rows. The number of silent units is therefore at least the number of dead units.
 """
 
 from collections.abc import Sequence
@@ -25,14 +25,14 @@ class LayerHealth:
 
     layer: int  # from 1
     delta_norm: float
-    factor: float | None  # delta_norm over that of the next layer; None for the output
-    compounded: float  # delta_norm over that of the output
+    factor: float | None  # delta_norm over the next layer's; None for the output layer
+    compounded: float  # delta_norm over the output layer's
     units: int
-    silent: int | None  # units that none of the rows activates; None for the output
+    silent: int | None  # number of units that no row activates; None for the output layer
 
     @property
     def silent_share(self) -> float | None:
-        """The share of the units that are silent; None for the output."""
+        """The share of the units that are silent; None for the output layer."""
         return None if self.silent is None else self.silent / self.units
 
 
@@ -43,7 +43,7 @@ def sample_rows(split: Split) -> Split:
 
 
 def measure_health(model: Model, rows: Split) -> Health:
-    """Return the health of a model on a few rows: see `sample_rows`."""
+    """Return the health of a model, measured on a few rows; see `sample_rows`."""
     sums = probe(model, rows)
     flow = gradient_flow(model.network, sums)
     return Health(
@@ -57,7 +57,7 @@ def layer_health(health: Health | None, units: Sequence[int]) -> tuple[LayerHeal
     """Return the health of each layer after an epoch; an empty tuple if it was not measured.
 
     Args:
-        health: the record of the epoch.
+        health: the health of the epoch; None if it was not measured.
         units: number of units of each layer.
     """
     if health is None:

@@ -1,11 +1,12 @@
 """Outputs: confidence, accuracy and calibration, overall and for each class.
 
 Confidence is the largest probability. A network is calibrated if, of the predictions with
-confidence c, the share c is right. The expected calibration error is the mean gap between the two
-over fifteen bins of equal width, weighted by their counts, the maximum calibration error the
-largest gap (Naeini, Cooper, Hauskrecht, AAAI 2015; Guo et al., On Calibration of Modern Neural
-Networks, ICML 2017, equations 3 and 5). Dividing the logits by a temperature can improve the
-calibration: the best one minimises the negative log likelihood (Guo et al., section 4.2).
+confidence c, the share c is right. The predictions fall into fifteen bins of equal width by their
+confidence. The expected calibration error is the mean gap between confidence and accuracy over the
+bins, weighted by their counts. The maximum calibration error is the largest gap (Naeini, Cooper,
+Hauskrecht, AAAI 2015; Guo et al., On Calibration of Modern Neural Networks, ICML 2017, equations 3
+and 5). Dividing the logits by a temperature can improve the calibration: the best temperature
+minimises the negative log likelihood (Guo et al., section 4.2).
 """
 
 from dataclasses import dataclass
@@ -38,9 +39,9 @@ class ClassOutputs:
 
     label: str
     rows: int
-    probability_of_true: float | None  # means over these rows; None without any row
-    confidence: float | None
-    entropy: float | None  # nats
+    probability_of_true: float | None  # mean over these rows; None without rows, as below
+    confidence: float | None  # mean
+    entropy: float | None  # mean, nats
     accuracy: float | None
     confused_with: str | None  # the wrong class that is predicted most often
 
@@ -59,10 +60,10 @@ class Outputs:
     entropy: float  # mean, nats
     ece: float
     mce: float
-    temperature: float | None
+    temperature: float | None  # calibrates best; None if it is not between 1/16 and 16
     reliability: tuple[Bin, ...]
     classes: tuple[ClassOutputs, ...]
-    predicted: tuple[int, ...]  # for each class, the rows for which it is predicted
+    predicted: tuple[int, ...]  # for each class, the number of rows for which it is predicted
 
 
 class OutputSums(Sums):
@@ -70,7 +71,7 @@ class OutputSums(Sums):
 
     Args:
         loss: owns the link from logits to outputs.
-        classes: K.
+        classes: K, the number of classes.
         allocate: makes arrays of zeros.
     """
 
@@ -82,7 +83,7 @@ class OutputSums(Sums):
         self.edges = np.linspace(0, 1, BINS + 1)
         self.confusion = self.counts(classes, classes)  # (true class, predicted class)
         self.by_class = self.sums(4, classes)  # Σ p(true), confidence, entropy, -log likelihood
-        self.by_bin = self.sums(3, BINS)  # count, Σ confidence, right
+        self.by_bin = self.sums(3, BINS)  # predictions, Σ confidence, right predictions
         self.loss = self.sums()
         self.temperature = TemperatureSums(allocate)
         self.arrays += self.temperature.arrays
@@ -122,7 +123,7 @@ class OutputSums(Sums):
         """Return the outputs; None for an identity output, which is not a probability.
 
         Args:
-            names: of the K classes.
+            names: the names of the K classes.
         """
         if not self.probabilistic:
             return None

@@ -1,8 +1,8 @@
 """The probe: one exact pass over every row of a split, which yields all measurements.
 
 Each mini-batch makes a forward and a backward pass as in training, without an update. The traces
-are summed in float64, in the order of the rows. The result depends on the size of the mini-batches
-only by rounding, and the memory does not depend on the number of rows.
+are summed in float64, in the order of the rows. Another size of the mini-batches changes the result
+only by rounding. The memory does not depend on the number of rows.
 """
 
 from collections.abc import Iterator
@@ -20,9 +20,8 @@ from actcli.nn.arrays import Allocate, Array, ignore_overflow
 from actcli.training.parallel.workers import run_on_workers, shared_zeros
 
 ROWS = 500  # of a mini-batch: enough for fast matrix products, few enough for the cache
-MIN_WORK_PER_WORKER = (
-    500_000_000  # rows times parameters; below, starting a process costs more time than it saves
-)
+# Rows times parameters, for each worker; below, starting a process costs more time than it saves.
+MIN_WORK_PER_WORKER = 500_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +30,7 @@ class Probe:
 
     Args:
         rows: N, number of examined rows.
-        layers: from the first hidden layer to the output layer.
+        layers: the sums of each layer, the output layer last.
         gradient: Σ ∂ℓᵢ/∂parameters, of the shape of the parameter vector.
         outputs: sums over the predictions.
         inputs: sums over the normalized inputs.
@@ -46,11 +45,12 @@ class Probe:
 
 @dataclass(frozen=True, eq=False)
 class ForwardSums:
-    """The result of a forward pass.
+    """The result of a forward pass over a split.
 
     Args:
-        loss: mean over the rows.
-        active: for each hidden layer, the rows (units,) on which each unit is active.
+        loss: mean loss of the rows.
+        active: for each hidden layer, the number of rows on which each unit is active, shape
+            (units,).
     """
 
     loss: float
@@ -113,7 +113,7 @@ PassSums = TypeVar("PassSums", ProbeSums, ForwardAccumulator)
 
 
 def forward_pass(model: Model, split: Split, workers: int = 1) -> ForwardSums:
-    """Return loss and activity of a model on all rows of a split, at a third of a probe's cost."""
+    """Return loss and activity of a model on all rows of a split. It takes a third of a probe."""
     sums = _add_up(ForwardAccumulator, model, split, workers)
     return ForwardSums(float(sums.loss) / len(split), sums.activity.active)
 
@@ -122,12 +122,13 @@ def probe(model: Model, split: Split, workers: int = 1) -> Probe:
     """Return the sums over all rows of a split. No parameter of the model changes.
 
     Args:
-        model: to examine.
-        split: not empty.
-        workers: processes that may share the rows. Their number changes the sums by rounding.
+        model: the model to examine.
+        split: the rows, at least one.
+        workers: largest number of processes that share the rows. Their number changes the sums
+            only by rounding.
 
     Returns:
-        Sums that are infinite or NaN where numbers overflowed.
+        The sums. Those in which a number overflowed are infinite or NaN.
 
     Raises:
         ActcliError: a worker has died.
@@ -150,7 +151,10 @@ def _add_up(kind: type[PassSums], model: Model, split: Split, workers: int) -> P
 
 
 def _losses(model: Model, split: Split) -> Iterator[tuple[ForwardBatch, Array]]:
-    """Yield each mini-batch with its losses (N,) after its forward pass; δ of the logits is set."""
+    """Yield each mini-batch after its forward pass, with its losses (N,).
+
+    The trace holds the δ of the logits, from which a backward pass can start.
+    """
     dtype = model.network.parameters.dtype
     target_rows = model.loss.targets(len(model.classes)).astype(dtype)
     for batch in model.forward_batches(split, ROWS):

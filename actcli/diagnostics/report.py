@@ -1,4 +1,4 @@
-"""The diagnosis: the one result of `actcli diagnose`, for tables, JSON and Python alike.
+"""The diagnosis: the result of `actcli diagnose`, the same for tables, JSON and Python.
 
 `diagnose` measures a model on a split and judges the evidence by all rules.
 """
@@ -21,7 +21,7 @@ from actcli.model import Model
 from actcli.registry import unknown_name
 from actcli.training.events import EpochDone
 
-# Fields of each part that follow from other fields, and so are not in the JSON.
+# Fields of each part that are left out of the JSON, because other fields determine them.
 DERIVED = {"gradients": {"compounded"}, "units": {"distribution"}, "softmax": {"predicted"}}
 
 
@@ -54,7 +54,7 @@ class Diagnosis:
 
     @property
     def units(self) -> tuple[LayerUnits, ...]:
-        """The state of the units of each hidden layer."""
+        """The states of the units of each hidden layer."""
         return self.evidence.units
 
     @property
@@ -76,7 +76,7 @@ class Diagnosis:
         """Return the JSON object of `actcli diagnose --json`.
 
         Args:
-            parts: of "gradients", "units", "softmax", "history", "verdict".
+            parts: any of "gradients", "units", "softmax", "history", "verdict".
         """
         evidence = self.evidence
         fields: dict[str, Any] = {
@@ -115,15 +115,16 @@ def diagnose(  # noqa: PLR0913 - the optional ones are keywords with defaults
     """Return the diagnosis of a model on a split of a data set.
 
     Args:
-        model: examined as it is; no parameter changes.
-        dataset: holds the split.
+        model: the model to examine; no parameter changes.
+        dataset: the data set that holds the split.
         split: "train", "validation" or "test".
-        rows: size of a fixed random sample of the split; None for all rows. Units that are active
-            only on other rows then look dead.
-        name: of the model, for the report.
+        rows: size of a fixed random sample of the split; None for all rows. With a sample, units
+            that are active only on other rows look dead.
+        name: the name of the model in the report.
         initial: the model before its training, if known.
         training: how the model was trained, if known.
-        workers: processes that may share the rows. Their number changes sums by rounding.
+        workers: largest number of processes that share the rows. Their number changes the sums
+            only by rounding.
 
     Raises:
         UsageError: the split is empty or does not exist.
@@ -132,7 +133,7 @@ def diagnose(  # noqa: PLR0913 - the optional ones are keywords with defaults
         raise unknown_name("split", split, SPLITS)
     examined: Split = getattr(dataset, split)
     if not len(examined):
-        filled = " or ".join(each for each in SPLITS if len(getattr(dataset, each)))
+        filled = " or ".join(name for name in SPLITS if len(getattr(dataset, name)))
         raise UsageError(f"the data set {dataset.name} has no {split} rows", f"Allowed: {filled}")
     if rows is not None:
         examined = examined.sample(rows)
@@ -146,19 +147,19 @@ def _part(values: dict[str, Any], part: str) -> dict[str, Any]:
 
 
 def _softmax(outputs: Outputs) -> dict[str, Any]:
-    """Return the outputs with a histogram before the reliability, whose bins it shares."""
+    """Return the fields of the outputs, with a histogram over the bins of the reliability."""
     values = _part(asdict(outputs), "softmax")
     classes, reliability = values.pop("classes"), values.pop("reliability")
     bins = outputs.reliability
     histogram = {
-        "edges": [bins[0].low, *(each.high for each in bins)],
-        "counts": [each.count for each in bins],
+        "edges": [bins[0].low, *(interval.high for interval in bins)],
+        "counts": [interval.count for interval in bins],
     }
     return {**values, "histogram": histogram, "reliability": reliability, "classes": classes}
 
 
 def _epoch(epoch: EpochDone) -> dict[str, Any]:
-    """Return the flat record of an epoch; lists are empty where nothing was measured."""
+    """Return the record of an epoch without nesting; lists are empty if nothing was measured."""
     validation, health = epoch.validation, epoch.health
     return {
         "epoch": epoch.epoch,

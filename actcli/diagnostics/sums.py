@@ -1,7 +1,7 @@
 """Sums over rows, mini-batch by mini-batch, in float64 or whole numbers.
 
-Several workers can each sum a part of the rows, in shared memory that `allocate` makes. Their sums
-are merged afterwards.
+Several workers can each sum a part of the rows, in shared memory that `allocate` makes. The sums of
+the workers are merged afterwards.
 """
 
 from typing import Any
@@ -14,7 +14,7 @@ from actcli.model import Model
 from actcli.nn.arrays import Allocate, Array, ignore_overflow
 from actcli.nn.network import MLP, Trace
 
-SATURATED = 0.05  # times sup|f'|: a derivative below that passes almost no error
+SATURATED_SLOPE = 0.05  # share of sup|f'|: a derivative below it passes almost no error
 
 Vector = NDArray[np.float64]
 Counts = NDArray[np.int64]
@@ -40,7 +40,7 @@ class Sums:
         return self._zeros(shape, np.int64)
 
     def merge(self, other: "Sums") -> None:
-        """Add the sums of another worker, which are of the same kind."""
+        """Add the sums of another worker; they must be of the same kind and shapes."""
         for total, part in zip(self.arrays, other.arrays, strict=True):
             total[...] += part
 
@@ -95,19 +95,20 @@ class LayerSums(Sums):
         """Add a mini-batch after its forward and backward pass.
 
         Args:
-            trace: of the mini-batch.
-            index: of the layer, from 0.
-            scratch: buffer of at least the size of the layer's z.
+            trace: the trace of the mini-batch.
+            index: the index of the layer, from 0.
+            scratch: buffer of at least the size of the layer's z, overwritten.
         """
-        at = trace.layers[index]
-        self.delta_norm += float(np.sqrt(np.vecdot(at.delta, at.delta)).sum(dtype=np.float64))
+        layer = trace.layers[index]
+        norms = np.sqrt(np.vecdot(layer.delta, layer.delta))
+        self.delta_norm += float(norms.sum(dtype=np.float64))
         if self.bound is None:
             return
-        scratch = scratch.reshape(-1)[: at.z.size].reshape(at.z.shape)
-        np.abs(at.derivative, out=scratch)
+        scratch = scratch.reshape(-1)[: layer.z.size].reshape(layer.z.shape)
+        np.abs(layer.derivative, out=scratch)
         self.slope += float((trace.ones @ scratch).sum(dtype=np.float64))
-        self.saturated += int(np.count_nonzero(scratch < SATURATED * self.bound))
-        np.not_equal(at.derivative, 0, out=scratch)
+        self.saturated += int(np.count_nonzero(scratch < SATURATED_SLOPE * self.bound))
+        np.not_equal(layer.derivative, 0, out=scratch)
         self.active += (trace.ones @ scratch).astype(np.int64)
 
 
@@ -122,12 +123,12 @@ class Activity(Sums):
 
     @property
     def is_complete(self) -> bool:
-        """Whether each unit was active on a row, so that none can be dead."""
+        """Whether every unit was active on at least one row, so that no unit is dead."""
         return all(units.all() for units in self.active)
 
     @property
     def dead_share(self) -> float | None:
-        """The share of units that no row activates; None without any unit."""
+        """The share of units that no row activates; None without hidden units."""
         units = sum(map(len, self.active))
         dead = sum(int(np.count_nonzero(layer == 0)) for layer in self.active)
         return dead / units if units else None
@@ -141,10 +142,10 @@ class Activity(Sums):
 
     def add(self, trace: Trace) -> None:
         """Add a mini-batch, after its forward pass."""
-        for f, active, at in zip(self.functions, self.active, trace.layers, strict=False):
-            derivative, scratch = self._buffers(at.z)
+        for f, active, layer in zip(self.functions, self.active, trace.layers, strict=False):
+            derivative, scratch = self._buffers(layer.z)
             with ignore_overflow():
-                f.derivative(at.z, at.y, derivative, scratch)
+                f.derivative(layer.z, layer.y, derivative, scratch)
             np.not_equal(derivative, 0, out=scratch)
             active[:] += (trace.ones @ scratch).astype(np.int64)
 

@@ -1,9 +1,10 @@
 """Symptoms: numbers that the rules compute from the evidence, and their shared thresholds.
 
-The first question is whether the network has learnt. Accuracy alone does not answer it: always
-predicting the largest class is right for that class's share of the rows. Skill is therefore 0 for a
-constant prediction and 1 if every row is predicted right. This is Cohen's kappa (Educational and
-Psychological Measurement 20 (1960), page 40), with the constant prediction as chance.
+The first question is whether the network has learnt. Accuracy alone does not answer this question:
+a constant prediction of the largest class is right for that class's share of the rows. The skill
+of a network is therefore 0 if it does no better than this prediction, and 1 if every row is
+predicted right. This is Cohen's kappa (Educational and Psychological Measurement 20 (1960), page
+40), with the constant prediction as chance.
 """
 
 import math
@@ -15,11 +16,11 @@ from actcli.training.events import EpochDone
 
 # On MNIST an accuracy below 20 %. Networks that predict one class have a skill of 0, networks
 # trained on shuffled labels up to 0.09, healthy ones 0.97 or more (docs/verdicts.md).
-NOTHING = 0.1
+NO_SKILL = 0.1
 # On MNIST an accuracy of 47 %.
-LITTLE = 0.4
+LITTLE_SKILL = 0.4
 # On MNIST an accuracy of 91 %: about that of a network without a hidden layer.
-WELL = 0.9
+GOOD_SKILL = 0.9
 
 # Rules that report that nothing is learnt, whatever the reason.
 NO_LEARNING = (
@@ -33,17 +34,17 @@ NO_LEARNING = (
 
 # Times the default rate of the optimizer. Healthy set-ups have 1. At 30 times its default, Adam
 # still learnt 5,000 rows to 95 % with GELUs: the rate alone proves nothing.
-FAST = 2.0
+HIGH_RATE_RATIO = 2.0
 # Initial loss over the loss at chance. Healthy set-ups have 0.98 to 1.2.
-POOR_START = 3.0
+POOR_START_RATIO = 3.0
 # Share of the largest class from which a constant prediction has the accuracy of a good network.
-IMBALANCED = 0.8
+IMBALANCED_SHARE = 0.8
 # Share of a layer's (row, unit) pairs with |f'| below 5 % of its bound. Healthy set-ups have up to
 # 34 %, N(0, 1) weights give 87 % or more.
-SATURATED = 0.7
+SATURATED_SHARE = 0.7
 # Dead share of all hidden units, and of one layer. Healthy set-ups have 0; Adam at 20 times its
 # default rate has 38 % of 3 x 128 units, and still 95 % accuracy.
-DEAD, DEAD_IN_LAYER = 0.2, 0.4
+DEAD_SHARE, DEAD_SHARE_OF_LAYER = 0.2, 0.4
 
 
 def percent(share: float) -> str:
@@ -63,21 +64,21 @@ def skill(evidence: Evidence) -> float:
 
 
 def untrained(evidence: Evidence) -> bool:
-    """Return whether the network is known to be untrained, so that it can have no skill."""
+    """Return whether the network is known to be untrained: its lack of skill is not a fault."""
     training = evidence.training
     return training is not None and not training.history and not training.diverged
 
 
 def learns_well(evidence: Evidence) -> bool:
     """Return whether the network has learnt well."""
-    return skill(evidence) >= WELL
+    return skill(evidence) >= GOOD_SKILL
 
 
 def grade(evidence: Evidence) -> Severity:
-    """Return the severity of a fault by the skill of the network."""
+    """Return the severity of a fault, which depends on the skill of the network."""
     if learns_well(evidence):
         return Severity.NOTE
-    if skill(evidence) < NOTHING and not untrained(evidence):
+    if skill(evidence) < NO_SKILL and not untrained(evidence):
         return Severity.ERROR
     return Severity.WARNING
 
@@ -113,12 +114,12 @@ def share(count: int, evidence: Evidence) -> float:
 
 
 def reaches_first(evidence: Evidence) -> float:
-    """Return the δ norm of the first layer over that of the output layer."""
+    """Return the δ norm of the first layer over the δ norm of the output layer."""
     return evidence.gradients[0].compounded
 
 
 def rate_ratio(evidence: Evidence) -> float | None:
-    """Return the learning rate over the default of the optimizer; None if it is unknown."""
+    """Return the learning rate over the optimizer's default; None if the rate is unknown."""
     training = evidence.training
     return None if training is None else training.learning_rate / training.usual_learning_rate
 

@@ -1,10 +1,11 @@
 """The temperature that calibrates a network best, from one pass over its logits.
 
-The negative log likelihood of softmax(β z) is convex in β = 1/T, and its derivative is the sum over
-rows of E[z] - z_true, where E is over softmax(β z) (Guo et al., On Calibration of Modern Neural
-Networks, ICML 2017, section 4.2). The derivative and its first two derivatives, the variance and
-the third central moment of z, are summed at a few temperatures. Between the two temperatures where
-the sign changes, the root of the interpolating polynomial is the best 1/T.
+The negative log likelihood of softmax(β z) is convex in β = 1/T. Its derivative in β is the sum
+over rows of E[z] - z_true, where E is the mean under softmax(β z) (Guo et al., On Calibration of
+Modern Neural Networks, ICML 2017, section 4.2). The next two derivatives are the variance and the
+third central moment of z. All three are summed at a few temperatures. Between the two temperatures
+where the derivative changes its sign, the root of a polynomial that interpolates it is the best
+1/T.
 """
 
 import numpy as np
@@ -19,7 +20,7 @@ POINTS = 33  # a factor of 1.19 apart, which gives the root to 1e-5
 
 
 class TemperatureSums(Sums):
-    """Sums of derivatives of the likelihood with respect to β, at a grid of temperatures."""
+    """Sums of three derivatives of the log likelihood in β, at a grid of temperatures."""
 
     def __init__(self, allocate: Allocate = np.zeros) -> None:
         super().__init__(allocate)
@@ -54,7 +55,12 @@ class TemperatureSums(Sums):
 
 
 def _root(ends: NDArray[np.float64], moments: NDArray[np.float64]) -> float:
-    """Return the root of the quintic with these values and first two derivatives at both ends."""
+    """Return the root of the quintic with given values and two derivatives at both ends.
+
+    Args:
+        ends: the two ends of the interval, shape (2,).
+        moments: value, first and second derivative at each end, shape (3, 2).
+    """
     width = ends[1] - ends[0]
     scaled = moments * width ** np.arange(3)[:, np.newaxis]
     value, first, second = (float(row[0]) for row in scaled)

@@ -1,9 +1,9 @@
-"""States of the hidden units: dead, nearly dead, always on, and and how often active.
+"""States of the hidden units: dead, nearly dead, always on, and how often active.
 
-A unit is active on a row if its derivative there is not 0: only then does the row change its
-weights. It is dead if no row of the split activates it, so that no row can revive it (Lu, Shin, Su,
-Karniadakis, Dying ReLU and Initialization, 2019, section 1). Sparse is not dead: a healthy layer of
-ReLUs is inactive on most rows.
+A unit is active on a row if its derivative on that row is not 0: only then does the row change the
+unit's weights. A unit is dead if no row of the split activates it, so that no row can revive it
+(Lu, Shin, Su, Karniadakis, Dying ReLU and Initialization, 2019, section 1). A sparse unit is not
+dead: the ReLUs of a healthy layer are inactive on most rows.
 """
 
 import math
@@ -34,7 +34,7 @@ class LayerUnits:
     always_on: int  # active on every row; 0 for an activation that is always active
     active_fraction: float  # mean share of the rows on which a unit is active
     saturated_fraction: float | None  # (row, unit) pairs with |f'| below 5 % of its bound
-    distribution: tuple[int, ...]  # units by their share of active rows, in tenths
+    distribution: tuple[int, ...]  # histogram of the units by their share of active rows, in tenths
 
 
 def unit_states(
@@ -45,8 +45,8 @@ def unit_states(
     Args:
         network: the probed network.
         sums: the result of the probe.
-        initial: for each layer, the rows (units,) on which each unit of the initial network is
-            active.
+        initial: for each hidden layer, the number of rows on which each unit of the initial network
+            is active, shape (units,); None if the initial network is unknown.
     """
     rows = []
     for index, (f, name) in enumerate(

@@ -1,8 +1,8 @@
 """The verdict: all findings, merged by cause.
 
 A fault rarely comes alone: too high a learning rate kills units, makes the error explode and leaves
-one prediction for every row. Each rule declares the rules that it explains. A finding that another
-finding explains becomes part of its evidence. The causes remain, the worst first.
+one prediction for every row. Each rule declares the rules that it explains. If one finding explains
+another, the explained finding becomes a sentence of its evidence. The causes remain, worst first.
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ def merge(findings: Sequence[Finding]) -> tuple[Finding, ...]:
     """Merge each finding into the finding that explains it, and sort by severity, the worst first.
 
     Args:
-        findings: in the order of RULES. A rule explains only rules below it: causes come first.
+        findings: in the order of RULES, in which a rule explains only rules below it.
     """
     causes: list[Finding] = []
     for finding in findings:
@@ -39,13 +39,16 @@ def merge(findings: Sequence[Finding]) -> tuple[Finding, ...]:
 
 
 def _effect(cause: Finding, effect: Finding) -> str:
-    """Return the effect as a sentence of evidence: its first that the cause does not have yet."""
+    """Return the effect as a sentence of evidence for its cause.
+
+    The sentence quotes the first evidence of the effect that the cause does not have yet.
+    """
     new = next((sentence for sentence in effect.evidence if sentence not in cause.evidence), None)
     return f"Hence {effect.rule}: {new}" if new else f"Hence {effect.rule}."
 
 
 def _explains(cause: Finding, effect: Finding) -> bool:
-    """Return whether one finding explains another, which must not be more severe."""
+    """Return whether the cause explains the effect. A more severe effect is never explained."""
     explained = RULES[cause.rule].explains
     return cause.severity >= effect.severity and bool({EVERYTHING, effect.rule} & set(explained))
 
@@ -57,7 +60,7 @@ def verdict(findings: Sequence[Finding]) -> str:
 
 
 def healthy_because(evidence: Evidence) -> str:
-    """Return in one sentence why no finding is worse than a note."""
+    """Return one sentence with the reasons why no finding is worse than a note."""
     parts = [f"{percent(evidence.accuracy)} of {evidence.rows:,} rows are predicted right"]
     if evidence.initial_loss and evidence.initial_loss != evidence.loss_value:
         parts.append(f"the loss went from {evidence.initial_loss:.3g} to {evidence.loss_value:.3g}")

@@ -1,4 +1,4 @@
-"""Model files of actcli and other frameworks, read as layers. Nothing in a file is ever executed.
+"""Model files of actcli and other frameworks, read as layers. No code in a file is ever executed.
 
 Each format has one module with a reader: a function from a path to the layers of a multilayer
 perceptron and the metadata beside them. `READERS` chooses the reader by the suffix of the file.
@@ -27,7 +27,7 @@ def read_layers(path: Path) -> tuple[Layers, dict[str, Any]]:
 
     Returns:
         Weights (units, inputs) and biases (units,) of each layer in float32, first layer first; and
-        the metadata, which are empty in files of other frameworks.
+        the metadata, which is empty for files of other frameworks.
 
     Raises:
         DataError: the file cannot be read or does not hold a multilayer perceptron. The message

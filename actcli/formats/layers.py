@@ -1,4 +1,4 @@
-"""From named tensors to layers: order them, pair weights with biases, check that the shapes fit.
+"""From named tensors to layers: sort the tensors, pair weights with biases, check their shapes.
 
 Layers are sorted by the numbers in the names of their tensors. Weights have the shape (units,
 inputs), as PyTorch stores them. Weights (inputs, units), as scikit-learn stores them, are
@@ -30,8 +30,8 @@ def pair_layers(path: Path, tensors: Mapping[str, NDArray[Any]]) -> Layers:
     """Return the layers that the tensors of a file form, first layer first.
 
     Args:
-        path: of the file, for messages.
-        tensors: weights, and biases for all of them or for none, in any order and precision.
+        path: the path of the file, for messages.
+        tensors: weights, with biases for all of them or for none, in any order and precision.
 
     Returns:
         Weights (units, inputs) and biases (units,) of each layer in float32. Missing biases are 0.
@@ -86,7 +86,8 @@ def _sorted_names(path: Path, arrays: Mapping[str, Array]) -> tuple[list[str], l
     """Return the names of the weights and of the biases, first layer first.
 
     Raises:
-        DataError: a tensor is neither, or the numbers of weights and biases differ.
+        DataError: a tensor is neither weights nor biases, or the numbers of weights and biases
+            differ.
     """
     names = sorted(arrays, key=_name_order)
     for name in names:
@@ -108,12 +109,12 @@ def _sorted_names(path: Path, arrays: Mapping[str, Array]) -> tuple[list[str], l
 
 
 def _name_order(name: str) -> tuple[list[float], str]:
-    """Return a sorting key: 2.weight comes before 10.weight, a name without a number is last."""
+    """Return a sort key: "2.weight" comes before "10.weight", a name without a number is last."""
     return [float(number) for number in re.findall(r"\d+", name)] or [math.inf], name
 
 
 def _fit_together(weights: list[Array], biases: list[Array]) -> bool:
-    """Return whether all weights, taken as (units, inputs), fit their biases and neighbours."""
+    """Return whether all weights, taken as (units, inputs), fit their biases and each other."""
     units = [len(w) for w in weights]
     return [w.shape[1] for w in weights[1:]] == units[:-1] and (
         not biases or [len(b) for b in biases] == units

@@ -26,10 +26,10 @@ from actcli.formats.layers import Layers, Tensors, pair_layers
 from actcli.machine import require_memory
 from actcli.nn.arrays import Array
 
-METADATA_KEY = "actcli"  # a single key: the library would write several in a random order
-ALIGNMENT_BYTES = 8  # the arrays start at a multiple of it
+METADATA_KEY = "actcli"  # a single key: the library would write several keys in a random order
+ALIGNMENT_BYTES = 8  # the arrays start at a multiple of this
 
-DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}  # type in a file -> NumPy's
+DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}  # safetensors -> NumPy
 
 # A header needs about 100 bytes for each array; the format itself allows 100 MB.
 MAX_HEADER_BYTES = 10_000_000
@@ -57,12 +57,12 @@ def safetensors_parts(tensors: Mapping[str, Array], metadata: Mapping[str, Any])
 def read_safetensors(path: Path) -> tuple[Tensors, dict[str, Any]]:
     """Return the arrays of a file and the metadata that actcli wrote beside them.
 
-    The header is checked before anything else is read, because the file may be many gigabytes of
-    something else.
+    The header is checked before anything else is read, because the file may be many gigabytes in
+    another format.
 
     Returns:
         Name -> array in the precision of the file, with bfloat16 converted to float32 without loss;
-        and the metadata, which are empty in files of other frameworks.
+        and the metadata, which is empty for files of other frameworks.
 
     Raises:
         DataError: the file cannot be read, is not a safetensors file or is damaged.
@@ -170,7 +170,7 @@ def _check_entries(path: Path, header: dict[str, Any], data_bytes: int) -> None:
 
 
 def _are_counts(values: Any) -> bool:
-    """Return whether a value is a list of whole numbers, 0 to 2**63 - 1, of limited length."""
+    """Return whether a value is a list of at most 32 whole numbers from 0 to 2**63 - 1."""
     if not isinstance(values, list) or len(values) > MAX_DIMENSIONS:
         return False
     return all(type(value) is int and 0 <= value < 2**63 for value in values)
@@ -181,7 +181,7 @@ def _read_tensor(
 ) -> NDArray[Any]:
     try:
         array = np.empty(entry["shape"], DTYPES[entry["dtype"]])
-    except (ValueError, MemoryError) as error:  # too many dimensions, or huge ones beside a 0
+    except (ValueError, MemoryError) as error:  # too many dimensions, or a 0 and huge dimensions
         raise _not_safetensors(path, f"tensor {quoted(name)}: {error}") from None
     file.seek(start + entry["data_offsets"][0])
     if file.readinto(array.reshape(-1).view(np.uint8).data) != array.nbytes:

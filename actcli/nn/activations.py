@@ -22,14 +22,14 @@ INFINITY = math.inf
 
 
 class Activation(ABC):
-    """An activation function, its derivative, and the properties that rules and help texts need."""
+    """An activation function, its derivative, and its properties for rules and help texts."""
 
     formula: ClassVar[str]
     summary: ClassVar[str]
     range: ClassVar[tuple[float, float]]
     bound: ClassVar[float] = 1.0  # the supremum of |f'|
-    can_die: ClassVar[bool] = False  # f' is exactly 0 on a half-line, where a unit can be lost
-    initializer: ClassVar[str] = "glorot-uniform"  # the one that keeps the signal's scale
+    can_die: ClassVar[bool] = False  # f' is exactly 0 on a half-line: a unit there gets no gradient
+    initializer: ClassVar[str] = "glorot-uniform"  # keeps the scale of the signal
     source: ClassVar[str]
 
     @abstractmethod
@@ -79,8 +79,8 @@ class Sigmoid(Activation):
     source = "Rumelhart, Hinton, Williams, Nature 323 (1986), equation 2"
 
     def value(self, z: Array, out: Array, scratch: Array) -> None:
-        # Below -64 σ is 0 to within 1e-28. With smaller values the products of the backward pass
-        # would be denormal numbers, on which many processors are a hundred times slower.
+        # Below z = -64, σ(z) is less than 1e-27. Smaller outputs would make the products of the
+        # backward pass denormal numbers, on which many processors are a hundred times slower.
         _sigmoid(z, out, -64)
 
     def derivative(self, z: Array, y: Array, out: Array, scratch: Array) -> None:
@@ -115,7 +115,7 @@ class ReLU(Activation):
     source = "Nair, Hinton, Rectified Linear Units Improve RBMs (ICML 2010), section 2"
 
     def value(self, z: Array, out: Array, scratch: Array) -> None:
-        scratch.fill(0)  # np.maximum is five times as fast beside an array as beside a number
+        scratch.fill(0)  # np.maximum is five times as fast with an array as with a scalar
         np.maximum(z, scratch, out=out)
 
     def derivative(self, z: Array, y: Array, out: Array, scratch: Array) -> None:
@@ -156,7 +156,7 @@ class ELU(Activation):
         out += scratch
 
     def derivative(self, z: Array, y: Array, out: Array, scratch: Array) -> None:
-        np.minimum(z, 0, out=out)  # from z: y + 1 would round the tail to 0
+        np.minimum(z, 0, out=out)  # computed from z, because y + 1 would round the tail to 0
         np.exp(out, out=out)
 
 
@@ -201,7 +201,7 @@ class GELU(Activation):
 
     def value(self, z: Array, out: Array, scratch: Array) -> None:
         normal.distribution(z, out, scratch)
-        # Below -10 Φ is 0 but for rounding, which a large z would amplify.
+        # Below z = -10, Φ(z) is 0 except for rounding errors, which a large z would amplify.
         np.maximum(z, -10, out=scratch)
         out *= scratch
 
@@ -321,8 +321,8 @@ class ReLU6(Activation):
 
 
 def _sigmoid(z: Array, out: Array, floor: float) -> None:
-    """Write σ(max(z, floor)). The floor is at least -87: below -88 e^-z overflows in float32."""
-    out.fill(floor)  # np.maximum is five times as fast beside an array as beside a number
+    """Write σ(max(z, floor)). The floor must be -87 or more: below -88, e^-z overflows float32."""
+    out.fill(floor)  # np.maximum is five times as fast with an array as with a scalar
     np.maximum(z, out, out=out)
     np.negative(out, out=out)
     np.exp(out, out=out)

@@ -1,8 +1,8 @@
 """Active columns: the features that are nonzero somewhere in a mini-batch.
 
 A feature that is 0 in every row adds nothing to a weighted sum, and its weights have no gradient.
-On MNIST a third of the pixels are so in a mini-batch of 128. Skipping them costs less than
-multiplying by them, if the first layer is wide enough.
+In a mini-batch of 128 rows of MNIST, a third of the pixels are 0 in every row. If the first layer
+is wide enough, skipping these pixels costs less than multiplying by them.
 
 Everywhere in this package, the inputs of a network are an array (N, D) or `ActiveColumns` of it.
 """
@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from actcli.nn.arrays import Array
 
-# Rows of a mini-batch times units of the first layer from which skipping columns pays.
+# Rows of a mini-batch times units of the first layer; below this, skipping columns costs more time
+# than it saves.
 MIN_WORK_FOR_ACTIVE_COLUMNS = 8192
 
 
@@ -25,8 +26,8 @@ class ActiveColumns:
 
     Args:
         values: the inputs of these columns, shape (N, k).
-        columns: which of the D columns they are, shape (k,), ascending.
-        scratch: shape (D, units of the first layer).
+        columns: the indices of these columns among the D, shape (k,), ascending.
+        scratch: buffer of shape (D, units of the first layer), overwritten.
     """
 
     values: Array
@@ -34,7 +35,7 @@ class ActiveColumns:
     scratch: Array
 
     def rows(self, rows: slice) -> "ActiveColumns":
-        """Return the same columns of some rows."""
+        """Return the same columns of a range of rows."""
         return ActiveColumns(self.values[rows], self.columns, self.scratch)
 
     def matmul(self, weights: Array, out: Array) -> None:
@@ -45,10 +46,10 @@ class ActiveColumns:
         np.matmul(self.values, active, out=out)
 
     def weight_gradient(self, delta: Array, columns: slice, out: Array) -> None:
-        """Write the gradient of the weights of some columns, active or not.
+        """Write the gradient of the weights of a range of columns, active or not.
 
         Args:
-            delta: of the first layer, shape (N, units).
+            delta: δ of the first layer, shape (N, units).
             columns: a range of the D columns.
             out: shape (columns, units).
         """
@@ -64,7 +65,7 @@ Inputs: TypeAlias = Array | ActiveColumns
 
 
 def find_active_columns(rows: NDArray[np.generic]) -> NDArray[np.intp]:
-    """Return which columns of raw rows (N, D) are nonzero somewhere, ascending."""
+    """Return the ascending indices of the columns of raw rows (N, D) that are nonzero somewhere."""
     return np.flatnonzero(rows.any(axis=0))
 
 
@@ -77,7 +78,7 @@ def matmul(inputs: Inputs, weights: Array, out: Array) -> None:
 
 
 def weight_gradient(inputs: Inputs, delta: Array, columns: slice, out: Array) -> None:
-    """Write the gradient of the weights of some columns of the inputs: inputs^T times delta."""
+    """Write the gradient of the weights of a range of columns: inputs[:, columns]^T times delta."""
     if isinstance(inputs, ActiveColumns):
         inputs.weight_gradient(delta, columns, out)
     else:

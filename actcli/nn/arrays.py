@@ -1,4 +1,4 @@
-"""The types of arrays that this package takes and returns.
+"""Array types: the arrays that the functions of this package take and return.
 
 A function with an argument `out` writes its result there and allocates no array: a training step
 runs in buffers that were allocated before the first step.
@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 Array: TypeAlias = NDArray[np.floating[Any]]  # float32 in training, float64 where it is checked
 Labels: TypeAlias = NDArray[np.intp]  # class indices 0 … K - 1
 
-# Returns an array of a shape and a dtype with arbitrary contents; `numpy.empty` is one.
+# A function that returns an array of a given shape and dtype, with arbitrary contents unless said
+# otherwise, such as `numpy.empty`.
 Allocate: TypeAlias = Callable[[tuple[int, ...], np.dtype[Any]], NDArray[Any]]
 
 
 def ignore_overflow() -> np.errstate:
-    """Return a context for passes through a network, whose overflow shows as inf or NaN."""
+    """Return a context without overflow warnings: numbers that overflow become inf or NaN."""
     return np.errstate(over="ignore", invalid="ignore")

@@ -46,7 +46,7 @@ def he_uniform(rng: np.random.Generator, fan_out: int, fan_in: int) -> Weights:
 
 @INITIALIZERS.register("glorot-normal")
 def glorot_normal(rng: np.random.Generator, fan_out: int, fan_in: int) -> Weights:
-    """N(0, 2/(fan_in + fan_out)): signal and error alike (Glorot, Bengio 2010, equation 12)."""
+    """N(0, 2/(fan_in + fan_out)), for signal and error (Glorot, Bengio 2010, equation 12)."""
     return _normal(rng, (fan_out, fan_in), 2 / (fan_in + fan_out))
 
 
@@ -76,7 +76,7 @@ def normal(rng: np.random.Generator, fan_out: int, fan_in: int) -> Weights:
 
 @INITIALIZERS.register("orthogonal")
 def orthogonal(rng: np.random.Generator, fan_out: int, fan_in: int) -> Weights:
-    """Orthonormal rows or columns: every length is kept (Saxe, McClelland, Ganguli 2014)."""
+    """Orthonormal rows or columns, which keep lengths (Saxe, McClelland, Ganguli 2014)."""
     tall = rng.normal(size=(max(fan_out, fan_in), min(fan_out, fan_in)))
     q, r = np.linalg.qr(tall)
     q *= np.sign(np.diag(r))  # makes the distribution uniform (Mezzadri 2007, section 5)
@@ -85,7 +85,7 @@ def orthogonal(rng: np.random.Generator, fan_out: int, fan_in: int) -> Weights:
 
 @INITIALIZERS.register("zeros")
 def zeros(_rng: np.random.Generator, fan_out: int, fan_in: int) -> Weights:
-    """All 0: the units of a layer stay copies of each other, as this initializer is to show."""
+    """All 0, to demonstrate the fault: the units of a layer stay copies of each other."""
     return np.zeros((fan_out, fan_in))
 
 

@@ -70,7 +70,7 @@ class Identity(Link):
 
 
 def log_softmax(logits: Array) -> Array:
-    """Return log softmax(z) = z - max - log Σ e^(z - max), shape (N, K), never log 0."""
+    """Return log softmax(z) = z - max - log Σ e^(z - max), shape (N, K), without taking log 0."""
     shifted = logits - logits.max(axis=1, keepdims=True)
     return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))
 
@@ -78,7 +78,7 @@ def log_softmax(logits: Array) -> Array:
 def classify(logits: Array) -> Labels:
     """Return the predicted class of each row of logits (N, K), shape (N,).
 
-    A single unit predicts class 1 where its logit is positive, that is, where σ is above ½.
+    With a single unit, the prediction is class 1 where the logit is positive: there σ is above ½.
     """
     if logits.shape[1] == 1:
         return (logits[:, 0] > 0).astype(np.intp)

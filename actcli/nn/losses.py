@@ -1,10 +1,10 @@
 """Losses: the cost of a prediction, and the gradient with which the backward pass starts.
 
-A loss takes logits, because only then is it exact: the log softmax of a logit is finite where the
-softmax itself has been rounded to 0. So a loss owns its link. Where loss and link fit each other,
-the gradient is `prediction - target` (Bishop, Pattern Recognition and Machine Learning (2006),
-section 4.3.6): softmax with cross-entropy, sigmoid with binary cross-entropy. Every other legal
-pair multiplies by the link's Jacobian.
+A loss takes logits rather than probabilities, because only then is it exact: the log softmax is
+finite even where the softmax rounds to 0. So a loss owns its link. Softmax with cross-entropy, and
+sigmoid with binary cross-entropy, have the gradient `prediction - target` (Bishop, Pattern
+Recognition and Machine Learning (2006), section 4.3.6). Every other legal pair multiplies by the
+link's Jacobian.
 
 Calling a loss returns ℓᵢ of each row, shape (N,), and writes ∂ℓᵢ/∂logits, shape (N, K). The loss of
 a mini-batch is the mean of ℓᵢ over its rows.
@@ -25,9 +25,9 @@ class Loss(ABC):
     """A loss for each row, from its logits and its target row.
 
     Args:
-        output: the link, one of `outputs`, or "auto" for the first of them.
-        label_smoothing: ε in [0, 1): the share of a target that is spread evenly over the classes,
-            or over yes and no for each unit of a binary cross-entropy (Szegedy et al., Rethinking
+        output: the name of the link, one of `outputs`, or "auto" for the first of them.
+        label_smoothing: ε in [0, 1): the share of a target that is spread evenly over the classes;
+            with binary cross-entropy, over the yes and no of each unit (Szegedy et al., Rethinking
             the Inception Architecture (CVPR 2016), section 7).
 
     Raises:
@@ -36,7 +36,7 @@ class Loss(ABC):
 
     summary: ClassVar[str]
     outputs: ClassVar[tuple[str, ...]]
-    smooths: ClassVar[bool] = False
+    smooths: ClassVar[bool] = False  # whether label smoothing is supported
     source: ClassVar[str]
 
     def __init__(self, output: str = "auto", label_smoothing: float = 0.0) -> None:
@@ -91,22 +91,23 @@ class CrossEntropy(Loss):
 
     def __call__(self, logits: Array, targets: Array, gradient: Array, scratch: Array) -> Array:
         np.subtract(logits, logits.max(axis=1, keepdims=True), out=gradient)
-        explained = np.vecdot(targets, gradient)
+        target_logits = np.vecdot(targets, gradient)
         # Probabilities stop at 1e-28: smaller ones could become denormal numbers, which are slow.
         np.maximum(gradient, -64, out=gradient)
         np.exp(gradient, out=gradient)
         partition = gradient.sum(axis=1, keepdims=True)
         gradient /= partition
         gradient -= targets
-        return np.asarray(np.log(partition[:, 0]) - explained)
+        return np.asarray(np.log(partition[:, 0]) - target_logits)
 
 
 @LOSSES.register("binary-cross-entropy")
 class BinaryCrossEntropy(Loss):
     """ℓ = mean over units of -t log p - (1 - t) log(1 - p) with p = σ(z); ∂ℓ/∂z = (p - t) / K.
 
-    Two classes share one unit, the probability of the second. With more classes each has a unit,
-    which separates it from the rest. The mean over units is PyTorch's `BCEWithLogitsLoss`.
+    Two classes share one unit, whose output is the probability of the second class. With more
+    classes, each has a unit that separates it from the rest. The mean over units is the one of
+    PyTorch's `BCEWithLogitsLoss`.
     """
 
     summary = "A yes-or-no question for each unit: this class, or not?"
@@ -170,7 +171,7 @@ class SumOfSquaredErrors(Loss):
 
 @LOSSES.register("mse")
 class MeanSquaredError(SumOfSquaredErrors):
-    """ℓ = 1/K Σₖ (pₖ - tₖ)², as PyTorch's `MSELoss`."""
+    """ℓ = 1/K Σₖ (pₖ - tₖ)², as in PyTorch's `MSELoss`."""
 
     summary = "Squared distance to the one-hot target, averaged over the classes."
 

@@ -58,7 +58,7 @@ class LayerTrace:
     z: Array  # pre-activations
     y: Array  # activations
     output: Array  # the input of the next layer: y itself, or y after dropout
-    mask: Array | None  # of the dropout, if there is any
+    mask: Array | None  # dropout: 0 or 1 / (1 - rate) for each unit; None without dropout
     delta: Array  # ∂ℓ/∂z
     derivative: Array  # f'(z) after the backward pass; scratch before it
 
@@ -66,14 +66,14 @@ class LayerTrace:
     def allocate(
         cls, shape: tuple[int, int], dtype: np.dtype[Any], dropout: bool, allocate: Allocate
     ) -> Self:
-        """Return new buffers."""
+        """Return new buffers for a layer; `shape` is (N, units)."""
         z, y, delta, derivative = (allocate(shape, dtype) for _ in range(4))
         if not dropout:
             return cls(z, y, y, None, delta, derivative)
         return cls(z, y, allocate(shape, dtype), allocate(shape, dtype), delta, derivative)
 
     def rows(self, rows: slice) -> "LayerTrace":
-        """Return views of some rows."""
+        """Return views of a range of rows."""
         mask = None if self.mask is None else self.mask[rows]
         z, y, output = self.z[rows], self.y[rows], self.output[rows]
         return LayerTrace(z, y, output, mask, self.delta[rows], self.derivative[rows])
@@ -83,7 +83,7 @@ class LayerTrace:
 class Trace:
     """The values of each layer that a forward pass computes and the backward pass needs.
 
-    It is allocated once for the largest mini-batch; a smaller one uses its first rows.
+    It is allocated once, for the largest mini-batch. A smaller mini-batch uses its first rows.
     """
 
     layers: tuple[LayerTrace, ...]
@@ -102,7 +102,10 @@ class Trace:
         return replace(self.rows(slice(count)), dropout=self.dropout)
 
     def rows(self, rows: slice) -> "Trace":
-        """Return views of some rows, without dropout: masks are drawn once for the mini-batch."""
+        """Return views of a range of rows.
+
+        The views have no dropout: its masks are drawn once, for the whole mini-batch.
+        """
         return Trace(tuple(layer.rows(rows) for layer in self.layers), self.ones[rows], None)
 
     def draw_masks(self) -> None:
@@ -113,10 +116,11 @@ class Trace:
 
 
 class MLP:
-    """A multilayer perceptron with all weights and biases 0: see `initialize`.
+    """A multilayer perceptron. All weights and biases are 0 until `initialize` draws them.
 
     Args:
-        sizes: inputs, units of each hidden layer, logits: (784, 256, 128, 10).
+        sizes: the numbers of inputs, of units in each hidden layer, and of logits, such as
+            (784, 256, 128, 10).
         activations: the name of each hidden layer's activation.
         dtype: float32 to train, float64 to check.
 
@@ -140,7 +144,7 @@ class MLP:
         self.layers = self.views(self.parameters)
 
     def views(self, vector: Array) -> tuple[Layer, ...]:
-        """Return each layer's views of a vector of the length of the parameters."""
+        """Return each layer's views of a vector that is as long as the parameter vector."""
         layers = []
         weight_start, bias_start = 0, self.weight_count
         for units, inputs in self.shapes:
@@ -156,7 +160,7 @@ class MLP:
         """Draw new parameters.
 
         Args:
-            rng: draws the weights, then the biases, of one layer after the other.
+            rng: draws the weights and then the biases of each layer, first layer first.
             init: an initializer, or "auto" for the one that fits the activation that follows.
             bias_init: an initializer of biases.
         """
@@ -167,7 +171,10 @@ class MLP:
             layer.biases[...] = BIAS_INITIALIZERS[bias_init](rng, layer.biases.size)
 
     def move(self, allocate: Allocate) -> None:
-        """Copy the parameters to memory from `allocate`. Old views of them do not follow."""
+        """Copy the parameters to memory from `allocate`.
+
+        Views made before still refer to the old memory.
+        """
         before = self.parameters
         self.parameters = allocate(before.shape, before.dtype)
         np.copyto(self.parameters, before)
@@ -176,7 +183,13 @@ class MLP:
     def trace(
         self, rows: int, dropout: Dropout | None = None, allocate: Allocate = np.empty
     ) -> Trace:
-        """Return buffers for mini-batches of up to `rows` rows; dropout is on hidden layers."""
+        """Return buffers for mini-batches of up to `rows` rows.
+
+        Args:
+            rows: number of rows of the largest mini-batch.
+            dropout: applied to the hidden layers; None for no dropout.
+            allocate: makes the buffers.
+        """
         *hidden, logits = ((rows, units) for units in self.sizes[1:])
         dtype = self.parameters.dtype
         layers = [
@@ -188,7 +201,7 @@ class MLP:
     def forward(self, inputs: Inputs, trace: Trace) -> Array:
         """Return the logits (N, K) of inputs (N, D), a view into the trace.
 
-        Draws the masks of the dropout, if the trace has any.
+        If the trace has dropout, its masks are drawn first.
         """
         trace.draw_masks()
         y = inputs
@@ -204,12 +217,12 @@ class MLP:
         return trace.logits
 
     def backward(self, inputs: Inputs, trace: Trace, gradient: Sequence[Layer]) -> None:
-        """Compute the δ of every layer from the δ of the logits, and the gradient from these.
+        """Compute the δ of every layer from the δ of the logits, then the gradient from all δ.
 
         Args:
-            inputs: those of the forward pass.
-            trace: of the forward pass; `trace.layers[-1].delta` holds ∂ℓᵢ/∂logits of each row. The
-                result is linear in it: divided by N, it gives the gradient of the mean loss.
+            inputs: the inputs of the forward pass.
+            trace: the trace of the forward pass. `trace.layers[-1].delta` holds ∂ℓᵢ/∂logits of each
+                row; divided by N beforehand, it yields the gradient of the mean loss.
             gradient: views of the vector for ∂L/∂parameters, summed over the rows.
         """
         self.propagate_deltas(trace)
@@ -234,14 +247,15 @@ class MLP:
         columns: Sequence[slice] | None = None,
         biases: bool = True,
     ) -> None:
-        """Write the gradient, given the δ of every layer: all of it, or a part.
+        """Write the gradient, or a part of it, from the δ of every layer.
 
         Args:
-            inputs: those of the forward pass.
-            trace: after `propagate_deltas`.
+            inputs: the inputs of the forward pass.
+            trace: the trace after `propagate_deltas`.
             gradient: views of the vector for ∂L/∂parameters, summed over the rows.
-            columns: for each layer, the range of its inputs whose weights belong to the part.
-            biases: whether the biases of all layers belong to it.
+            columns: for each layer, the range of inputs whose weights belong to the part; None for
+                all inputs.
+            biases: whether the biases of all layers belong to the part.
         """
         y: list[Inputs] = [inputs, *(values.output for values in trace.layers)]
         for index, values in enumerate(trace.layers):

@@ -1,9 +1,9 @@
-"""Φ, the distribution function of the standard normal, for arrays: GELU needs it, NumPy lacks it.
+"""Φ, the distribution function of the standard normal, for arrays. GELU needs it; NumPy lacks it.
 
-Φ(z) = ½ + ½ erf(z/√2), and (Φ(z) - ½) / z is an even, smooth function: a polynomial in z² reaches
-it to rounding up to a limit, beyond which Φ is 0 or 1 to rounding. The polynomial interpolates the
-standard library's `math.erf` at Chebyshev points (Trefethen, Approximation Theory and Approximation
-Practice, chapters 2 and 8).
+Φ(z) = ½ + ½ erf(z/√2), and (Φ(z) - ½) / z is an even, smooth function. Up to a limit, a polynomial
+in z² equals this function within rounding; beyond the limit, Φ rounds to 0 or 1. The polynomial
+interpolates the standard library's `math.erf` at Chebyshev points (Trefethen, Approximation Theory
+and Approximation Practice, chapters 2 and 8).
 """
 
 import functools
@@ -14,7 +14,8 @@ from numpy.polynomial import chebyshev
 
 from actcli.nn.arrays import Array
 
-# By dtype: the |z| from which Φ is 0 or 1, and the degree that is exact to rounding.
+# For each dtype: the |z| from which Φ rounds to 0 or 1, and the degree of the polynomial that is
+# exact within rounding.
 LIMIT_AND_DEGREE = {"float32": (5.5, 16), "float64": (8.5, 36)}
 
 
@@ -22,8 +23,9 @@ def distribution(z: Array, out: Array, scratch: Array) -> None:
     """Write Φ(z) to `out`, exact to 2e-7 in float32 and 1e-13 in float64.
 
     Args:
-        z: any shape.
-        out, scratch: of the same shape; `scratch` is overwritten.
+        z: array of any shape.
+        out: array of the shape of z.
+        scratch: array of the shape of z, overwritten.
     """
     limit, degree = LIMIT_AND_DEGREE[z.dtype.name]
     highest, *lower = _coefficients(limit, degree)

@@ -25,7 +25,7 @@ class OptimizerState:
     """The memory of an optimizer between steps, and scratch space."""
 
     step: int  # steps taken
-    slots: dict[str, Array]  # momentum and the like, each of the length of the parameters
+    slots: dict[str, Array]  # such as momentum; each is as long as the parameter vector
     scratch: Array
 
     def part(self, span: slice) -> "OptimizerState":
@@ -34,7 +34,10 @@ class OptimizerState:
         return OptimizerState(self.step, slots, self.scratch[span])
 
     def move(self, allocate: Allocate) -> None:
-        """Copy the slots to memory from `allocate`. Old views of them do not follow."""
+        """Copy the slots to memory from `allocate`.
+
+        Views made before still refer to the old memory.
+        """
         for name, before in self.slots.items():
             self.slots[name] = allocate(before.shape, before.dtype)
             np.copyto(self.slots[name], before)
@@ -73,11 +76,11 @@ class Optimizer(ABC):
         """Update the parameters and the state in place.
 
         Args:
-            parameters: all of them, or a range of them.
-            gradient: of the same length; it is overwritten.
-            state: of the same length.
-            learning_rate: of this step.
-            decayed: the number of parameters, the first ones, that weight decay applies to.
+            parameters: the parameter vector, or a range of it.
+            gradient: the gradient of these parameters, overwritten.
+            state: the optimizer's state for these parameters.
+            learning_rate: the learning rate of this step.
+            decayed: weight decay applies to the first `decayed` of these parameters.
         """
         state.step += 1
         if self.weight_decay:
@@ -202,7 +205,7 @@ class Adam(Optimizer):
         return min(self.betas)
 
     def _update(self, p: Array, g: Array, state: OptimizerState, learning_rate: float) -> None:
-        # The slots are decaying sums, M = m / (1 - β₁) and V = v / (1 - β₂). Two numbers a step
+        # The slots are decaying sums, M = m / (1 - β₁) and V = v / (1 - β₂). Two factors per step
         # turn them into the corrected means, which saves three passes over all parameters.
         m, v = state.slots["sum"], state.slots["sum_of_squares"]
         beta1, beta2 = self.betas
@@ -249,7 +252,11 @@ def clip_by_norm(gradient: Array, limit: float, squares: float | None = None) ->
 
 
 def _flush_interval(slot_decay: float) -> int:
-    """Return the steps between flushes; in them no slot shrinks below 1e-8 of its value."""
+    """Return the number of steps between flushes, in which no slot shrinks below 1e-8 of its value.
+
+    Args:
+        slot_decay: see `Optimizer.slot_decay`.
+    """
     if not 0 < slot_decay < 1:
         return 100
     return min(100, max(1, int(8 / -math.log10(slot_decay))))
@@ -258,10 +265,10 @@ def _flush_interval(slot_decay: float) -> int:
 def _flush(values: Array, scratch: Array) -> None:
     """Set to 0 the values of a slot, or of decaying weights, that have become negligible.
 
-    The gradient of a dead unit is 0, and its means shrink by the same factor at each step. They
-    would become denormal numbers, on which arithmetic is ten times slower on many processors, and
-    rounding would keep them there. Values above the limit stay clear of denormal numbers, even
-    after multiplication by a small learning rate.
+    The gradient of a dead unit is 0, so its slots shrink by the same factor at each step. They
+    would become denormal numbers, on which many processors are far slower, and rounding would keep
+    them from reaching 0. Values above the limit stay clear of denormal numbers, even after
+    multiplication by a small learning rate.
     """
     np.abs(values, out=scratch)
     np.greater(scratch, 1e-25, out=scratch)  # its square root is negligible next to ε
@@ -269,7 +276,7 @@ def _flush(values: Array, scratch: Array) -> None:
 
 
 def _divide_by_root(g: Array, s: Array, epsilon: float, scratch: Array) -> None:
-    """g ← g / (√s + ε)."""
+    """Divide in place: g ← g / (√s + ε)."""
     np.sqrt(s, out=scratch)
     scratch += epsilon
     g /= scratch

@@ -3,9 +3,9 @@
 A schedule is a pure function of the step, so a stopped run resumes with exactly the same learning
 rates. The step t counts from 0; `total` is the number of steps of the whole run.
 
-With warmup the share first rises linearly to 1 over that many steps (Goyal et al., Accurate, Large
-Minibatch SGD (2017), section 2.2), and the schedule spans the rest. One-cycle always
-starts with a rise; there, warmup sets the length of that rise.
+During the first `warmup` steps the share rises linearly to 1 (Goyal et al., Accurate, Large
+Minibatch SGD (2017), section 2.2), and the schedule spans the remaining steps. One-cycle always
+starts with a rise, whose length `warmup` sets.
 """
 
 import math
@@ -21,7 +21,7 @@ SCHEDULES: Registry[Schedule] = Registry("schedule")
 
 
 def _after_warmup(decay: Callable[[float], float]) -> Schedule:
-    """Precede a decay, a function of progress in [0, 1), with a linear rise."""
+    """Return a schedule with a linear rise before a decay, a function of progress in [0, 1)."""
 
     def schedule(step: float, total: float, warmup: float) -> float:
         if step < warmup:

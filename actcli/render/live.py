@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from rich.text import Text
 
 from actcli.diagnostics.health import LayerHealth
-from actcli.diagnostics.symptoms import DEAD_IN_LAYER
+from actcli.diagnostics.symptoms import DEAD_SHARE_OF_LAYER
 from actcli.render.gradients import log_bars, measures
 from actcli.render.history import MIN_ACCURACY_SPAN
 from actcli.render.train import accuracy_text, loss_text
@@ -206,7 +206,7 @@ def _between(layers: Sequence[LayerHealth], canvas: Canvas) -> Text:
     silent_text = f", silent {_span(*silent)}"
     text = canvas.plain(f"… {factor_text}{silent_text}")
     marked = any(
-        _mark(layer.factor) or (layer.silent_share or 0) >= DEAD_IN_LAYER for layer in layers
+        _mark(layer.factor) or (layer.silent_share or 0) >= DEAD_SHARE_OF_LAYER for layer in layers
     )
     style = "bold" if marked else "dim"
     return Text(text if len(text) <= canvas.width else canvas.plain(f"… {factor_text}"), style)
@@ -226,7 +226,7 @@ def _mark(factor: float | None) -> str:
 
 def _silent(share: float) -> str:
     """Return a share of silent units, marked if a diagnosis of dead units would warn of it."""
-    return f"{WARNING_WORD * (share >= DEAD_IN_LAYER)}{percent(share).rjust(8)}"
+    return f"{WARNING_WORD * (share >= DEAD_SHARE_OF_LAYER)}{percent(share).rjust(8)}"
 
 
 def _times(value: float) -> str:

@@ -1,8 +1,8 @@
-"""The catalog of runs: which folders are runs, which run a user means, and each run at a glance.
+"""The catalog of runs: find the folders of runs, and summarize each run.
 
-A folder is a run if it has one of a run's own files. None of it needs NumPy: three small files of a
-run are read, and of its metrics only the last line, so that a hundred runs are listed at once. A
-damaged run is one entry of the list.
+A folder is a run if it has at least one of `FILES_OF_A_RUN`. To list a hundred runs quickly, this
+module does not import NumPy: of each run it reads the configuration, the result, the lock and the
+last line of the metrics. A damaged run is an entry of the list, too.
 """
 
 import os
@@ -24,22 +24,24 @@ FILES_OF_A_RUN = (CONFIG, MODEL, METRICS, CHECKPOINT)
 
 @dataclass(frozen=True)
 class Summary:
-    """A run at a glance; a field is None if the folder does not say.
+    """The summary of a run. A field is None if the folder does not hold its value.
 
     Args:
-        name: of the run.
-        path: of its folder.
-        changed: when its configuration was written, in seconds since 1970.
+        name: the name of the run.
+        path: the path of its folder.
+        changed: the time when its configuration was written, in seconds since 1970.
         state: one of `STATES`.
-        fault: what is damaged.
-        config: the configuration, complete.
+        fault: the fault of a damaged run, in words.
+        config: the complete configuration.
         epochs: the number of epochs trained.
-        test_loss, test_accuracy: of the kept model of a finished run.
-        validation_loss, validation_accuracy: after the last epoch; None without such rows.
+        test_loss: test loss of the kept model of a finished run.
+        test_accuracy: test accuracy of the kept model of a finished run.
+        validation_loss: validation loss after the last epoch; None without validation rows.
+        validation_accuracy: validation accuracy after the last epoch; None without validation rows.
         dead: share of hidden units that no training row activates, for a finished run.
         verdict: the rule of the worst finding at the end of the training, or "healthy".
-        silent: share of hidden units that no row of a small sample activated in the last epoch; at
-            least the share of dead units.
+        silent: share of hidden units that no row of a small sample activated after the last epoch;
+            at least the share of dead units.
     """
 
     name: str
@@ -59,7 +61,10 @@ class Summary:
 
 
 def run_folders(runs: Path) -> list[Path]:
-    """Return the folders of all runs, damaged ones too, by name; a name with a dot is temporary."""
+    """Return the folders of all runs, sorted by name, including damaged runs.
+
+    Folders whose name starts with a dot are temporary and left out.
+    """
     return sorted(
         {
             path.parent
@@ -71,12 +76,12 @@ def run_folders(runs: Path) -> list[Path]:
 
 
 def usable_runs(runs: Path) -> list[Path]:
-    """Return the folders of the runs that have a model or a checkpoint, by name."""
+    """Return the folders of the runs that have a model or a checkpoint, sorted by name."""
     return [folder for folder in run_folders(runs) if is_usable(folder)]
 
 
 def is_usable(folder: Path) -> bool:
-    """Return whether a folder has a model, or the checkpoint to write it from."""
+    """Return whether a folder has a model, or a checkpoint from which to write the model."""
     return any((folder / name).is_file() for name in (MODEL, CHECKPOINT))
 
 
@@ -106,9 +111,9 @@ def find_run(target: str, runs: Path, or_file: bool = False) -> Path:
     """Return the folder of a run.
 
     Args:
-        target: its name or path.
+        target: the name of the run, or the path of its folder.
         runs: the folder of all runs.
-        or_file: whether the path of a file is allowed, too.
+        or_file: whether the path of a file is allowed, too; it is returned unchanged.
 
     Raises:
         UsageError: there is no such run or file; the message has the nearest name.
@@ -131,7 +136,7 @@ def find_run(target: str, runs: Path, or_file: bool = False) -> Path:
 
 
 def summarize(folder: Path) -> Summary:
-    """Return a run at a glance. A damaged one is a summary with a fault, not an error."""
+    """Return the summary of a run. A damaged run gives a summary with a fault, not an error."""
     changed = max((_modified(folder / name) for name in (CONFIG, MODEL, METRICS)), default=0.0)
     if (folder / CONFIG).is_file():
         changed = _modified(folder / CONFIG)
@@ -175,7 +180,10 @@ def _finite_loss(score: Score | None) -> float | None:
 
 
 def _state(folder: Path) -> str:
-    """Return the state of a run that has not ended: whether the process in its lock is alive."""
+    """Return the state of a run without a result.
+
+    The state is "training" if the process that the lock file names is alive, else "unfinished".
+    """
     try:
         words = (folder / LOCK).read_text(encoding="utf-8", errors="replace").split()
         process, host = int(words[1]), words[3]

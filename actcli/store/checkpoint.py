@@ -1,9 +1,9 @@
-"""A checkpoint: all that the rest of a training depends on, in one file.
+"""A checkpoint: everything that the rest of a training depends on, in one file.
 
-It holds the parameters, the optimizer's slots and step count, the states of the random generators
-and the position. A training resumed from it ends with the same bits as one that was never
-interrupted. It also holds a fingerprint of the data and a copy of the configuration, which must not
-have changed.
+A checkpoint holds the parameters, the optimizer's slots and step count, the states of the random
+generators and the position. A training resumed from a checkpoint ends with the same bits as one
+that was never interrupted. The checkpoint also holds a fingerprint of the data and a copy of the
+configuration: resuming fails if either has changed.
 """
 
 import json
@@ -26,7 +26,8 @@ from actcli.nn.arrays import Array
 from actcli.training.learner import Learner
 from actcli.training.loop import EpochSums, Position
 
-MAY_CHANGE = {"training.epochs", "data.name"}  # more epochs; the same data at another path
+# Keys that may differ from the checkpoint's: more epochs, or the same data at another path.
+MAY_CHANGE = {"training.epochs", "data.name"}
 # Errors raised by damaged states of random generators.
 DAMAGE = (TypeError, ValueError, KeyError, AttributeError, OverflowError)
 
@@ -36,10 +37,10 @@ class Checkpoint:
     """A stopped training.
 
     Args:
-        path: of the file, for messages.
-        tensors: "parameters", the slots of the optimizer, and "kept" if those of another epoch are
-            kept.
-        record: the other fields of the file: see `checkpoint_file`.
+        path: the path of the file, for messages.
+        tensors: "parameters"; the slots of the optimizer; and "kept", if the kept parameters are
+            those of another epoch.
+        record: the other fields of the file; see `checkpoint_file`.
         position: where the training stands.
         kept_epoch: the epoch whose parameters are kept.
     """
@@ -54,7 +55,7 @@ class Checkpoint:
         """Raise if version, configuration or data differ from the checkpoint's.
 
         Raises:
-            ActcliError: one of them differs; the message says how.
+            ActcliError: one of them differs; the message names the difference.
         """
         version, config = self.record["actcli"], self.record["config"]
         if version != __version__:
@@ -124,7 +125,7 @@ def checkpoint_file(
         learner: the model that learns, its optimizer and its random generators.
         position: where the training stands.
         kept: the parameters that are kept.
-        kept_epoch: the epoch after which they had these values.
+        kept_epoch: the epoch after which the kept parameters were copied.
     """
     parameters = learner.network.parameters
     tensors = {"parameters": parameters, **learner.state.slots}
@@ -150,11 +151,11 @@ def read_checkpoint(path: Path) -> Checkpoint:
         DataError: the file cannot be read, or is not a valid checkpoint.
     """
     tensors, record = read_safetensors(path)
-    known = {"actcli": str, "fingerprint": str, "config": dict, "checksum": int}
+    types = {"actcli": str, "fingerprint": str, "config": dict, "checksum": int}
     counts = ("optimizer_step", "kept_epoch")
     if (
         record.get("format") != 1
-        or not all(isinstance(record.get(name), kind) for name, kind in known.items())
+        or not all(isinstance(record.get(name), kind) for name, kind in types.items())
         or not all(_is_count(record.get(name)) for name in counts)
     ):
         raise DataError(f"{path} is not a checkpoint")
@@ -200,13 +201,13 @@ def _is_count(value: Any) -> bool:
 
 
 def _with_new_names(config: dict[str, Any]) -> dict[str, Any]:
-    """Return the settings with keys that were renamed since under their new names."""
+    """Return the settings, with keys that were renamed since then under their new names."""
     new_names = {key.former_path: str(key) for key in KEYS}
     return {new_names.get(name, name): value for name, value in config.items()}
 
 
 def _settings(config: ResolvedConfig) -> dict[str, Any]:
-    """Return the value of each key, as JSON gives it back."""
+    """Return the value of each key in the types that reading it from JSON gives."""
     plain: dict[str, Any] = json.loads(
         json.dumps({str(key): value for key, value in values(config)})
     )

@@ -1,6 +1,6 @@
 """The machine and the versions, on which the numbers of a run depend besides its configuration.
 
-NumPy is imported only to ask for its version, so that records can be read without it.
+Only `environment` imports NumPy, for its version: records can be read without NumPy.
 """
 
 import json
@@ -15,7 +15,7 @@ from actcli.errors import DataError
 from actcli.files import open_regular
 from actcli.machine import BLAS_THREAD_VARIABLES, core_count
 
-# The last bits of a matrix product depend on these.
+# The entries on which the last bits of a matrix product depend.
 AFFECTS_BITS = ("numpy", "blas", "machine")
 
 MAX_BYTES = 1 << 24
@@ -40,7 +40,9 @@ def environment() -> dict[str, Any]:
 
 
 def read_environment(path: Path) -> dict[str, Any]:
-    """Return the environment in which a run was started; "resumed" lists those of its resumes.
+    """Return the environment in which a run was started.
+
+    Its entry "resumed" lists the environments in which the run was resumed.
 
     Raises:
         DataError: the file cannot be read or is damaged.

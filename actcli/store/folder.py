@@ -1,8 +1,8 @@
-"""The folder of a run: the names of its files, how it is made, and who may write to it.
+"""The folder of a run: the names of its files, its creation, and its lock.
 
-A new folder is filled under a temporary name and then renamed, so that no one ever sees a folder
-without all its files. A training holds a lock on its folder, which the system releases when the
-process ends, however it ends.
+A new folder is filled under a temporary name and then renamed, so that other processes never see a
+folder without all its files. A training holds a lock on its folder. The system releases the lock
+when the process ends, even if it is killed.
 """
 
 import contextlib
@@ -29,17 +29,17 @@ CHECKPOINT = "checkpoint.safetensors"
 RESULT = "result.json"
 LOCK = ".lock"
 
-ABANDONED_SECONDS = 24 * 3600  # after that, no process fills a temporary folder any more
+ABANDONED_SECONDS = 24 * 3600  # a temporary folder older than this was left by a killed process
 
 NAME_IS_TAKEN = {errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR}
-NAME = re.compile(r"[\w+-][\w.+-]*")  # of a run: one folder that is not hidden
+NAME = re.compile(r"[\w+-][\w.+-]*")  # a run's name: a single path component, not hidden
 
 
 class Folder:
     """A run's folder, locked so that only this process writes to it.
 
     Args:
-        path: of an existing folder.
+        path: the path of an existing folder.
 
     Raises:
         ActcliError: another training writes to the folder, or it cannot be written to.
@@ -112,10 +112,10 @@ class Folder:
 
 
 class MemoryFolder:
-    """The files of a run in memory, for a run that another process writes to its folder.
+    """The files of a run in memory, until another process writes them to the run's folder.
 
     Args:
-        path: the name of the run.
+        path: the name of the run; it stands for the folder's path.
     """
 
     def __init__(self, path: Path) -> None:
@@ -123,7 +123,7 @@ class MemoryFolder:
         self.files: dict[str, bytes] = {}
 
     def write(self, name: str, *parts: files.Buffer) -> None:
-        """Keep a file."""
+        """Store a file."""
         self.files[name] = b"".join(parts)
 
     def read(self, name: str) -> bytes:
@@ -135,14 +135,14 @@ class MemoryFolder:
         self.files[name] += line
 
     def sync(self, name: str) -> None:
-        """Do nothing: no file waits for a disk."""
+        """Do nothing: the files are not on a disk."""
 
     def remove(self, name: str) -> None:
         """Remove a file, if it exists."""
         self.files.pop(name, None)
 
     def close(self) -> None:
-        """Do nothing: no other process can write to it."""
+        """Do nothing: there is no lock, because no other process can write to this memory."""
 
 
 RunStorage = Folder | MemoryFolder
@@ -150,9 +150,13 @@ RunStorage = Folder | MemoryFolder
 
 @contextlib.contextmanager
 def new_folder(runs: Path, name: str) -> Iterator[Folder]:
-    """Yield a new folder to be filled, and then give it its name, or `name-2`, `name-3`, ….
+    """Yield a new folder to be filled by the block, and then rename it to its final name.
 
-    If filling it fails, nothing is left. The folder stays locked after the block.
+    If the block fails, the folder is removed. Otherwise it stays locked after the block.
+
+    Args:
+        runs: the folder of all runs.
+        name: the final name; if it is taken, `name-2`, `name-3`, ….
 
     Raises:
         UsageError: the name is not a valid name of a folder.
@@ -164,7 +168,7 @@ def new_folder(runs: Path, name: str) -> Iterator[Folder]:
         )
     temporary = runs / f".{name}.{secrets.token_hex(4)}.tmp"
     try:
-        with contextlib.suppress(FileExistsError):  # a file: the next line reports that
+        with contextlib.suppress(FileExistsError):  # `runs` is a file: the next line reports it
             runs.mkdir(parents=True, exist_ok=True)
         temporary.mkdir()
         _clear(runs)
@@ -199,7 +203,8 @@ def _rename(folder: Path, runs: Path, name: str) -> Path:
         try:
             return folder.rename(path)
         except OSError as error:
-            if error.errno not in NAME_IS_TAKEN:  # another process was faster
+            # Another process may have taken the name since the check.
+            if error.errno not in NAME_IS_TAKEN:
                 raise
     raise AssertionError
 
@@ -230,7 +235,7 @@ def _lock(folder: Path) -> int:
 
 
 def _is_at(path: Path, descriptor: int) -> bool:
-    """Return whether a path still leads to an open file, which its owner may have removed."""
+    """Return whether a path still names an open file, which its owner may have removed."""
     try:
         return os.path.samestat(os.fstat(descriptor), path.stat())
     except FileNotFoundError:

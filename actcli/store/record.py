@@ -1,7 +1,7 @@
 """The records of a run: a line of `metrics.jsonl` for each epoch, and `result.json` for its end.
 
-Both are written and read here and nowhere else. Reading is strict: a field of the wrong type, a
-number that is not finite where it has to be, or a file that is not a regular one is a `DataError`
+Both files are written and read here and nowhere else. Reading is strict: a field of the wrong type,
+a number that must be finite and is not, or a file that is not a regular file raises a `DataError`
 that names file, line and field. Importing this module does not import NumPy.
 """
 
@@ -20,8 +20,8 @@ from actcli.training.events import EpochDone, Health, Score
 
 FINISHED, DIVERGED = "finished", "diverged"
 MAX_RESULT_BYTES = 1 << 20
-MAX_LINE_BYTES = 1 << 20  # of the record of an epoch; one has some hundred bytes for each layer
-TAIL_BYTES = 1 << 16  # read first to find the last line
+MAX_LINE_BYTES = 1 << 20  # of an epoch's record, which has some hundred bytes for each layer
+TAIL_BYTES = 1 << 16  # size of the first read from the end when looking for the last line
 
 T = TypeVar("T")
 
@@ -39,12 +39,12 @@ class RunResult:
         best_epoch: the epoch with the lowest validation loss; 0 is the initial network.
         kept_epoch: the epoch whose network is kept.
         train: score of the kept network on the training rows; None if it was not measured.
-        validation: score on the validation rows; None without such rows.
+        validation: score on the validation rows; None without validation rows.
         test: score on the test rows.
-        seconds: spent in all steps.
-        examples_per_second: training rows per second of these; None without a step.
-        dead: share of the hidden units that no training row activates; None without any unit.
-        verdict: the rule of the worst finding on some training rows, or "healthy".
+        seconds: time spent in all steps.
+        examples_per_second: processed training rows divided by `seconds`; None without a step.
+        dead: share of the hidden units that no training row activates; None without hidden units.
+        verdict: the rule of the worst finding on a sample of the training rows, or "healthy".
     """
 
     status: str
@@ -63,7 +63,7 @@ class RunResult:
     verdict: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the fields for JSON, without those that this status does not have."""
+        """Return the fields for JSON, without the fields that this status does not have."""
         if self.status == DIVERGED:
             return {"status": self.status, "message": self.message, "run": self.run}
         fields = asdict(self)
@@ -79,7 +79,7 @@ class RunResult:
         """Return the result in a file, or None if the file does not exist.
 
         Raises:
-            DataError: the file cannot be read, or a field is not what it should be.
+            DataError: the file cannot be read, or a field has a wrong type or value.
         """
         try:
             with open_regular(path, MAX_RESULT_BYTES) as file:
@@ -124,7 +124,7 @@ def read_epoch(line: bytes, where: str) -> EpochDone:
         where: file and line, for messages.
 
     Raises:
-        DataError: a field is not what it should be.
+        DataError: a field has a wrong type or value.
     """
     fields = Fields(line, where)
     return EpochDone(
@@ -141,7 +141,7 @@ def read_epoch(line: bytes, where: str) -> EpochDone:
 
 
 def read_epochs(path: Path) -> Iterator[EpochDone]:
-    """Yield the epochs in a `metrics.jsonl`. A last line that is only half written is left out.
+    """Yield the epochs in a `metrics.jsonl`. A last line that is incomplete is left out.
 
     Raises:
         DataError: the file cannot be read, or a line is not the record of an epoch.
@@ -172,7 +172,7 @@ def read_last_epoch(path: Path) -> EpochDone | None:
     Only the end of the file is read.
 
     Raises:
-        DataError: the file cannot be read, or that line is not the record of an epoch.
+        DataError: the file cannot be read, or its last complete line is not the record of an epoch.
     """
     try:
         with open_regular(path) as file:
@@ -180,7 +180,7 @@ def read_last_epoch(path: Path) -> EpochDone | None:
             length = TAIL_BYTES
             while True:
                 file.seek(max(0, size - length))
-                lines = file.read(length).split(b"\n")[:-1]  # without a half written last line
+                lines = file.read(length).split(b"\n")[:-1]  # without an incomplete last line
                 if len(lines) > 1 or length >= size:
                     break
                 if length > MAX_LINE_BYTES:
@@ -192,11 +192,11 @@ def read_last_epoch(path: Path) -> EpochDone | None:
 
 
 class Fields:
-    """Reads the fields of a JSON object, each as the type that it must have.
+    """A reader of the fields of a JSON object. Each method checks the type of a field.
 
     Args:
         content: the text of the object.
-        where: its file and line, for messages.
+        where: the file and line of the text, for messages.
 
     Raises:
         DataError: the content is not a JSON object.
@@ -211,7 +211,7 @@ class Fields:
         self._record = self._object(record, "")
 
     def error(self, name: str, expected: str) -> DataError:
-        """Return the error for a field that is not what it should be."""
+        """Return the error for a field that is not `expected`, such as "a text"."""
         return DataError(f"{self.where}: {name!a} is not {expected}")
 
     def optional(self, name: str, read: Callable[[str], T]) -> T | None:

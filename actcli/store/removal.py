@@ -1,7 +1,7 @@
-"""Removing a run: its own files, one by one, and nothing else.
+"""Removal of a run: the files of the run are removed one by one, and nothing else.
 
-A folder is not removed as a whole: it may not be a run, may be a link, or may hold files that
-someone has put beside those of the run.
+A folder is never removed with all its contents: it may not be a run, may be a link, or may hold
+files that a user has added.
 """
 
 import fnmatch
@@ -24,10 +24,10 @@ TEMPORARY = ".*.tmp"  # files of a killed process
 
 
 def check_removable(folder: Path) -> None:
-    """Raise if a folder is not a run, or holds anything else.
+    """Raise if a folder is not a run, or holds anything besides the files of a run.
 
     Raises:
-        UsageError: the folder is not a run, or holds something else.
+        UsageError: the folder is not a run, or holds anything else.
         ActcliError: the folder cannot be read.
     """
     if folder.is_symlink():

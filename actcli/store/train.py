@@ -2,10 +2,11 @@
 
 `config.toml` is the complete configuration, `environment.json` the machine and the versions,
 `metrics.jsonl` has a line for each epoch, `model.safetensors` is the model,
-`checkpoint.safetensors` has all that a training needs to resume, `result.json` says how it ended.
-Each file is whole at any moment. Metrics are written after each epoch; model and checkpoint at most
-once a second, at a signal, and at the end. Resuming drops the metrics that are ahead of the
-checkpoint and writes them again.
+`checkpoint.safetensors` has everything that a training needs to resume, `result.json` says how the
+training ended. Each file is complete at any moment. Metrics are written after each epoch. Model and
+checkpoint are written after epochs, but at most once a second; once a minute during long epochs; at
+a signal; and at the end. Resuming drops the metrics that are ahead of the checkpoint: the training
+computes them again.
 """
 
 import contextlib
@@ -55,14 +56,13 @@ from actcli.training.events import EpochDone, Event
 from actcli.training.learner import Learner
 from actcli.training.loop import Position, fit
 
-# Model and checkpoint are not written more often, so that epochs of milliseconds do not wait for
-# the disk; nor less often, so that a long epoch loses no more.
+# The minimum keeps epochs of milliseconds from waiting for the disk. The maximum limits the work
+# that a killed run loses during a long epoch.
 MIN_SECONDS_BETWEEN_CHECKPOINTS = 1.0
 MAX_SECONDS_BETWEEN_CHECKPOINTS = 60.0
 
-VERDICT_ROWS = (
-    5000  # the verdict of a run uses these; all rows of MNIST would take ten times as long
-)
+# Sampled training rows for the verdict of a run; all rows of MNIST would take ten times as long.
+VERDICT_ROWS = 5000
 
 
 class Run:
@@ -71,8 +71,8 @@ class Run:
     Args:
         learner: the model that learns, its optimizer and its random generators.
         storage: the folder.
-        checkpoint: where to resume; None to start from the beginning.
-        history: the epochs before that.
+        checkpoint: the checkpoint to resume from; None to start from the beginning.
+        history: the epochs before the checkpoint.
     """
 
     def __init__(
@@ -85,8 +85,8 @@ class Run:
         self.learner = learner
         self.storage = storage
         self.history = list(history)
-        first = Position(shuffling=learner.shuffling.bit_generator.state)
-        self.position = checkpoint.position if checkpoint else first
+        start = Position(shuffling=learner.shuffling.bit_generator.state)
+        self.position = checkpoint.position if checkpoint else start
         self.kept_epoch = checkpoint.kept_epoch if checkpoint else 0
         kept = checkpoint.restore(learner) if checkpoint else learner.network.parameters
         self._kept = kept.copy()
@@ -106,10 +106,11 @@ class Run:
     def train(self) -> Iterator[Event]:
         """Train, and record each event in the folder before yielding it.
 
-        With patience the model of the best epoch is kept, otherwise that of the last one.
+        At the end, the learner holds the model of the last epoch, or with patience that of the best
+        epoch.
 
         Raises:
-            DivergedError: the loss is not finite any more; the last good model stays.
+            DivergedError: the loss is not finite any more; the last good model is in the folder.
             ActcliError: the folder cannot be written to.
         """
         learner, patient = self.learner, self.learner.config.training.patience > 0
@@ -133,7 +134,7 @@ class Run:
         """Write the model and the checkpoint. `train` does so before it ends.
 
         Raises:
-            ActcliError: they cannot be written.
+            ActcliError: a file cannot be written.
         """
         storage, kept = self.storage, (self._kept, self.kept_epoch)
         storage.write(MODEL, *self.learner.model.file_parts(*kept))
@@ -145,8 +146,8 @@ class Run:
         """Evaluate and diagnose the model of a complete training, and write the result.
 
         Args:
-            evaluate_training_rows: whether to measure the score on all training rows. Without it,
-                the pass that looks for dead units ends as soon as every unit was active.
+            evaluate_training_rows: whether to measure the score on all training rows. If not, the
+                pass that looks for dead units ends as soon as every unit was active.
 
         Raises:
             ActcliError: the result cannot be written.
@@ -178,7 +179,7 @@ class Run:
         return result
 
     def _verdict(self) -> str:
-        """Diagnose the model on a sample of the training rows."""
+        """Return the verdict on the model, from a sample of the training rows."""
         learner, rows = self.learner, self.learner.dataset.train.sample(VERDICT_ROWS)
         names = Provenance("", learner.dataset.name, "train", learner.config.loss.name)
         training = Training.of(learner.config, tuple(self.history), self.kept_epoch)
@@ -203,12 +204,12 @@ class Run:
 def start_run(
     config: ResolvedConfig, runs: Path, name: str, progress: Progress = ignore_progress
 ) -> Run:
-    """Load the data of a configuration, and return a new run of it, ready to train.
+    """Load the data of a configuration, and return a new run, ready to train.
 
     Args:
-        config: of the run.
+        config: the configuration of the run.
         runs: the folder of all runs.
-        name: of the run; if that is taken, `name-2`, `name-3`, ….
+        name: the name of the run; if it is taken, `name-2`, `name-3`, ….
         progress: called with the progress of downloads.
 
     Raises:
@@ -225,8 +226,8 @@ def resume_run(
     """Return the run in a folder at its last checkpoint, or its result if it is complete.
 
     Args:
-        path: of the folder.
-        config: of the folder, with the same or a larger number of epochs.
+        path: the path of the folder.
+        config: the configuration in the folder, with the same or a larger number of epochs.
         progress: called with the progress of downloads.
 
     Raises:
@@ -258,12 +259,12 @@ def resume_run(
 
 
 def create(learner: Learner, runs: Path, name: str) -> Run:
-    """Return a new run, in a folder that has all that it takes to train it from the start.
+    """Return a new run in a new folder, which holds everything needed to train it from the start.
 
     Args:
-        learner: before its first step.
+        learner: the learner, before its first step.
         runs: the folder of all runs.
-        name: of the run; if that is taken, `name-2`, `name-3`, ….
+        name: the name of the run; if it is taken, `name-2`, `name-3`, ….
 
     Raises:
         UsageError: the name is not a valid name of a folder.
@@ -287,9 +288,10 @@ def resume(learner: Learner, folder: Folder, checkpoint: Checkpoint) -> Run:
     """Return the run of a folder, at its last checkpoint.
 
     Args:
-        learner: of the folder's configuration, with the same or a larger number of epochs.
-        folder: of the run.
-        checkpoint: of the folder.
+        learner: made from the configuration in the folder, with the same or a larger number of
+            epochs.
+        folder: the folder of the run.
+        checkpoint: the checkpoint in the folder.
 
     Raises:
         DataError: a file of the folder is damaged.
@@ -302,7 +304,7 @@ def resume(learner: Learner, folder: Folder, checkpoint: Checkpoint) -> Run:
     run = Run(learner, folder, checkpoint, history)
     versions = read_environment(folder.path / ENVIRONMENT)
     versions["resumed"].append(environment())
-    # Up to here nothing was written, so that a failed attempt can be repeated.
+    # Nothing is written before this line, so that a failed attempt can be repeated.
     folder.tidy()
     folder.write(METRICS, b"".join(lines))
     folder.write(ENVIRONMENT, _json(versions))
@@ -339,8 +341,8 @@ def read_training(
     """Return how the network of a run was trained.
 
     Args:
-        config: of the run.
-        folder: of the run; None if the training is still to come.
+        config: the configuration of the run.
+        folder: the folder of the run; None if the training has not started.
         kept_epoch: the epoch whose network is examined.
 
     Raises:

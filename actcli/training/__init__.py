@@ -1,1 +1,1 @@
-"""A training run, from its configuration to its folder."""
+"""Training: the learner, the step, the loop with its events, evaluation and divergence."""

@@ -1,4 +1,4 @@
-"""From a configuration to its data set and its optimizer."""
+"""The data set and the optimizer that a configuration describes."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +12,11 @@ from actcli.nn.optimizers import OPTIMIZERS, Optimizer
 
 
 def prepare_dataset(config: ResolvedConfig, progress: Progress) -> tuple[ResolvedConfig, Dataset]:
-    """Return the data set, and the configuration with its full path and its validation rows.
+    """Read and split the data set of a configuration.
+
+    Returns:
+        The configuration with the full path of the data set and its number of validation rows, and
+        the data set.
 
     Raises:
         ActcliError: the data set does not exist, or cannot be read or downloaded.
@@ -22,7 +26,11 @@ def prepare_dataset(config: ResolvedConfig, progress: Progress) -> tuple[Resolve
 
 
 def split_dataset(data: ResolvedData, raw: RawDataset) -> tuple[ResolvedData, Dataset]:
-    """Return the splits of data that were read, and [data] with full path and validation rows.
+    """Split a data set that was read, as the table [data] of a configuration says.
+
+    Returns:
+        The table with the full path of the data set and its number of validation rows, and the
+        data set.
 
     Raises:
         ActcliError: the data do not have the classes or rows that [data] names.
@@ -35,7 +43,7 @@ def split_dataset(data: ResolvedData, raw: RawDataset) -> tuple[ResolvedData, Da
 
 
 def make_optimizer(config: ResolvedConfig) -> Optimizer:
-    """Return the optimizer of a configuration, with the hyperparameters that it has."""
+    """Return the optimizer of a configuration, with its hyperparameters."""
     name = config.optimizer.name
     return OPTIMIZERS[name](
         **{key: getattr(config.optimizer, key) for key in hyperparameters(name)}

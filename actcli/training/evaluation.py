@@ -1,4 +1,4 @@
-"""How well a model does on a split, exactly: every row counts, in a fixed order."""
+"""Evaluation: the exact loss and accuracy of a model, over all rows of a split in a fixed order."""
 
 from collections.abc import Callable
 
@@ -20,9 +20,9 @@ class TargetRows:
 
     Args:
         loss: defines the target row of a class.
-        classes: K.
-        rows: of the largest mini-batch.
-        dtype: of the logits.
+        classes: K, the number of classes.
+        rows: number of rows of the largest mini-batch.
+        dtype: the dtype of the logits.
     """
 
     def __init__(self, loss: Loss, classes: int, rows: int, dtype: np.dtype[np.floating]) -> None:
@@ -40,12 +40,12 @@ def evaluate(model: Model, split: Split, hook: BatchHook | None = None) -> Score
     """Return the mean loss and the accuracy of a model on all rows of a split.
 
     Args:
-        model: in any precision.
-        split: not empty.
-        hook: called with the trace of each mini-batch, which it may read.
+        model: the model, in any precision.
+        split: the rows, at least one.
+        hook: called with the trace of each mini-batch after its forward pass; reads it only.
 
     Returns:
-        A loss that is infinite or NaN if a parameter is.
+        The score. Its loss is infinite or NaN if numbers overflow.
     """
     rows = min(EVALUATION_ROWS, len(split))
     targets = TargetRows(model.loss, len(model.classes), rows, model.network.parameters.dtype)

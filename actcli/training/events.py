@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Score:
-    """How well a model does on a split: mean loss per row, share of the rows classified right."""
+    """The mean loss per row of a model on a split, and the share of rows classified right."""
 
     loss: float
     accuracy: float
@@ -21,7 +21,7 @@ class Health:
     Args:
         delta_norm: for each layer, the mean over the rows of ‖δ‖₂.
         weight_grad_norm: for each layer, the norm of the gradient of its weights.
-        silent: for each hidden layer, the units that none of these rows activates.
+        silent: for each hidden layer, the number of units that none of these rows activates.
     """
 
     delta_norm: tuple[float, ...]
@@ -31,12 +31,12 @@ class Health:
 
 @dataclass(frozen=True)
 class StepDone:
-    """One update was made.
+    """The event after each update of the parameters.
 
     Args:
-        epoch: from 1.
-        step: of the epoch, from 1.
-        rows: of the epoch, seen so far.
+        epoch: number of the epoch, from 1.
+        step: number of the step in the epoch, from 1.
+        rows: number of rows processed in the epoch so far.
     """
 
     epoch: int
@@ -46,18 +46,19 @@ class StepDone:
 
 @dataclass(frozen=True)
 class EpochDone:
-    """Every training row was seen once more.
+    """The event after each epoch, that is, after one pass over all training rows.
 
     Args:
-        epoch: from 1.
-        learning_rate: mean over the steps of the epoch.
+        epoch: number of the epoch, from 1.
+        learning_rate: mean learning rate of the epoch's steps.
         train: score on the training rows, each measured before the step that learns from it.
-        validation: score on the validation rows after the epoch; None without such rows.
-        seconds: spent in the steps of the epoch.
-        examples_per_second: training rows per second of these.
+        validation: score on the validation rows after the epoch; None without validation rows.
+        seconds: time spent in the steps of the epoch.
+        examples_per_second: training rows divided by `seconds`.
         update_ratio: for each layer, the RMS of the last update over the RMS of the weights.
-        best: whether the validation loss (the training loss without one) is a new minimum.
-        health: of each layer; None if the training does not measure it.
+        best: whether the validation loss, or without validation rows the training loss, is a new
+            minimum.
+        health: the health of each layer; None if the training does not measure it.
     """
 
     epoch: int

@@ -1,4 +1,4 @@
-"""A learner: a model and all that changes while it learns."""
+"""A learner: a model with its optimizer and its random generators."""
 
 import numpy as np
 
@@ -14,12 +14,12 @@ from actcli.training.memory import check_memory
 class Learner:
     """A model, its optimizer and its random generators.
 
-    Three streams of random numbers, for the initial parameters, the order of the rows and dropout,
-    come from the one seed, so that changing one choice leaves the others alone.
+    The seed gives three independent streams of random numbers: for the initial parameters, the
+    order of the rows, and dropout. Using one of them does not change the numbers of the others.
 
     Args:
-        config: of the run.
-        dataset: the one that the configuration names.
+        config: the configuration of the run.
+        dataset: the data set to train on.
 
     Raises:
         ActcliError: the network does not fit into the memory.
@@ -48,5 +48,5 @@ class Learner:
         return self.model.loss
 
     def initial_model(self) -> Model:
-        """Return the model as it was before the first step, drawn anew."""
+        """Return a new model with the same initial parameters that this one started with."""
         return Model.create(self.config, self.dataset)

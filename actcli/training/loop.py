@@ -1,7 +1,7 @@
 """The training loop: a generator of events, which prints nothing and writes nothing.
 
 The caller decides whether to show, record or ignore the events. Between two events the training
-stands still and can be stopped. Its position and the learner are enough to resume it exactly.
+is paused and can be stopped. The position and the learner are enough to resume it exactly.
 """
 
 import math
@@ -26,7 +26,15 @@ MeasureHealth = Callable[[], Health]  # called after each epoch
 
 @dataclass
 class EpochSums:
-    """Sums over the steps of an epoch."""
+    """Sums over the steps of an epoch.
+
+    Args:
+        loss: loss summed over the rows.
+        right: number of rows classified right.
+        rates: learning rates summed over the steps.
+        seconds: time spent in the steps.
+        update_ratio: see `EpochDone`; empty before the last step.
+    """
 
     loss: float = 0.0
     right: int = 0
@@ -41,12 +49,13 @@ class Position:
 
     Args:
         epoch: the number of complete epochs.
-        step: the number of steps done of the epoch that is not complete.
+        step: the number of steps taken in the current, incomplete epoch.
         tally: the sums over these steps.
         shuffling: the state of the shuffling generator before these steps.
-        lowest: the lowest loss so far: the validation loss, or the training loss without one.
-        best_epoch: the epoch with that loss; 0 before the first one.
-        seconds: spent in the steps of all complete epochs.
+        lowest: the lowest validation loss so far; without validation rows, the lowest training
+            loss.
+        best_epoch: the epoch with that loss; 0 before the first complete epoch.
+        seconds: time spent in the steps of all complete epochs.
     """
 
     epoch: int = 0
@@ -59,11 +68,11 @@ class Position:
 
     def is_last(self, training: TrainingConfig) -> bool:
         """Return whether all epochs of the configuration are done, or patience has run out."""
-        waited = self.epoch - self.best_epoch
-        return self.epoch >= training.epochs or 0 < training.patience <= waited
+        epochs_since_best = self.epoch - self.best_epoch
+        return self.epoch >= training.epochs or 0 < training.patience <= epochs_since_best
 
     def describe(self, epochs: int) -> str:
-        """Return the position in words: "after epoch 3 of 5"."""
+        """Return the position in words, such as "after epoch 3 of 5"."""
         if self.step:
             return f"after step {self.step} of epoch {self.epoch + 1} of {epochs}"
         return f"after epoch {self.epoch} of {epochs}"
@@ -78,14 +87,15 @@ def fit(
 
     Args:
         learner: the model that learns, its optimizer and its random generators.
-        position: where the training stands; it is kept up to date. None: at the start.
-        measure_health: measures the health of each layer after an epoch.
+        position: where the training stands, updated in place; None to start from the beginning.
+        measure_health: called after each epoch to measure the health of each layer.
 
     Yields:
         A `StepDone` after each step, an `EpochDone` after each epoch.
 
     Raises:
-        DivergedError: the loss or a parameter is not finite any more: epoch, step and layer.
+        DivergedError: the loss or a parameter is not finite any more. The message names epoch, step
+            and layer.
         ActcliError: a worker process has died or cannot be started.
     """
     position = position or Position()
@@ -125,7 +135,11 @@ def _steps(step: Step, position: Position) -> Iterator[StepDone]:
 def _end_epoch(
     learner: Learner, steps: int, position: Position, measure_health: MeasureHealth | None
 ) -> EpochDone:
-    """Evaluate the model, and move on to the start of the next epoch."""
+    """Evaluate the model, and set the position to the start of the next epoch.
+
+    Raises:
+        DivergedError: the loss or a parameter is not finite.
+    """
     data, sums, epoch = learner.dataset, position.tally, position.epoch + 1
     train = Score(sums.loss / len(data.train), sums.right / len(data.train))
     validation = evaluate(learner.model, data.validation) if len(data.validation) else None

@@ -1,8 +1,8 @@
-"""An estimate of the peak memory of a training, from its configuration alone.
+"""An estimate of the peak memory of a training, before anything is allocated.
 
-It counts float32 numbers, as they are allocated by the classes that the comments name. Buffers that
+The estimate counts float32 numbers; the comments name the classes that allocate them. Buffers that
 exist at the same time are added; of buffers that follow each other, the largest counts. Python,
-NumPy and the images are left out: they are small beside a network that does not fit.
+NumPy and the images are left out: they are small compared with a network that does not fit.
 """
 
 import itertools
@@ -19,13 +19,14 @@ def check_memory(config: ResolvedConfig, inputs: int, classes: int, rows: int) -
     """Raise if this machine has too little memory for a training, before any is allocated.
 
     Args:
-        config: resolved.
-        inputs: D, the features of a row.
-        classes: K, the classes of the data set.
-        rows: of the training split.
+        config: the configuration of the training.
+        inputs: D, the number of features of a row.
+        classes: K, the number of classes.
+        rows: number of training rows.
 
     Raises:
-        ActcliError: the training needs more memory than there is; the message has both.
+        ActcliError: the training needs more memory than this machine has; the message has both
+            amounts.
     """
     require_memory(training_memory(config, inputs, classes, rows), "this network")
 
@@ -37,7 +38,7 @@ def training_memory(config: ResolvedConfig, inputs: int, classes: int, rows: int
     sizes = (inputs, *hidden, logits)
     parameters = sum((fan_in + 1) * units for fan_in, units in itertools.pairwise(sizes))
     slots = len(OPTIMIZERS[config.optimizer.name].slots) + 1
-    lasting = parameters * (2 + slots)  # MLP, the best parameters, Optimizer.start
+    lasting = parameters * (2 + slots)  # MLP, the kept parameters of a Run, Optimizer.start
     batch = min(config.training.batch_size, rows)
     steps = 2 * parameters + sizes[0] * sizes[1]  # Step, and the scratch of ActiveColumns
     steps += _buffers(sizes, batch, config.model.dropout > 0)  # Batches
@@ -56,9 +57,9 @@ def training_memory(config: ResolvedConfig, inputs: int, classes: int, rows: int
 
 
 def _buffers(sizes: tuple[int, ...], rows: int, dropout: bool = False) -> int:
-    """Return the numbers in the buffers of a mini-batch: Batches, TargetRows, and the Trace.
+    """Return how many numbers Batches, TargetRows and Trace hold for a mini-batch.
 
-    LayerTrace.allocate: z, y, δ and f'(z), and with dropout the output and its mask.
+    LayerTrace.allocate makes z, y, δ and f'(z), and with dropout also the output and its mask.
     """
     inputs, *hidden, logits = sizes
     layers = (6 if dropout else 4) * sum(hidden) + 4 * logits

@@ -19,11 +19,11 @@ from actcli.training.learner import Learner
 
 
 class Step:
-    """Takes training steps, until it is closed.
+    """The training step of a learner, with its buffers; `take` it once for each mini-batch.
 
     Args:
         learner: the model that learns, its optimizer and its random generators.
-        allocate: makes the buffers.
+        allocate: makes the buffers that workers would share.
     """
 
     def __init__(self, learner: Learner, allocate: Allocate = np.empty) -> None:
@@ -36,8 +36,8 @@ class Step:
         self.gradient = allocate(network.parameters.shape, network.parameters.dtype)
         self.layer_gradients = network.views(self.gradient)
         self.previous = np.empty_like(network.parameters)
-        pays = rows * network.sizes[1] >= MIN_WORK_FOR_ACTIVE_COLUMNS
-        self.scratch = np.empty_like(network.layers[0].weights.T) if pays else None
+        skips_columns = rows * network.sizes[1] >= MIN_WORK_FOR_ACTIVE_COLUMNS
+        self.scratch = np.empty_like(network.layers[0].weights.T) if skips_columns else None
         self.clip_norm = config.optimizer.clip_norm
         self.schedule = SCHEDULES[config.optimizer.schedule]
         self.total_steps = config.training.epochs * len(self.batches)
@@ -55,12 +55,12 @@ class Step:
         """Update the parameters on one mini-batch, unless its loss is not finite.
 
         Args:
-            rows: which rows of the data set are in the mini-batch, shape (N,).
-            labels: their labels, shape (N,).
-            learning_rate: of this step.
+            rows: the row numbers of the mini-batch in the data set, shape (N,).
+            labels: the labels of these rows, shape (N,).
+            learning_rate: the learning rate of this step.
 
         Returns:
-            The summed loss of the mini-batch, and how many of its rows were classified right.
+            The summed loss of the mini-batch, and the number of its rows classified right.
         """
         network, trace = self.learner.network, self.trace.first(len(rows))
         with ignore_overflow():
@@ -100,9 +100,9 @@ class Step:
         )
 
     def close(self) -> None:
-        """Take no more steps."""
+        """Do nothing: a step in one process holds no resources."""
 
 
 def _norm(weights: Array) -> float:
-    contiguous = weights.T  # as they lie in memory; otherwise they would be copied
+    contiguous = weights.T  # the order in memory: `vdot` would copy `weights` itself
     return math.sqrt(np.vdot(contiguous, contiguous))

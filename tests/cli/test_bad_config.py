@@ -194,7 +194,7 @@ def test_a_value_out_of_range(refused: Refused, option: str, value: str, message
 @pytest.mark.parametrize(
     ("classes", "message"),
     [
-        ("3", "classes: '3' alone cannot be told from others. Choose two or more"),
+        ("3", "classes: '3' is the only class. Choose two or more"),
         ("3,3", "classes: '3' is chosen twice"),
         ("3,x\x1b[2J", "there is no class 'x\\x1b[2J'. Known: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9"),
     ],

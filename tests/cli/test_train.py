@@ -381,7 +381,7 @@ def test_the_configuration_of_a_run_gives_the_name_of_its_folder(blobs: Blobs) -
             "[optimizer] warmup of 7 epochs is longer than the training. [training] epoch",
         ),
         ("--patience 1 --validation 0", "[training] patience waits for the validation loss, but"),
-        ("--classes 3", "classes: '3' alone cannot be told from others. Choose two or more"),
+        ("--classes 3", "classes: '3' is the only class. Choose two or more"),
         (
             "--classes 3,99",
             "there is no class '99'. Did you mean '9'? Known: 0, 1, 2, 3, 4, 5, 6, 7, 8",

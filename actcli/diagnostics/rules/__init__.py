@@ -1,8 +1,8 @@
 """The rules: from evidence to findings, each with its cause, its remedy and its source.
 
-No single number separates an ill network from a healthy one. A rule combines a symptom with whether
-the network learns, and must not fire on a healthy network. Measured thresholds come from the
-set-ups of `benchmarks/setups.py`.
+No single number separates a faulty network from a healthy one. A rule therefore combines a symptom
+with the question whether the network learns, and must not fire on a healthy network. Measured
+thresholds come from the set-ups of `benchmarks/setups.py`.
 """
 
 from actcli.diagnostics.findings import Rule
@@ -28,8 +28,8 @@ from actcli.diagnostics.rules.flatness import (
 from actcli.diagnostics.rules.outcome import CollapsedOutput, NotLearning, Overconfident
 from actcli.registry import Registry
 
-# Causes before effects: a rule explains only findings of rules below it. Of findings that are
-# equally severe, the one whose rule stands further up is reported first.
+# Causes come before effects: a rule explains only findings of rules below it. Among equally severe
+# findings, the finding of the upper rule is reported first.
 RULES: Registry[type[Rule]] = Registry("rule")
 RULES.register("non-finite-parameters")(NonFinite)
 RULES.register("symmetric-units")(SymmetricUnits)

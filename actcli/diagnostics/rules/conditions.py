@@ -6,11 +6,11 @@ from actcli.diagnostics.evidence import Evidence
 from actcli.diagnostics.findings import EVERYTHING, Finding, Rule, Severity
 from actcli.diagnostics.rules.wording import counted, named_layers, result, saturation, usual_rate
 from actcli.diagnostics.symptoms import (
-    DEAD,
-    FAST,
+    DEAD_SHARE,
+    HIGH_RATE_RATIO,
     NO_LEARNING,
-    POOR_START,
-    SATURATED,
+    POOR_START_RATIO,
+    SATURATED_SHARE,
     chance_loss,
     died,
     grade,
@@ -53,8 +53,8 @@ class NonFinite(Rule):
         )
 
 
-# Of the units of a hidden layer. Random initial weights give 0.
-COPIES = 0.5
+# Share of the units of a hidden layer that are copies. Random initial weights give 0.
+COPIES_SHARE = 0.5
 
 
 class SymmetricUnits(Rule):
@@ -67,9 +67,9 @@ class SymmetricUnits(Rule):
     )
     limits = "Copies must be exact. Units that differ by rounding, or only in sign, do not count."
     threshold = (
-        f"{percent(COPIES)} or more of the units of a hidden layer are copies. With random initial "
-        "weights there are no copies: 0 % in every healthy set-up. Weights that all start at 0 "
-        "give 100 %."
+        f"{percent(COPIES_SHARE)} or more of the units of a hidden layer are copies. With random "
+        "initial weights there are no copies: 0 % in every healthy set-up. Weights that all start "
+        "at 0 give 100 %."
     )
     source = "Goodfellow, Bengio, Courville, Deep Learning (2016), section 8.4"
     explains = (
@@ -81,7 +81,7 @@ class SymmetricUnits(Rule):
         layers = tuple(
             layer
             for layer, copies in enumerate(evidence.duplicates[:-1], 1)
-            if copies >= COPIES and evidence.gradients[layer - 1].units > 1
+            if copies >= COPIES_SHARE and evidence.gradients[layer - 1].units > 1
         )
         if not layers:
             return None
@@ -102,7 +102,7 @@ class SymmetricUnits(Rule):
 
 # Root mean square of the inputs: 0.33 for MNIST from 0 to 1, 1 for standardised pixels, 85 for raw
 # bytes, 0.0013 for bytes that were divided by 255 twice.
-LARGE, SMALL = 5.0, 0.02
+LARGE_INPUT, SMALL_INPUT = 5.0, 0.02
 
 
 class UnscaledInput(Rule):
@@ -118,9 +118,9 @@ class UnscaledInput(Rule):
         "unnoticed. The finding is a note if the network has learnt well anyway."
     )
     threshold = (
-        f"The root mean square of the inputs is above {LARGE:g} or below {SMALL:g}. For MNIST it "
-        "is 0.335 with pixels in [0, 1], 1 if standardised, 85.3 for raw bytes, and 0.0013 for "
-        "bytes divided by 255 twice."
+        f"The root mean square of the inputs is above {LARGE_INPUT:g} or below {SMALL_INPUT:g}. "
+        "For MNIST it is 0.335 with pixels in [0, 1], 1 if standardised, 85.3 for raw bytes, and "
+        "0.0013 for bytes divided by 255 twice."
     )
     source = "LeCun, Bottou, Orr, Müller, Efficient BackProp (1998), section 4.3"
     explains = (
@@ -131,7 +131,7 @@ class UnscaledInput(Rule):
 
     def check(self, evidence: Evidence) -> Finding | None:
         size = evidence.input_size
-        if not (size > LARGE or size < SMALL):
+        if not (size > LARGE_INPUT or size < SMALL_INPUT):
             return None
         chance = chance_loss(evidence)
         poor = chance is not None and evidence.loss_value > chance
@@ -142,15 +142,16 @@ class UnscaledInput(Rule):
                 f"{evidence.input_mean:.3g} (normalisation: {evidence.normalization}).",
                 result(evidence),
             ),
-            f"The inputs are too {'large' if size > LARGE else 'small'} for the initial weights "
+            f"The inputs are too {'large' if size > LARGE_INPUT else 'small'} for the initial "
+            "weights "
             "of the first layer.",
             '[data]\nnormalize = "standard"',
             (1,),
         )
 
 
-# A loss that stays above this share of the loss of the epoch before is not falling.
-STEADY = 0.95
+# A training loss above this share of the previous epoch's loss counts as not falling.
+STEADY_LOSS_RATIO = 0.95
 
 
 class LearningRateTooHigh(Rule):
@@ -168,9 +169,9 @@ class LearningRateTooHigh(Rule):
     )
     threshold = (
         "The loss stopped being finite. Or three things together: the network has not learnt well, "
-        f"the learning rate is at least {FAST:g} times the optimizer's default, and there is a "
-        "symptom. Symptoms are a loss that did not fall or rose above its initial value, and "
-        "hidden units that died or are saturated. Healthy set-ups use the default rate."
+        f"the learning rate is at least {HIGH_RATE_RATIO:g} times the optimizer's default, and "
+        "there is a symptom. Symptoms are a loss that did not fall or rose above its initial "
+        "value, and hidden units that died or are saturated. Healthy set-ups use the default rate."
     )
     source = "Bengio, Practical Recommendations for Gradient-Based Training (2012), section 3.1.1"
     explains = (
@@ -180,10 +181,12 @@ class LearningRateTooHigh(Rule):
 
     def check(self, evidence: Evidence) -> Finding | None:
         training, ratio = evidence.training, rate_ratio(evidence)
-        if training is None or ratio is None or (start_ratio(evidence) or 1) > POOR_START:
+        if training is None or ratio is None or (start_ratio(evidence) or 1) > POOR_START_RATIO:
             return None
         signs = self.signs(evidence)
-        if not training.diverged and (ratio < FAST or learns_well(evidence) or not signs):
+        if not training.diverged and (
+            ratio < HIGH_RATE_RATIO or learns_well(evidence) or not signs
+        ):
             return None
         if training.diverged:
             signs = ("The loss stopped being finite.", *signs)
@@ -209,14 +212,14 @@ class LearningRateTooHigh(Rule):
                 f"The training loss of an epoch rose to {max(losses):.4g}, above the initial "
                 f"{evidence.initial_loss:.4g}."
             )
-        if len(losses) > 1 and losses[-1] > STEADY * losses[-2]:
+        if len(losses) > 1 and losses[-1] > STEADY_LOSS_RATIO * losses[-2]:
             signs.append(
                 f"The training loss hardly fell in the last epoch: from {losses[-2]:.4g} to "
                 f"{losses[-1]:.4g}."
             )
-        if share(lost := sum(map(died, evidence.units)), evidence) >= DEAD:
+        if share(lost := sum(map(died, evidence.units)), evidence) >= DEAD_SHARE:
             signs.append(f"{counted(lost, 'hidden unit')} died during the training.")
         layers = saturated(evidence)
-        if layers and (layers[0].saturated_fraction or 0) >= SATURATED:
+        if layers and (layers[0].saturated_fraction or 0) >= SATURATED_SHARE:
             signs.append(saturation(layers[0]))
         return tuple(signs)

@@ -14,10 +14,10 @@ from actcli.diagnostics.symptoms import (
     untrained,
 )
 
-# Times the default rate of the optimizer.
-SLOW = 0.05
-# Share of the initial loss that is left at the end.
-REMAINS = 0.5
+# Learning rate over the optimizer's default.
+LOW_RATE_RATIO = 0.05
+# Share of the initial loss that remains at the end.
+REMAINING_LOSS_SHARE = 0.5
 
 
 class LearningRateTooLow(Rule):
@@ -27,19 +27,25 @@ class LearningRateTooLow(Rule):
     harm = "The training takes as long as any other and learns almost nothing."
     limits = "Needs the configuration of the training and the initial network."
     threshold = (
-        f"The rate is at most {percent(SLOW)} of the optimizer's default, {percent(REMAINS)} or "
-        "more of the initial loss is left at the end, and the network has not learnt well. "
-        "Healthy set-ups use the default rate and end with 0.5 to 3.2 % of the initial loss, "
-        "faulty ones with 52 to 100 %."
+        f"The rate is at most {percent(LOW_RATE_RATIO)} of the optimizer's default, "
+        f"{percent(REMAINING_LOSS_SHARE)} or more of the initial loss is left at the end, and the "
+        "network has not learnt well. Healthy set-ups use the default rate and end with 0.5 to 3.2 "
+        "% of the initial loss, faulty ones with 52 to 100 %."
     )
     source = "Bengio, Practical Recommendations for Gradient-Based Training (2012), section 3.1.1"
     explains = ("not-learning", "collapsed-output", "underfitting-too-short", "overconfident")
 
     def check(self, evidence: Evidence) -> Finding | None:
         training, ratio, start = evidence.training, rate_ratio(evidence), evidence.initial_loss
-        if training is None or ratio is None or ratio > SLOW or not start or untrained(evidence):
+        if (
+            training is None
+            or ratio is None
+            or ratio > LOW_RATE_RATIO
+            or not start
+            or untrained(evidence)
+        ):
             return None
-        if evidence.loss_value < REMAINS * start or learns_well(evidence):
+        if evidence.loss_value < REMAINING_LOSS_SHARE * start or learns_well(evidence):
             return None
         return self.finding(
             grade(evidence),
@@ -54,10 +60,10 @@ class LearningRateTooLow(Rule):
         )
 
 
-# Accuracy on the training rows less accuracy on the validation rows.
-GAP, GAP_NOTED = 0.1, 0.03
-# Times the lowest validation loss.
-RISEN = 1.2
+# Accuracy on the training rows minus accuracy on the validation rows.
+ACCURACY_GAP, ACCURACY_GAP_NOTED = 0.1, 0.03
+# Validation loss over its lowest value.
+RISEN_LOSS_RATIO = 1.2
 
 
 class Overfitting(Rule):
@@ -67,10 +73,11 @@ class Overfitting(Rule):
     harm = "The network has memorised details of the training rows that do not hold for new rows."
     limits = "Needs the history of a training with validation rows."
     threshold = (
-        f"The accuracy on the training rows is at least {100 * GAP:g} percentage points above the "
-        f"accuracy on the validation rows. A note from {100 * GAP_NOTED:g} points on, or if the "
-        f"validation loss is {RISEN:g} times its lowest value. Healthy set-ups on MNIST have gaps "
-        "of 0.7 to 1.9 points, networks trained on 300 to 500 rows gaps of 13 to 15 points."
+        f"The accuracy on the training rows is at least {100 * ACCURACY_GAP:g} percentage points "
+        f"above the accuracy on the validation rows. A note from {100 * ACCURACY_GAP_NOTED:g} "
+        f"points on, or if the validation loss is {RISEN_LOSS_RATIO:g} times its lowest value. "
+        "Healthy set-ups on MNIST have gaps of 0.7 to 1.9 points, networks trained on 300 to 500 "
+        "rows gaps of 13 to 15 points."
     )
     source = "Goodfellow, Bengio, Courville, Deep Learning (2016), sections 5.2 and 7.8"
     explains = ("overconfident",)
@@ -84,10 +91,10 @@ class Overfitting(Rule):
         history = evidence.training.history if evidence.training else ()
         losses = [e.validation.loss for e in history if e.validation and e.validation.loss]
         risen = epoch.validation.loss / min(losses) if losses else 1.0
-        if not (gap >= GAP_NOTED or (risen >= RISEN and gap > 0)):
+        if not (gap >= ACCURACY_GAP_NOTED or (risen >= RISEN_LOSS_RATIO and gap > 0)):
             return None
         return self.finding(
-            Severity.WARNING if gap >= GAP else Severity.NOTE,
+            Severity.WARNING if gap >= ACCURACY_GAP else Severity.NOTE,
             (
                 f"Accuracy is {percent(trained)} on the training rows and "
                 f"{percent(epoch.validation.accuracy)} on the validation rows.",
@@ -103,9 +110,9 @@ class Overfitting(Rule):
 
 
 # Share by which the training loss fell over the last epoch.
-FALLING = 0.1
+FALLING_LOSS_SHARE = 0.1
 # Skill from which the finding is a note.
-FAR = 0.8
+NOTE_SKILL = 0.8
 
 
 class UnderfittingTooShort(Rule):
@@ -118,21 +125,21 @@ class UnderfittingTooShort(Rule):
         "any loss level off: a one-cycle run that was too short may go unnoticed."
     )
     threshold = (
-        f"The training loss fell by {percent(FALLING)} or more over the last epoch, and the "
-        "network has not learnt well. If there was only one epoch, its mean loss is compared with "
-        f"the loss of the trained network. The finding is a note if the skill is {percent(FAR)} or "
-        "more."
+        f"The training loss fell by {percent(FALLING_LOSS_SHARE)} or more over the last epoch, and "
+        "the network has not learnt well. If there was only one epoch, its mean loss is compared "
+        "with the loss of the trained network. The finding is a note if the skill is "
+        f"{percent(NOTE_SKILL)} or more."
     )
     source = "Goodfellow, Bengio, Courville, Deep Learning (2016), sections 5.2 and 11.4.1"
     explains = ("not-learning", "overconfident")
 
     def check(self, evidence: Evidence) -> Finding | None:
         fall, training = last_fall(evidence), evidence.training
-        if fall is None or training is None or fall < FALLING or learns_well(evidence):
+        if fall is None or training is None or fall < FALLING_LOSS_SHARE or learns_well(evidence):
             return None
         epochs = len(training.history)
         return self.finding(
-            Severity.NOTE if skill(evidence) >= FAR else Severity.WARNING,
+            Severity.NOTE if skill(evidence) >= NOTE_SKILL else Severity.WARNING,
             (
                 f"After {counted(epochs, 'epoch')} the loss was still falling: by {percent(fall)} "
                 f"{'in the last epoch' if epochs > 1 else 'from its mean to its end'}.",

@@ -6,7 +6,7 @@ from actcli.diagnostics.evidence import Evidence
 from actcli.diagnostics.findings import Finding, Rule, Severity
 from actcli.diagnostics.rules.wording import be, counted, result
 from actcli.diagnostics.symptoms import (
-    IMBALANCED,
+    IMBALANCED_SHARE,
     NO_LEARNING,
     born,
     grade,
@@ -19,7 +19,7 @@ from actcli.diagnostics.symptoms import (
 
 
 def _per_layer(evidence: Evidence) -> str:
-    """Return the range of the factors by which layers multiply the error, as text."""
+    """Return the range of the factors by which layers multiply the error, such as "0.1 to 0.3"."""
     factors = [layer.backprop_factor for layer in evidence.gradients[:-1]]
     finite = [factor for factor in factors if factor is not None and math.isfinite(factor)]
     if not finite:
@@ -30,7 +30,7 @@ def _per_layer(evidence: Evidence) -> str:
 
 # δ norm of the first layer over that of the output. Healthy set-ups have 1.8 to 3.1; sigmoid nets
 # that do not learn 0.004 (four hidden layers) and 0.0002 (five).
-VANISHED, EXPLODED = 0.05, 10.0
+VANISHED_RATIO, EXPLODED_RATIO = 0.05, 10.0
 
 
 class ExplodingGradient(Rule):
@@ -43,10 +43,10 @@ class ExplodingGradient(Rule):
     harm = "Each update changes the first layers far too much: the loss jumps or becomes infinite."
     limits = "Not reported if the network has learnt well, however much the error grows."
     threshold = (
-        f"The δ norm of the first layer is at least {EXPLODED:g} times that of the output, there "
-        "are at least two hidden layers, and the network has not learnt well. In healthy set-ups "
-        "the ratio is 1.8 to 3.1. N(0, 1) weights in layers of 100 ReLUs multiply δ by √(100/2) = "
-        "7 per layer."
+        f"The δ norm of the first layer is at least {EXPLODED_RATIO:g} times that of the output, "
+        "there are at least two hidden layers, and the network has not learnt well. In healthy "
+        "set-ups the ratio is 1.8 to 3.1. N(0, 1) weights in layers of 100 ReLUs multiply δ by "
+        "√(100/2) = 7 per layer."
     )
     source = "Glorot, Bengio, Understanding the Difficulty of Training (2010), section 4.2"
     explains = (
@@ -56,7 +56,7 @@ class ExplodingGradient(Rule):
 
     def check(self, evidence: Evidence) -> Finding | None:
         factor = reaches_first(evidence)
-        if not factor >= EXPLODED or len(evidence.units) < 2 or learns_well(evidence):
+        if not factor >= EXPLODED_RATIO or len(evidence.units) < 2 or learns_well(evidence):
             return None
         return self.finding(
             grade(evidence),
@@ -67,12 +67,15 @@ class ExplodingGradient(Rule):
             ),
             "The weights are so large that most layers multiply the error by more than 1.",
             '[model]\ninit = "auto"\n\n[optimizer]\nclip_norm = 1.0',
-            tuple(layer.layer for layer in evidence.gradients if layer.compounded >= EXPLODED),
+            tuple(
+                layer.layer for layer in evidence.gradients if layer.compounded >= EXPLODED_RATIO
+            ),
         )
 
 
-# Share of a layer's units. He's initial weights and zero biases left 0 or 1 of 100 dead.
-BORN_DEAD = 0.3
+# Share of a layer's units that were born dead. He initialization and zero biases left 0 or 1 of
+# 100 units dead.
+BORN_DEAD_SHARE = 0.3
 
 
 class BornDead(Rule):
@@ -88,8 +91,8 @@ class BornDead(Rule):
         "may avoid it."
     )
     threshold = (
-        f"{percent(BORN_DEAD)} or more of the units of a hidden layer; a note from one unit on. "
-        "With zero biases, a ReLU network of width N and depth H is dead for an input with "
+        f"{percent(BORN_DEAD_SHARE)} or more of the units of a hidden layer; a note from one unit "
+        "on. With zero biases, a ReLU network of width N and depth H is dead for an input with "
         "probability 1 - (1 - 2^-N)^H, which is about 0 for 100 units. Healthy set-ups have 0 % in "
         "every layer, faulty ones 67 % or more."
     )
@@ -101,7 +104,7 @@ class BornDead(Rule):
         if not layers:
             return None
         worst = max(layers, key=lambda layer: born(layer) / layer.units)
-        bad = born(worst) / worst.units >= BORN_DEAD
+        bad = born(worst) / worst.units >= BORN_DEAD_SHARE
         sentences = tuple(
             f"Layer {layer.layer}: {born(layer)} of {counted(layer.units, 'unit')} "
             f"{be(born(layer))} born dead."
@@ -119,8 +122,8 @@ class BornDead(Rule):
         )
 
 
-# Accuracy less the mean accuracy of the classes.
-HIDDEN = 0.1
+# Accuracy minus the mean accuracy of the classes.
+HIDDEN_ERRORS_GAP = 0.1
 
 
 class ClassImbalance(Rule):
@@ -133,15 +136,16 @@ class ClassImbalance(Rule):
         "one."
     )
     threshold = (
-        f"The largest class has {percent(IMBALANCED)} of the rows or more. The finding is a "
-        f"warning if the mean accuracy of the classes is at least {100 * HIDDEN:g} percentage "
-        "points below the accuracy over all rows. MNIST's largest class has 11 % of the rows."
+        f"The largest class has {percent(IMBALANCED_SHARE)} of the rows or more. The finding is a "
+        f"warning if the mean accuracy of the classes is at least {100 * HIDDEN_ERRORS_GAP:g} "
+        "percentage points below the accuracy over all rows. MNIST's largest class has 11 % of the "
+        "rows."
     )
     source = "He, Garcia, Learning from Imbalanced Data (IEEE TKDE 2009), sections 2 and 4"
     explains = ("overfitting", "overconfident", *NO_LEARNING)
 
     def check(self, evidence: Evidence) -> Finding | None:
-        if majority(evidence) < IMBALANCED:
+        if majority(evidence) < IMBALANCED_SHARE:
             return None
         sentences = [
             f"The largest class has {percent(majority(evidence))} of {evidence.rows:,} rows.",
@@ -150,11 +154,11 @@ class ClassImbalance(Rule):
         severity = Severity.NOTE if learns_well(evidence) else Severity.WARNING
         if evidence.outputs is not None:
             accuracies = [
-                each.accuracy for each in evidence.outputs.classes if each.accuracy is not None
+                row.accuracy for row in evidence.outputs.classes if row.accuracy is not None
             ]
             mean = sum(accuracies) / len(accuracies)
             sentences.append(f"The mean accuracy of the classes is {percent(mean)}.")
-            is_hidden = evidence.accuracy - mean >= HIDDEN
+            is_hidden = evidence.accuracy - mean >= HIDDEN_ERRORS_GAP
             severity = Severity.WARNING if is_hidden else Severity.NOTE
         return self.finding(
             severity,
@@ -164,13 +168,13 @@ class ClassImbalance(Rule):
         )
 
 
-# Of an untrained network: four sigmoid layers have 0.004.
-VANISHED_AT_START = 0.01
-# Dead share of a layer that blocks the error: it is stopped there, and has not vanished.
-SEVERED = 0.9
+# The same ratio for an untrained network: four sigmoid layers have 0.004.
+VANISHED_RATIO_AT_START = 0.01
+# Dead share of a layer from which the layer blocks the error: then the error has not vanished.
+BLOCKING_DEAD_SHARE = 0.9
 # Mean |f'| above which the activation passes the error: ReLUs have 0.3 to 0.6, sigmoids at most
 # 0.25.
-STEEP = 0.28
+STEEP_SLOPE = 0.28
 
 
 class VanishingGradient(Rule):
@@ -185,27 +189,26 @@ class VanishingGradient(Rule):
         "features of the first ones."
     )
     limits = (
-        "Not reported if the network has learnt well, or if "
-        f"{percent(SEVERED)} of a layer are dead: that layer blocks the error, which has not "
-        "vanished. For an untrained network, the finding is a forecast that long training may "
-        "refute."
+        f"Not reported if the network has learnt well, or if {percent(BLOCKING_DEAD_SHARE)} of a "
+        "layer are dead: that layer blocks the error, which has not vanished. For an untrained "
+        "network, the finding is a forecast that long training may refute."
     )
     threshold = (
-        f"The δ norm of the first layer is at most {VANISHED:g} times that of the output "
-        f"(untrained network: {VANISHED_AT_START:g}), and the network has not learnt well. In "
-        "healthy set-ups the ratio is 1.8 to 3.1, for configs/sigmoid.toml it is 0.63. For sigmoid "
-        "networks that learn nothing it is 0.004 with four hidden layers and 0.0002 with five. The "
-        "norms of weight gradients do not count: they can stay level while δ vanishes."
+        f"The δ norm of the first layer is at most {VANISHED_RATIO:g} times that of the output "
+        f"(untrained network: {VANISHED_RATIO_AT_START:g}), and the network has not learnt well. "
+        "In healthy set-ups the ratio is 1.8 to 3.1, for configs/sigmoid.toml it is 0.63. For "
+        "sigmoid networks that learn nothing it is 0.004 with four hidden layers and 0.0002 with "
+        "five. The norms of weight gradients do not count: they can stay level while δ vanishes."
     )
     source = "Hochreiter (1991); Glorot, Bengio, AISTATS 2010, section 4.2; Nielsen (2015), ch. 5"
     explains = ("loss-output-mismatch", "saturation", "overconfident", *NO_LEARNING)
 
     def check(self, evidence: Evidence) -> Finding | None:
         factor = reaches_first(evidence)
-        limit = VANISHED_AT_START if untrained(evidence) else VANISHED
+        limit = VANISHED_RATIO_AT_START if untrained(evidence) else VANISHED_RATIO
         if not 0 < factor <= limit or learns_well(evidence):
             return None
-        if any(layer.dead >= SEVERED * layer.units for layer in evidence.units):
+        if any(layer.dead >= BLOCKING_DEAD_SHARE * layer.units for layer in evidence.units):
             return None
         slopes = [
             f"{layer.derivative_mean:.3g} in layer {layer.layer}"
@@ -228,10 +231,10 @@ class VanishingGradient(Rule):
 
     @staticmethod
     def advice(evidence: Evidence) -> tuple[str, str]:
-        """Return cause and remedy: the activation, or weights that are too small for it."""
+        """Return cause and remedy. The cause is the activation, or weights that are too small."""
         names = " and ".join(sorted({layer.activation for layer in evidence.units}))
         slopes = [layer.derivative_mean for layer in evidence.gradients[:-1]]
-        if min(slope for slope in slopes if slope is not None) < STEEP:
+        if min(slope for slope in slopes if slope is not None) < STEEP_SLOPE:
             return (
                 f"Each of the {counted(len(evidence.units), 'hidden layer')} ({names}) passes "
                 "back only a fraction of the error.",

@@ -6,12 +6,12 @@ from actcli.diagnostics.evidence import Evidence
 from actcli.diagnostics.findings import Finding, Rule, Severity
 from actcli.diagnostics.rules.wording import be, counted, result, saturation, usual_rate
 from actcli.diagnostics.symptoms import (
-    DEAD,
-    DEAD_IN_LAYER,
-    FAST,
+    DEAD_SHARE,
+    DEAD_SHARE_OF_LAYER,
+    HIGH_RATE_RATIO,
     NO_LEARNING,
-    POOR_START,
-    SATURATED,
+    POOR_START_RATIO,
+    SATURATED_SHARE,
     chance_loss,
     died,
     grade,
@@ -53,9 +53,8 @@ class LossOutputMismatch(Rule):
         if learns_well(evidence) or untrained(evidence):
             return None
         passed = "nothing"
-        if (
-            evidence.loss_value > 0
-        ):  # the 1/K of mse is in δ and in the loss, whose root is taken here
+        if evidence.loss_value > 0:
+            # δ of mse has the factor 1/K; the root of its loss has only the root of that factor.
             units = evidence.gradients[-1].units if evidence.loss == "mse" else 1
             distance = 2 * math.sqrt(evidence.loss_value * units) / units
             passed = percent(evidence.gradients[-1].delta_norm / distance)
@@ -84,9 +83,9 @@ class Saturation(Rule):
         "saturate in healthy networks, too. ReLUs do not count here; see dead-units."
     )
     threshold = (
-        f"|f'| is below 5 % of its bound in {percent(SATURATED)} or more of the (row, unit) pairs "
-        "of a layer, and the network has not learnt well. In healthy set-ups it is up to 34 % of "
-        "the pairs, in tanh and sigmoid layers with N(0, 1) weights 87 to 89 %."
+        f"|f'| is below 5 % of its bound in {percent(SATURATED_SHARE)} or more of the (row, unit) "
+        "pairs of a layer, and the network has not learnt well. In healthy set-ups it is up to 34 "
+        "% of the pairs, in tanh and sigmoid layers with N(0, 1) weights 87 to 89 %."
     )
     source = "Glorot, Bengio, Understanding the Difficulty of Training (2010), section 3"
     explains = ("poor-initial-loss", "dead-units", "overconfident", *NO_LEARNING)
@@ -95,7 +94,8 @@ class Saturation(Rule):
         layers = [
             layer
             for layer in saturated(evidence)
-            if (layer.saturated_fraction or 0) >= SATURATED and layer.activation != "leaky-relu"
+            if (layer.saturated_fraction or 0) >= SATURATED_SHARE
+            and layer.activation != "leaky-relu"
         ]
         if not layers or learns_well(evidence):
             return None
@@ -124,7 +124,7 @@ class PoorInitialLoss(Rule):
         "kl-divergence or binary-cross-entropy. Label smoothing does not change this value."
     )
     threshold = (
-        f"The initial loss is at least {POOR_START:g} times the loss at chance: ln K for K "
+        f"The initial loss is at least {POOR_START_RATIO:g} times the loss at chance: ln K for K "
         "classes, ln 2 per unit for binary cross-entropy. The finding is a note if the network has "
         "learnt well. Healthy set-ups start at 0.98 to 1.2 times the loss at chance, ReLU networks "
         "with N(0, 1) weights at 25 times or more."
@@ -134,7 +134,7 @@ class PoorInitialLoss(Rule):
 
     def check(self, evidence: Evidence) -> Finding | None:
         ratio, chance = start_ratio(evidence), chance_loss(evidence)
-        if ratio is None or ratio < POOR_START:
+        if ratio is None or ratio < POOR_START_RATIO:
             return None
         return self.finding(
             grade(evidence),
@@ -159,10 +159,10 @@ class DeadUnits(Rule):
         "initial network is unknown, units that were born dead count, too."
     )
     threshold = (
-        f"{percent(DEAD)} or more of all hidden units are dead, or {percent(DEAD_IN_LAYER)} of a "
-        "layer; a note from one unit on. Healthy set-ups have no dead units, though their ReLUs "
-        "are inactive on 55 to 70 % of the rows. In faulty set-ups 31 to 44 % are dead; in "
-        "configs/dying-relu.toml 38 %, with 95 % accuracy."
+        f"{percent(DEAD_SHARE)} or more of all hidden units are dead, or "
+        f"{percent(DEAD_SHARE_OF_LAYER)} of a layer; a note from one unit on. Healthy set-ups have "
+        "no dead units, though their ReLUs are inactive on 55 to 70 % of the rows. In faulty "
+        "set-ups 31 to 44 % are dead; in configs/dying-relu.toml 38 %, with 95 % accuracy."
     )
     source = "Lu, Shin, Su, Karniadakis, Dying ReLU and Initialization (2019), section 1"
     explains = NO_LEARNING
@@ -173,7 +173,7 @@ class DeadUnits(Rule):
             return None
         count, units = sum(map(died, layers)), sum(layer.units for layer in evidence.units)
         part = max(died(layer) / layer.units for layer in layers)
-        bad = share(count, evidence) >= DEAD or part >= DEAD_IN_LAYER
+        bad = share(count, evidence) >= DEAD_SHARE or part >= DEAD_SHARE_OF_LAYER
         sentences = tuple(
             f"Layer {layer.layer}: {died(layer)} of {counted(layer.units, 'unit')} "
             f"{be(died(layer))} dead ({percent(died(layer) / layer.units)}); on average a unit is "
@@ -189,7 +189,7 @@ class DeadUnits(Rule):
             (whole, *sentences, result(evidence)),
             self.cause(evidence),
             usual_rate(evidence)
-            if (rate_ratio(evidence) or 1) >= FAST
+            if (rate_ratio(evidence) or 1) >= HIGH_RATE_RATIO
             else '[model]\nactivation = "leaky-relu"',
             tuple(layer.layer for layer in layers),
         )
@@ -198,7 +198,7 @@ class DeadUnits(Rule):
     def cause(evidence: Evidence) -> str:
         """Return the cause: the learning rate, if it is known to be high."""
         training, ratio = evidence.training, rate_ratio(evidence)
-        if training is None or ratio is None or ratio < FAST:
+        if training is None or ratio is None or ratio < HIGH_RATE_RATIO:
             return "Updates pushed weights and biases so far that no row activates the units."
         return (
             f"At a learning rate of {training.learning_rate:.3g}, {ratio:.3g} times the default of "

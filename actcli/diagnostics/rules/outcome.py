@@ -4,9 +4,9 @@ from actcli.diagnostics.evidence import Evidence
 from actcli.diagnostics.findings import Finding, Rule, Severity
 from actcli.diagnostics.rules.wording import result
 from actcli.diagnostics.symptoms import (
-    IMBALANCED,
-    LITTLE,
-    NOTHING,
+    IMBALANCED_SHARE,
+    LITTLE_SKILL,
+    NO_SKILL,
     grade,
     majority,
     percent,
@@ -14,8 +14,8 @@ from actcli.diagnostics.symptoms import (
     untrained,
 )
 
-# Share of the predictions that name one class, and by how much it exceeds the share of its rows.
-ONE_CLASS, EXCESS = 0.9, 0.3
+# Share of the predictions that name one class, and its excess over that class's share of the rows.
+ONE_CLASS_SHARE, ONE_CLASS_EXCESS = 0.9, 0.3
 
 
 class CollapsedOutput(Rule):
@@ -28,9 +28,9 @@ class CollapsedOutput(Rule):
         "are predicted for it."
     )
     threshold = (
-        f"One class is predicted for {percent(ONE_CLASS)} of the rows or more, and the "
-        f"share of rows that belong to it is at least {100 * EXCESS:g} percentage points lower. "
-        "Healthy set-ups on MNIST predict no class for more than 11.3 % of the rows."
+        f"One class is predicted for {percent(ONE_CLASS_SHARE)} of the rows or more, and the share "
+        f"of rows that belong to it is at least {100 * ONE_CLASS_EXCESS:g} percentage points "
+        "lower. Healthy set-ups on MNIST predict no class for more than 11.3 % of the rows."
     )
     source = (
         "Karpathy, A Recipe for Training Neural Networks (2019), the input-independent baseline"
@@ -41,7 +41,11 @@ class CollapsedOutput(Rule):
         count = max(evidence.predicted)
         true = evidence.class_rows[evidence.predicted.index(count)]
         part = count / evidence.rows
-        if untrained(evidence) or part < ONE_CLASS or part - true / evidence.rows < EXCESS:
+        if (
+            untrained(evidence)
+            or part < ONE_CLASS_SHARE
+            or part - true / evidence.rows < ONE_CLASS_EXCESS
+        ):
             return None
         return self.finding(
             Severity.ERROR,
@@ -65,17 +69,18 @@ class NotLearning(Rule):
         "reported for an untrained network."
     )
     threshold = (
-        f"The skill is below {percent(LITTLE)}; below {percent(NOTHING)} the finding is an error. "
-        "Skill is the part of the way from the accuracy of a constant prediction to 100 %. Healthy "
-        "set-ups have a skill of 98 % or more, networks trained on shuffled labels 5 to 9 %."
+        f"The skill is below {percent(LITTLE_SKILL)}; below {percent(NO_SKILL)} the finding is an "
+        "error. Skill is the part of the way from the accuracy of a constant prediction to 100 %. "
+        "Healthy set-ups have a skill of 98 % or more, networks trained on shuffled labels 5 to 9 "
+        "%."
     )
     source = "Goodfellow, Bengio, Courville, Deep Learning (2016), section 11.5"
     explains = ("overconfident",)
 
     def check(self, evidence: Evidence) -> Finding | None:
-        if untrained(evidence) or not skill(evidence) < LITTLE:
+        if untrained(evidence) or not skill(evidence) < LITTLE_SKILL:
             return None
-        if majority(evidence) >= IMBALANCED:  # where accuracy means nothing
+        if majority(evidence) >= IMBALANCED_SHARE:  # then the accuracy means little
             return None
         return self.finding(
             grade(evidence),
@@ -90,8 +95,8 @@ class NotLearning(Rule):
         )
 
 
-# Mean confidence less accuracy; the expected calibration error must be as large.
-SURE, SURE_NOTED = 0.1, 0.05
+# Mean confidence minus accuracy; the expected calibration error must be as large.
+OVERCONFIDENCE, OVERCONFIDENCE_NOTED = 0.1, 0.05
 
 
 class Overconfident(Rule):
@@ -105,12 +110,12 @@ class Overconfident(Rule):
         "prediction."
     )
     threshold = (
-        f"Mean confidence is at least {100 * SURE_NOTED:g} percentage points above the accuracy, "
-        f"and the expected calibration error is at least {percent(SURE_NOTED)}; from "
-        f"{100 * SURE:g} points and {percent(SURE)} on, the finding is a warning. In healthy "
-        "set-ups the confidence is 0.3 to 1.5 points below the accuracy, in faulty ones 12 to 13 "
-        "points above it. Guo et al. found calibration errors of 4 to 10 % typical of networks of "
-        "their time."
+        f"Mean confidence is at least {100 * OVERCONFIDENCE_NOTED:g} percentage points above the "
+        "accuracy, and the expected calibration error is at least "
+        f"{percent(OVERCONFIDENCE_NOTED)}; from {100 * OVERCONFIDENCE:g} points and "
+        f"{percent(OVERCONFIDENCE)} on, the finding is a warning. In healthy set-ups the "
+        "confidence is 0.3 to 1.5 points below the accuracy, in faulty ones 12 to 13 points above "
+        "it. Guo et al. found calibration errors of 4 to 10 % typical of networks of their time."
     )
     source = "Guo, Pleiss, Sun, Weinberger, On Calibration of Modern Neural Networks (ICML 2017)"
 
@@ -119,7 +124,7 @@ class Overconfident(Rule):
         if outputs is None or untrained(evidence):
             return None
         excess = outputs.confidence - outputs.accuracy
-        if not min(excess, outputs.ece) >= SURE_NOTED:
+        if not min(excess, outputs.ece) >= OVERCONFIDENCE_NOTED:
             return None
         sentences = [
             f"Mean confidence is {percent(outputs.confidence)}, accuracy "
@@ -135,7 +140,7 @@ class Overconfident(Rule):
             "kl-divergence",
         }
         return self.finding(
-            Severity.WARNING if min(excess, outputs.ece) >= SURE else Severity.NOTE,
+            Severity.WARNING if min(excess, outputs.ece) >= OVERCONFIDENCE else Severity.NOTE,
             tuple(sentences),
             "The logits are larger than the accuracy justifies.",
             "[loss]\nlabel_smoothing = 0.1" if smooth else "[optimizer]\nweight_decay = 0.0005",

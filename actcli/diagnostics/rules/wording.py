@@ -8,7 +8,7 @@ from actcli.diagnostics.units import LayerUnits
 
 
 def result(evidence: Evidence) -> str:
-    """Return the accuracy beside that of a constant prediction, as a sentence."""
+    """Return the accuracy and the accuracy of a constant prediction, as a sentence."""
     return (
         f"Accuracy is {percent(evidence.accuracy)}; always predicting the largest class gives "
         f"{percent(majority(evidence))}."
@@ -32,7 +32,7 @@ def be(count: int) -> str:
 
 
 def named_layers(layers: Sequence[int]) -> str:
-    """Return layers in words: "layer 2", "layers 1 to 4", "layers 1 and 3"."""
+    """Return layers in words, such as "layer 2", "layers 1 to 4" or "layers 1 and 3"."""
     if len(layers) == 1:
         return f"layer {layers[0]}"
     if len(layers) > 2 and list(layers) == list(range(layers[0], layers[-1] + 1)):
@@ -41,9 +41,9 @@ def named_layers(layers: Sequence[int]) -> str:
 
 
 def usual_rate(evidence: Evidence) -> str:
-    """Return the remedy for a learning rate, as TOML: the optimizer's default, or a tenth.
+    """Return the remedy for a wrong learning rate, as TOML.
 
-    The default is the remedy unless the rate is close to it already.
+    The remedy is the optimizer's default, or a tenth of the rate if the rate is near the default.
     """
     training, ratio = evidence.training, rate_ratio(evidence)
     if training is None or ratio is None:

@@ -1,9 +1,9 @@
 """One training step on several workers, in the phases of `training/step.py`.
 
 Each worker takes some rows of the mini-batch through the forward and the backward pass. Once
-all δ are known, each worker computes the gradient of its shard of the parameters and updates that
-shard. Sums have a fixed order, so the result depends on the number of workers, by rounding, and on
-nothing else.
+all δ are computed, each worker computes the gradient of its shard of the parameters and updates
+that shard. Sums have a fixed order: another number of workers changes the result only by rounding,
+and the same number gives the same bits.
 """
 
 import math
@@ -24,15 +24,17 @@ from actcli.training.parallel.shards import Shard, cut_shards
 from actcli.training.parallel.workers import Phase, WorkerGroup, shared_zeros
 from actcli.training.step import Step
 
-# Rows of a mini-batch times parameters, for each worker: with fewer, its barriers (0.02 ms) cost
-# more than it saves.
+# Rows of a mini-batch times parameters, for each worker. Below this, a worker costs more time at
+# barriers (0.02 ms each) than it saves.
 MIN_WORK_PER_WORKER = 1_000_000
 
 HINT = "With --workers 1 there is one process only"
 
 
 def make_step(learner: Learner) -> Step:
-    """Return the step of a learner: on the configured number of workers, or fewer if that pays.
+    """Return the step of a learner, on the configured number of workers or fewer.
+
+    A small step uses fewer workers: see `MIN_WORK_PER_WORKER`.
 
     Raises:
         ActcliError: the worker processes cannot be started.
@@ -61,19 +63,19 @@ class SharedBatch:
     def write(
         self, rows: NDArray[np.intp], labels: Labels, step: int, learning_rate: float
     ) -> None:
-        """Set the next mini-batch, the number of steps before it, and its learning rate."""
+        """Set the next mini-batch, the number of steps taken before it, and its learning rate."""
         count = len(rows)
         self._rows[:count], self._labels[:count], self._count[0] = rows, labels, count
         self._step[0], self._learning_rate[0] = step, learning_rate
 
     @property
     def rows(self) -> NDArray[np.intp]:
-        """Which rows of the data set are in the mini-batch."""
+        """The row numbers of the mini-batch in the data set."""
         return self._rows[: self.count]
 
     @property
     def labels(self) -> Labels:
-        """Their labels."""
+        """The labels of the rows."""
         return self._labels[: self.count]
 
     @property
@@ -88,12 +90,12 @@ class SharedBatch:
 
     @property
     def learning_rate(self) -> float:
-        """Of this step."""
+        """The learning rate of this step."""
         return float(self._learning_rate[0])
 
     @property
     def loss(self) -> float:
-        """Summed over all rows."""
+        """The loss, summed over all rows."""
         return float(self.losses.sum())
 
 
@@ -105,17 +107,17 @@ class WorkerState:
     parameters: Array
     gradient: Array
     optimizer_state: OptimizerState
-    decayed: int  # the number of weights, as opposed to biases, in the shard
+    decayed: int  # the number of weights in the shard; weight decay leaves biases alone
     targets: TargetRows
-    scratch: Array | None  # see ActiveColumns
+    scratch: Array | None  # see `ActiveColumns`; None if no columns are skipped
 
 
 class ParallelStep(Step):
-    """Takes training steps on several workers, until it is closed.
+    """The training step of a learner on several workers, which run until `close`.
 
     Args:
-        learner: its parameters and optimizer slots move to shared memory.
-        workers: two or more.
+        learner: the learner; its parameters and optimizer slots move to shared memory.
+        workers: number of workers, two or more.
 
     Raises:
         ActcliError: the worker processes cannot be started.
@@ -155,7 +157,7 @@ class ParallelStep(Step):
         """Update the parameters on one mini-batch: see `Step.take`.
 
         Raises:
-            ActcliError: a worker has died; the parameters are half updated.
+            ActcliError: a worker has died; the parameters may be partly updated.
         """
         self.shared.write(rows, labels, self.learner.state.step, learning_rate)
         self.trace.first(len(rows)).draw_masks()
@@ -171,7 +173,7 @@ class ParallelStep(Step):
         self.group.close()
 
     def _rows_of(self, rank: int, count: int) -> tuple[slice, Trace]:
-        """Return a worker's part of `count` rows, and its part of the trace."""
+        """Return the rows, out of `count`, of one worker, and its views of the trace."""
         workers = len(self.states)
         rows = slice(count * rank // workers, count * (rank + 1) // workers)
         return rows, self.trace.first(count).rows(rows)
@@ -205,7 +207,10 @@ class ParallelStep(Step):
             self.shared.squares[rank] = np.vdot(state.gradient, state.gradient)
 
     def _update(self, rank: int, _: None) -> None:
-        """Update the worker's shard after all workers have computed theirs of the gradient."""
+        """Update the worker's shard of the parameters.
+
+        With clipping, all workers must have computed their shards of the gradient before.
+        """
         batch, state = self.shared, self.states[rank]
         if not math.isfinite(batch.loss):
             return

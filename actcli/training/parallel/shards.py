@@ -1,7 +1,8 @@
 """Shards: the parameter vector, cut into ranges that workers update independently.
 
-A row of ∂L/∂W^T = y^T δ belongs to one input and needs only that column of y, and an optimizer
-updates each parameter by itself. So a shard is all weights of some inputs of each layer.
+A row of ∂L/∂W^T = y^T δ belongs to one input and needs only the column of y for that input. An
+optimizer updates each parameter separately. So a shard holds, for each layer, all weights of a
+range of inputs.
 """
 
 from collections.abc import Sequence
@@ -14,8 +15,8 @@ class Shard:
 
     Args:
         span: the range.
-        columns: for each layer, the inputs whose weights lie in it.
-        biases: whether the biases of all layers lie in it; they do in the last shard.
+        columns: for each layer, the inputs whose weights lie in the range.
+        biases: whether the range includes the biases of all layers; it does in the last shard.
     """
 
     span: slice
@@ -45,7 +46,12 @@ def cut_shards(shapes: Sequence[tuple[int, int]], count: int) -> tuple[Shard, ..
 
 
 def _first_columns(shapes: Sequence[tuple[int, int]], weights: float) -> list[int]:
-    """Return, for each layer, the first input that lies behind about `weights` weights."""
+    """Return, for each layer, the first input after the first `weights` weights of the vector.
+
+    Args:
+        shapes: (units, inputs) of each layer.
+        weights: number of weights; it is rounded to whole inputs.
+    """
     firsts, start = [], 0
     for units, inputs in shapes:
         firsts.append(min(max(round((weights - start) / units), 0), inputs))
@@ -54,5 +60,5 @@ def _first_columns(shapes: Sequence[tuple[int, int]], weights: float) -> list[in
 
 
 def _position(shapes: Sequence[tuple[int, int]], firsts: Sequence[int]) -> int:
-    """Return where the weights of these inputs start in the parameter vector."""
+    """Return the position in the parameter vector where the weights of these inputs start."""
     return sum(first * units for first, (units, _) in zip(firsts, shapes, strict=True))

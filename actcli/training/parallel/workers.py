@@ -1,12 +1,13 @@
 """Worker processes that go through the phases of one piece of work, with a barrier between phases.
 
 Python threads would share one interpreter lock, and each of the hundred short calls of a step would
-wait for it: two threads on two cores are a third slower. So workers are forks of this process that
-exchange results through shared memory. The barrier is made of sockets, which also report when a
-worker ends for any reason: no worker outlives the others by more than a phase.
+wait for it: two threads on two cores are a third slower than one. So workers are forks of this
+process that exchange results through shared memory. The barrier is made of sockets. A socket also
+reports when its worker ends, for any reason: no worker outlives the others by more than a phase.
 
 The first worker at the barrier spins briefly before it blocks, because a sleeping core takes longer
-to wake than most waits last. Where spinning has not paid, as on a busy machine, it blocks sooner.
+to wake than most waits last. If spinning was in vain, as on a busy machine, the worker spins half
+as long at the next barrier.
 """
 
 import contextlib
@@ -29,7 +30,8 @@ from numpy.typing import NDArray
 from actcli.errors import ActcliError
 from actcli.machine import FORK_IS_SAFE
 
-# Takes the rank of the worker, from 0, and the result of its last phase; None in the first phase.
+# Called with the rank of the worker, from 0, and the result of the worker's previous phase, which
+# is None in the first phase.
 Phase = Callable[[int, Any], Any]
 
 MAX_SPINS = 256  # reads of a socket before a worker blocks, some µs each
@@ -55,7 +57,7 @@ def shared_zeros(shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
     try:
         memory = mmap.mmap(-1, size)
     except OSError as error:
-        raise MemoryError(f"no {size} bytes to share") from error
+        raise MemoryError(f"cannot reserve {size} bytes of shared memory") from error
     return np.frombuffer(memory, dtype, count).reshape(shape)
 
 
@@ -76,9 +78,9 @@ class WorkerGroup:
 
     Args:
         size: number of workers; the process that calls `run` is rank 0, and may be the only one.
-        phases: of one `run`. Data that they read, other than shared memory, must not have changed
-            since the group was made.
-        hint: of the error if a worker is lost.
+        phases: the phases of one `run`. A worker sees data outside shared memory as they were when
+            the group was made: later changes do not reach it.
+        hint: hint of the error that is raised if a worker is lost.
 
     Raises:
         ActcliError: the workers cannot be started.
@@ -103,7 +105,7 @@ class WorkerGroup:
             raise ActcliError(f"cannot start a worker process: {failure.strerror}", hint)
 
     def run(self) -> None:
-        """Go through the phases on every worker; none starts a phase before all end the last one.
+        """Go through the phases on every worker, with a barrier before and after each phase.
 
         Raises:
             ActcliError: a worker has died. The contents of the shared memory are then undefined.
@@ -143,7 +145,7 @@ class WorkerGroup:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def _cause(self) -> str:
-        """End the workers, and return why the first of them ended."""
+        """End the workers, and return how the lost one ended, in words."""
         self._barrier.close()
         codes = []
         while self._pids:
@@ -157,7 +159,7 @@ class Barrier:
     """One worker's side of the barrier: a socket to each other worker.
 
     Args:
-        ends: all sockets; the ones of other workers are closed.
+        ends: the sockets of all workers; those of other workers are closed in this process.
         rank: the rank of this worker.
     """
 
@@ -172,10 +174,10 @@ class Barrier:
         self._spins = MAX_SPINS
 
     def wait(self) -> None:
-        """Wait until all workers are here.
+        """Wait until all workers have reached the barrier.
 
         Raises:
-            WorkerLostError: one of them has ended.
+            WorkerLostError: another worker has ended.
         """
         try:
             for file in self.files:
@@ -187,7 +189,7 @@ class Barrier:
             raise WorkerLostError from None
 
     def _read(self, file: int) -> bytes:
-        """Return a byte from another worker, or b"" if that one has ended."""
+        """Return a byte from another worker, or b"" if that worker has ended."""
         for _ in range(self._spins):
             try:
                 byte = os.read(file, 1)
@@ -202,7 +204,7 @@ class Barrier:
         return os.read(file, 1)
 
     def close(self) -> None:
-        """Close the sockets, which ends the other workers."""
+        """Close the sockets; the other workers notice and end."""
         for end in self._sockets:
             end.close()
 
@@ -229,13 +231,13 @@ def _serve(rank: int, ends: Ends, phases: Sequence[Phase]) -> NoReturn:
 
 
 def _close_other_files(kept: Sequence[int]) -> None:
-    """Close all files but these and stderr.
+    """Close all files except `kept` and stderr, and connect stdin and stdout to the null device.
 
-    A lock or the end of a pipe is released only when its last holder closes it.
+    A lock or the end of a pipe is released only when every process that holds it has closed it.
     """
     null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null, 0)
     os.dup2(null, 1)
     for file in {int(entry.name) for entry in Path("/proc/self/fd").iterdir()} - {0, 1, 2, *kept}:
-        with contextlib.suppress(OSError):  # the descriptor that listed the folder
+        with contextlib.suppress(OSError):  # the descriptor that listed /proc is closed already
             os.close(file)
