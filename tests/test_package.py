@@ -71,6 +71,7 @@ def examples(name: str) -> list[str]:
 EXAMPLES = [line for name in Commands.names for line in examples(name)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", dict.fromkeys([*COMMANDS, *EXAMPLES]))
 def test_commands_of_the_readme_and_of_the_help_work_as_they_stand(line, shell):
     done = shell(line)

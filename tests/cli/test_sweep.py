@@ -249,6 +249,7 @@ def test_nothing_is_there_yet() -> None:
     assert strict(run("show", "--json").stdout)["points"][0]["test"] is None
 
 
+@pytest.mark.slow
 def test_a_table_of_a_thousand_fits_one_screen() -> None:
     rates = ",".join(str(0.001 * 1.01**number) for number in range(1000))
     make((f"optimizer.learning_rate={rates}",), lambda rate, _: result(0.5, min(1, rate)))
@@ -428,6 +429,7 @@ def test_a_dry_run_of_a_thousand_jobs_is_short(blobs: Blobs) -> None:
     assert not Path("runs").exists()
 
 
+@pytest.mark.slow
 def test_an_estimate_is_about_right(blobs: Blobs) -> None:
     chosen = "--dataset", str(blobs(rows=6000, inputs=200)), "--hidden", "100", "--epochs", "5"
     vary = "--vary", "optimizer.learning_rate=0.01,0.02", "--workers", "1", "--name", "s"
@@ -561,6 +563,7 @@ def in_terminal(columns: int, *args: str, **env: str) -> tuple[str, str, int]:
     return shown.decode(), written.decode(), started.returncode
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("columns", [50, 100])
 def test_the_live_view_stays_in_its_place(blobs: Blobs, columns: int) -> None:
     chosen = "--hidden", "8", "--batch-size", "32", "--dataset", str(blobs()), "--epochs", "150"
@@ -577,6 +580,7 @@ def test_the_live_view_stays_in_its_place(blobs: Blobs, columns: int) -> None:
     assert written.startswith("sweep  4 runs, mean")
 
 
+@pytest.mark.slow
 def test_quiet_and_dumb_terminals(blobs: Blobs) -> None:
     chosen = (*SMALL, "--dataset", str(blobs()), "--seeds", "2")
     shown, _, code = in_terminal(80, *chosen, "-q")
@@ -587,6 +591,7 @@ def test_quiet_and_dumb_terminals(blobs: Blobs) -> None:
     assert [line[:3] for line in shown.splitlines()] == ["1/2", "2/2"]
 
 
+@pytest.mark.slow
 def test_an_interrupted_live_view_leaves_the_terminal_as_it_was(blobs: Blobs) -> None:
     ours, theirs = pty.openpty()
     chosen = *SMALL, "--dataset", str(blobs()), "--seeds", "3", "--epochs", "100000"

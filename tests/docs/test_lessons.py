@@ -114,6 +114,7 @@ def test_there_are_ten_lessons_and_those_that_train_have_a_tolerance() -> None:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("title", LESSONS)
 def test_the_commands_print_the_outputs_of_the_page(title: str) -> None:
     lesson = LESSONS[title]
