@@ -192,7 +192,7 @@ def test_a_damaged_result_is_told(text: str) -> None:
     path.write_text(text)
     done = run("show", "made")
     assert (done.exit_code, done.stdout) == (1, "")
-    assert done.stderr == f"Error: {path} does not say how the run ended\n"
+    assert done.stderr == f"Error: {path} is not the result of a run\n"
 
 
 # Tables and pictures --------------------------------------------------------------------------
@@ -398,14 +398,16 @@ def test_a_dry_run_lists_jobs_and_about_their_cost(blobs: Blobs) -> None:
     assert (done.exit_code, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
     assert lines[0] == "s  2 done, 2 to do, 2 illegal"
-    assert lines[1].split() == ["run", "loss", "seed", "≈", "seconds", "state"]
+    assert lines[1].split() == ["run", "loss", "seed", "state"]
     words = [line.split() for line in lines[2:8]]
     assert [row[1:3] for row in words] == [
         [name, seed] for name in ("mse", "cross-entropy", "binary-cross-entropy") for seed in "01"
     ]
     assert [row[-1] for row in words] == ["done", "do", "done", "do", "illegal", "illegal"]
     assert lines[9].startswith("illegal: loss 'binary-cross-entropy' does not go with output 's")
-    assert re.fullmatch(r"2 to do: about 0:00 on 2 processes, with \d+ MB of memory\.", lines[-1])
+    assert re.fullmatch(
+        r"2 to do: about 0:00 on 2 processes, \d+ MB of memory per worker\.", lines[-1]
+    )
     told = strict(run(*chosen, *vary, "--dry-run", "--json").stdout)
     assert [job["state"] for job in told["jobs"]] == [
         *("done", "to do", "done", "to do", "illegal", "illegal")
