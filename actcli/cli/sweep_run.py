@@ -126,7 +126,7 @@ def make_engine(request: Request, jobs: int) -> Engine:
 
     Raises:
         UsageError: a scheduler is given, but Dask is not installed.
-        ActcliError: no process can be started.
+        ActcliError: a process cannot be started.
     """
     if request.scheduler is None:
         return Processes(min(request.workers or core_count(), jobs))

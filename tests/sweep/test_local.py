@@ -229,7 +229,7 @@ def test_processes_that_cannot_be_started_are_told(long: list[str]) -> None:
         stdout, stderr = client.communicate(timeout=30)
         assert (client.returncode, stdout) == (1, "")
         until(lambda: not is_group(client.pid))
-    assert stderr == "Error: no process can be started: Too many open files\n"
+    assert stderr == "Error: cannot start a worker process: Too many open files\n"
 
 
 def test_a_client_that_is_killed_leaves_no_process_and_a_sweep_that_goes_on(

@@ -94,7 +94,7 @@ def test_if_the_second_process_cannot_be_started_the_first_is_stopped(
         spawned.extend(active_children())
 
     monkeypatch.setattr(Pool, "_spawn_process", once)
-    with pytest.raises(ActcliError, match="no process can be started: Resource temporarily"):
+    with pytest.raises(ActcliError, match="cannot start a worker process: Resource temporarily"):
         Processes(2)
     assert len(spawned) == 1
     assert not spawned[0].is_alive()
@@ -115,7 +115,7 @@ def test_no_room_for_the_data_is_told(blobs: Blobs, monkeypatch: pytest.MonkeyPa
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
     try:
-        told = "no room for the data of the sweep: File too large"
+        told = "not enough memory for the data of the sweep: File too large"
         with closing(Processes(1)) as engine, pytest.raises(ActcliError, match=told):
             engine.set_data({"data": data})
     finally:
