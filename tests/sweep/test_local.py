@@ -203,7 +203,9 @@ def test_a_folder_with_other_files_is_not_removed(blobs: Blobs) -> None:
     notes.touch()
     again = actcli(*arguments, "--name", "s", "-q")
     assert again.returncode == 2
-    assert again.stderr.startswith(f"Error: {path.parent} holds 'notes.txt', which is no file of")
+    assert again.stderr.startswith(
+        f"Error: {path.parent} holds 'notes.txt', which is not a file of"
+    )
     assert notes.exists()
 
 
