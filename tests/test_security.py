@@ -119,7 +119,7 @@ def test_the_header_of_a_model_cannot_name_a_file_to_be_opened(
         message = refused("diagnose", str(path), status=2)
         assert message == (
             f"{path} was trained on {dataset!r}, which is not the name of a known data set. "
-            "Say where it is: --dataset"
+            "Give its path with --dataset"
         )
 
 

@@ -1,4 +1,4 @@
-"""Parameters that several commands share: runs, targets with their overrides, lists of names."""
+"""Parameters of the commands: runs, targets with their overrides, sweeps, lists of names."""
 
 import functools
 from collections.abc import Callable
@@ -17,6 +17,8 @@ from actcli.registry import declared_names, unknown_name
 from actcli.store.catalog import usable_runs
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+SHOW = "show"  # the subcommand of `sweep`; an example configuration must not have this name
 
 
 class RunType(click.ParamType[str]):
@@ -48,6 +50,52 @@ class TargetType(click.ParamType[str]):
         names = [*run_names(ctx), *(examples() if ctx.params.get("at_init") else ())]
         items = [CompletionItem(name) for name in names if name.startswith(incomplete)]
         return [*items, CompletionItem(incomplete, type="file")]
+
+
+class SweepConfigType(click.ParamType[str]):
+    """A sweep file, a configuration file, or the name of an example of either."""
+
+    name = "CONFIG"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        from actcli.sweep.file import sweeps
+
+        names = [SHOW, *sweeps(), *examples()]
+        items = [CompletionItem(name) for name in names if name.startswith(incomplete)]
+        return [*items, CompletionItem(incomplete, type="file")]
+
+
+class AxisType(click.ParamType[Any]):
+    """An axis of a sweep: a configuration key and its values, as table.key=values."""
+
+    name = "axis"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        from actcli.sweep.axes import parse_axis
+
+        return parse_axis(value) if isinstance(value, str) else value
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        return [CompletionItem(f"{key}=") for key in KEYS if str(key).startswith(incomplete)]
+
+
+class SweepType(click.ParamType[str]):
+    """A sweep, given by its name."""
+
+    name = "NAME"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        from actcli.sweep.store import all_sweeps
+
+        folders = all_sweeps(Path(ctx.params.get("runs_dir") or "runs"))
+        names = [folder.name for folder in folders]
+        return [CompletionItem(name) for name in names if name.startswith(incomplete)]
 
 
 class NamesType(click.ParamType[Any]):

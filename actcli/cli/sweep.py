@@ -1,5 +1,6 @@
-"""`actcli sweep`: train all combinations of some configuration keys, and compare them."""
+"""`actcli sweep`: train all combinations of the values of some keys, and compare the results."""
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,8 @@ from actcli.cli.options import (
     runs_dir_option,
     settings_of_command,
 )
-from actcli.cli.sweep_names import SHOW, AxisType, SweepConfigType, SweepType
+from actcli.cli.output import csv_option, emit, emit_csv, json_option, quiet_option
+from actcli.cli.parameter_types import SHOW, AxisType, SweepConfigType, SweepType
 from actcli.cli.train import name_of
 from actcli.config.sources import Setting, find_key
 from actcli.config.values import Integer
@@ -24,7 +26,10 @@ from actcli.sweep.file import SweepFile, find_sweep, read_sweep
 from actcli.sweep.store import find_sweep_folder
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from actcli.sweep.plan import Job, Plan
+    from actcli.sweep.results import SweepTable
 
 
 class SweepCommand(ConfigCommand):
@@ -40,12 +45,6 @@ class SweepCommand(ConfigCommand):
         if args and args[0] == SHOW:
             return show.make_context(f"{info_name} {SHOW}", args[1:], parent, **extra)
         return super().make_context(info_name, args, parent, **extra)
-
-
-json_option = click.option(
-    "--json", "as_json", is_flag=True, help="Write the result as one JSON object."
-)
-csv_option = click.option("--csv", "as_csv", is_flag=True, help="Write one line of CSV per run.")
 
 
 @click.command(
@@ -103,7 +102,7 @@ Examples:
 )
 @json_option
 @csv_option
-@click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
+@quiet_option
 @click.pass_context
 def sweep(
     ctx: click.Context,
@@ -176,17 +175,43 @@ def show(name: str | None, runs_dir: Path, complete: bool, as_json: bool, as_csv
     NAME is a sweep or its folder; the default is the newest sweep.
     """
     exclude({"--json": as_json, "--csv": as_csv})
-    from actcli.cli.sweep_output import write
     from actcli.sweep.results import read_table
 
-    write(read_table(find_sweep_folder(name, runs_dir)), as_json, as_csv, complete)
+    write_table(read_table(find_sweep_folder(name, runs_dir)), as_json, as_csv, complete)
+
+
+def write_table(table: "SweepTable", as_json: bool, as_csv: bool, complete: bool = False) -> None:
+    """Write the result of a sweep to stdout.
+
+    Args:
+        table: the result.
+        as_json: whether to write one JSON object.
+        as_csv: whether to write one line of CSV per run.
+        complete: whether the view for people shows all combinations.
+    """
+    if as_csv:
+        emit_csv(table.header(), table.rows())
+    else:
+        emit(table, lambda table: table_view(table, complete), as_json)
+
+
+def table_view(table: "SweepTable", complete: bool) -> "RenderableType":
+    """Return the view of a result, with the command that diagnoses the best run."""
+    from actcli.render.sweep import SweepView
+
+    best = table.points[0]
+    run = shlex.quote(str(table.folder / best.job))
+    return SweepView(table, f"actcli diagnose {run}" if best.runs else None, complete)
 
 
 def exclude(options: dict[str, bool]) -> None:
     """Raise if two options that exclude each other are both given.
 
+    Args:
+        options: the name of each option, and whether it is given.
+
     Raises:
-        UsageError: both are given.
+        UsageError: both options are given.
     """
     if all(options.values()):
         raise UsageError(f"{' and '.join(options)} exclude each other", "Choose one of them")
@@ -210,7 +235,7 @@ def check_fixed(options: Sequence[Setting], varying: Sequence[Axis]) -> None:
     """Raise if an option fixes a key that varies.
 
     Raises:
-        UsageError: an option does.
+        UsageError: an option fixes such a key.
     """
     keys = {str(axis.key) for axis in varying}
     for setting in options:

@@ -11,7 +11,7 @@ import click
 from actcli.cli import ExitStatus
 from actcli.cli.downloads import downloads
 from actcli.cli.interrupts import STATUS, WORD, Interrupts
-from actcli.cli.sweep_output import write
+from actcli.cli.sweep import write_table
 from actcli.cli.sweep_watch import Watch, label
 from actcli.datasets.catalogue import DATASETS
 from actcli.datasets.dataset import RawDataset, read_dataset
@@ -67,7 +67,7 @@ def run(request: Request, as_json: bool, as_csv: bool) -> int:
     if interrupts.received:
         report_interrupt(request, path, interrupts.received)
         return STATUS[interrupts.received]
-    write(read_table(path), as_json, as_csv)
+    write_table(read_table(path), as_json, as_csv)
     if errors:
         report_errors(request, errors)
     return ExitStatus.FAILED if errors else ExitStatus.OK
@@ -126,7 +126,7 @@ def make_engine(request: Request, jobs: int) -> Engine:
 
     Raises:
         UsageError: a scheduler is given, but Dask is not installed.
-        ActcliError: no process can be started.
+        ActcliError: a process cannot be started.
     """
     if request.scheduler is None:
         return Processes(min(request.workers or core_count(), jobs))

@@ -90,10 +90,12 @@ class Watch:
 
         self._drawn = now
         running = [(self.labels[name], report) for name, report in self.running.items()]
-        shown = SweepProgress(self.done, self.total, self.failed, self._left(now), running)
+        shown = SweepProgress(
+            self.done, self.total, self.failed, self._remaining_seconds(now), running
+        )
         self._live.update(shown, refresh=True)
 
-    def _left(self, now: float) -> float | None:
+    def _remaining_seconds(self, now: float) -> float | None:
         """Return the estimated remaining seconds, at the average speed so far."""
         parts = sum(
             report.epoch / report.epochs for report in self.running.values() if report.epochs

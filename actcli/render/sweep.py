@@ -52,8 +52,8 @@ class SweepView:
         shown = table.points if self.complete else table.points[:MAX_ROWS]
         styles = [_style(point) for point in shown]
         yield from lines(fit(_columns(table, shown, canvas), canvas.width), styles)
-        if left_out := len(table.points) - len(shown):
-            yield Text(canvas.plain(f"… {grouped(left_out)} more: --all or --csv"), "dim")
+        if hidden := len(table.points) - len(shown):
+            yield Text(canvas.plain(f"… {grouped(hidden)} more: --all or --csv"), "dim")
         yield from pictures(table, canvas.width, console)
         text = min(canvas.width, MAX_TEXT_WIDTH)
         if table.shows:

@@ -44,8 +44,8 @@ class SweepProgress:
         shown = self.running if len(self.running) <= max_lines else self.running[: max_lines - 1]
         if shown:
             yield from lines(fit(_columns(shown, canvas), canvas.width, min_rank=0))[1:]
-        if left_out := len(self.running) - len(shown):
-            yield Text(canvas.plain(f"  … {left_out} more"), "dim")
+        if hidden := len(self.running) - len(shown):
+            yield Text(canvas.plain(f"  … {hidden} more"), "dim")
 
     def _bar(self, width: int) -> Table:
         counts = [f"{len(self.running)} running"]

@@ -33,7 +33,7 @@ class Span:
     log: bool
 
     def draw(self, rng: "np.random.Generator") -> float:
-        """Return a random number of the range."""
+        """Return a random number between `low` and `high`."""
         if self.log:
             return math.exp(rng.uniform(math.log(self.low), math.log(self.high)))
         return self.low + float(rng.uniform()) * (self.high - self.low)
@@ -41,7 +41,7 @@ class Span:
 
 @dataclass(frozen=True)
 class Axis:
-    """A configuration key that varies over `values` or, if it is given, within `span`."""
+    """A configuration key that varies within `span` or, if that is None, over `values`."""
 
     key: Key
     values: tuple[Any, ...] = ()
@@ -58,14 +58,14 @@ class Axis:
 
 
 def written(value: Any) -> str:
-    """Return a value as the key's option accepts it."""
+    """Return a value as text that the key's option accepts."""
     if isinstance(value, tuple | list):
         return ",".join(map(written, value)) or "none"
     return str(value).lower() if isinstance(value, bool) else str(value).removesuffix(".0")
 
 
 def option_of(key: str) -> str:
-    """Return the name of a key's option, which is shorter than the key, such as lr."""
+    """Return the name of a key's option without dashes: lr for optimizer.learning_rate."""
     return next((each.option for each in KEYS if str(each) == key), key)
 
 
@@ -88,7 +88,12 @@ def parse_axis(text: str) -> Axis:
 
 
 def make_axis(key: Key, values: Any, origin: str) -> Axis:
-    """Return the axis of a text, as `--vary` takes it, or of a list, as a sweep file has it.
+    """Return the axis of a key.
+
+    Args:
+        key: the key that varies.
+        values: a text, as `--vary` takes it, or a list of values, as a sweep file has it.
+        origin: where the values come from, for messages.
 
     Raises:
         UsageError: the key cannot vary, or a value is not allowed or is repeated.

@@ -33,7 +33,7 @@ class Cluster:
     """The workers of a Dask cluster.
 
     Args:
-        address: of its scheduler, such as tcp://host:8786.
+        address: the address of its scheduler, such as tcp://host:8786.
     """
 
     def __init__(self, address: str) -> None:
@@ -121,7 +121,7 @@ class ClientWatch(SchedulerPlugin):
         self.client = client
 
     def remove_client(self, scheduler: Any, client: str) -> None:
-        """Remove the plugins of the sweep if the client that disconnected is its own."""
+        """Remove the plugins of the sweep when its client disconnects."""
         if client == self.client:
             scheduler.remove_plugin(name=self.token)
             scheduler.loop.add_callback(scheduler.unregister_worker_plugin, None, self.token)

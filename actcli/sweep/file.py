@@ -1,7 +1,7 @@
 """Sweep files: a configuration with one more table, `[sweep]`, that lists the keys that vary.
 
 [sweep]
-shows = "what the sweep is about, in words"
+shows = "a description of the result"
 seeds = 2
 random = 20
 

@@ -30,8 +30,8 @@ class Job:
     Args:
         name: the name of its run folder.
         varied: the value of each axis.
-        seed: of the training.
-        resolved: its configuration; None if the configuration is illegal.
+        seed: the seed of the training.
+        resolved: the configuration of the job; None if the configuration is illegal.
         error: why the configuration is illegal; None otherwise.
     """
 
@@ -71,7 +71,8 @@ class Plan:
         """Return the jobs, without duplicates.
 
         Raises:
-            UsageError: a range without `draws`, `draws` without an axis, or two sources of seeds.
+            UsageError: a range is given without `draws`, or `draws` without an axis, or both
+                `seeds` and an axis set the seed.
         """
         self._check()
         first = assemble_tables(self.base).training.seed
@@ -123,14 +124,14 @@ def _job(base: Sequence[Setting], axes: Sequence[Axis], varied: tuple[Any, ...],
 def _name(config: Tables) -> str:
     """Return a hash of the configuration.
 
-    A key that was renamed counts by its former name, so that sweeps begun before are continued.
+    A renamed key enters the hash by its former name, so a sweep begun before can be resumed.
     """
     settings = {key.former_path or str(key): value for key, value in values(config)}
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def _located(config: ResolvedConfig) -> ResolvedConfig:
-    """Return the configuration with an absolute path of its data, for workers in other folders."""
+    """Return the configuration with an absolute data path: workers run in other folders."""
     name = config.data.name
     if name in DATASETS:
         return config

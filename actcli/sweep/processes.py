@@ -20,8 +20,8 @@ from actcli.sweep.work import WORKERS
 
 T = TypeVar("T")
 
-NO_ROOM = "no room for the data of the sweep"
-NO_PROCESS = "no process can be started"
+NO_ROOM = "not enough memory for the data of the sweep"
+NO_PROCESS = "cannot start a worker process"
 
 
 class Processes:
@@ -31,7 +31,7 @@ class Processes:
         count: number of processes; 0 if no job is left.
 
     Raises:
-        ActcliError: they cannot be started, or there is no room for any data.
+        ActcliError: they cannot be started, or no memory can be reserved for the data.
     """
 
     def __init__(self, count: int) -> None:
@@ -51,7 +51,7 @@ class Processes:
         """Write the data sets to the memory that the workers share.
 
         Raises:
-            ActcliError: there is no room for them.
+            ActcliError: the memory is too small for them.
         """
         with _os_errors_as(NO_ROOM):
             self._data.fill(data)

@@ -1,25 +1,31 @@
-"""The results of a sweep: the mean over the seeds of each combination, best first."""
+"""The result of a sweep: the mean over the seeds of each combination, best first.
+
+Tables, plots, JSON and CSV are all made from one `SweepTable`.
+"""
 
 import contextlib
 import json
 import math
 import statistics
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from actcli.errors import DataError
 from actcli.store.folder import RESULT
+from actcli.sweep.axes import written
 from actcli.sweep.store import read_plan
+
+RESULT_COLUMNS = ("status", "validation", "test", "dead", "verdict", "seconds", "error")  # of CSV
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """The result of one job."""
+    """The result of one job. Results that the job does not have are None."""
 
-    job: str
+    job: str  # the name of its run
     varied: tuple[Any, ...]
     seed: int
     status: str  # finished, diverged, failed, or missing
@@ -50,7 +56,7 @@ class Point:
     validation: MeanAndDeviation | None
     test: MeanAndDeviation | None
     dead: MeanAndDeviation | None
-    verdict: str  # the most frequent verdict or, without one, status
+    verdict: str  # the most frequent one of the runs; the status of a run without a verdict
     seconds: MeanAndDeviation | None
 
 
@@ -72,6 +78,31 @@ class SweepTable:
     points: tuple[Point, ...]
     outcomes: tuple[Outcome, ...]
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON object: points best first, runs in the order of the plan."""
+        return {
+            "sweep": str(self.folder),
+            "shows": self.shows,
+            "axes": list(self.axes),
+            "points": [self._named(point) for point in self.points],
+            "runs": [self._named(outcome) for outcome in self.outcomes],
+        }
+
+    def _named(self, record: Point | Outcome) -> dict[str, Any]:
+        """Return the fields of a record, with the varied values by their key."""
+        fields = asdict(record) | {"varied": dict(zip(self.axes, record.varied, strict=True))}
+        return {"run": fields.pop("job"), **fields}
+
+    def header(self) -> list[str]:
+        """Return the column names of `rows`."""
+        return ["run", *self.axes, "seed", *RESULT_COLUMNS]
+
+    def rows(self) -> Iterator[list[Any]]:
+        """Yield one CSV row for each job, in the order of the plan."""
+        for outcome in self.outcomes:
+            results = [getattr(outcome, column) for column in RESULT_COLUMNS]
+            yield [outcome.job, *map(written, outcome.varied), outcome.seed, *results]
+
 
 def read_table(folder: Path) -> SweepTable:
     """Return the result of a sweep from its folder; jobs without a run count as missing.
@@ -90,27 +121,34 @@ def read_table(folder: Path) -> SweepTable:
 
 def _outcome(folder: Path, job: dict[str, Any]) -> Outcome:
     path = folder / job["name"] / RESULT
-    told: dict[str, Any] = {"status": "failed" if job["error"] else "missing"}
+    record: dict[str, Any] = {"status": "failed" if job["error"] else "missing"}
     try:
         with contextlib.suppress(FileNotFoundError):
-            told = json.loads(path.read_text(encoding="utf-8"))
+            record = json.loads(path.read_text(encoding="utf-8"))
         return Outcome(
             job=job["name"],
-            varied=tuple(tuple(each) if isinstance(each, list) else each for each in job["varied"]),
+            varied=tuple(
+                tuple(value) if isinstance(value, list) else value for value in job["varied"]
+            ),
             seed=job["seed"],
-            status=str(told["status"]),
-            validation=_number((told.get("validation") or {}).get("accuracy")),
-            test=_number((told.get("test") or {}).get("accuracy")),
-            dead=_number(told.get("dead")),
-            verdict=told.get("verdict") and str(told["verdict"]),
-            seconds=_number(told.get("seconds")),
-            error=told.get("message") or job["error"],
+            status=str(record["status"]),
+            validation=_number((record.get("validation") or {}).get("accuracy")),
+            test=_number((record.get("test") or {}).get("accuracy")),
+            dead=_number(record.get("dead")),
+            verdict=record.get("verdict") and str(record["verdict"]),
+            seconds=_number(record.get("seconds")),
+            error=record.get("message") or job["error"],
         )
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise DataError(f"{path} does not say how the run ended") from error
+        raise DataError(f"{path} is not the result of a run") from error
 
 
 def _number(value: Any) -> float | None:
+    """Return a finite number, or None for None.
+
+    Raises:
+        ValueError: the value is not a finite number.
+    """
     if value is None:
         return None
     if not math.isfinite(number := float(value)):
@@ -120,8 +158,8 @@ def _number(value: Any) -> float | None:
 
 def _point(outcomes: Sequence[Outcome]) -> Point:
     finished = [outcome for outcome in outcomes if outcome.status == "finished"]
-    endings = Counter(outcome.verdict or outcome.status for outcome in outcomes)
-    ending, count = endings.most_common(1)[0]
+    verdicts = Counter(outcome.verdict or outcome.status for outcome in outcomes)
+    verdict, count = verdicts.most_common(1)[0]
     return Point(
         varied=outcomes[0].varied,
         runs=len(finished),
@@ -130,19 +168,19 @@ def _point(outcomes: Sequence[Outcome]) -> Point:
         validation=_mean(outcome.validation for outcome in finished),
         test=_mean(outcome.test for outcome in finished),
         dead=_mean(outcome.dead for outcome in finished),
-        verdict=ending if count == len(outcomes) else f"{ending} ({count} of {len(outcomes)})",
+        verdict=verdict if count == len(outcomes) else f"{verdict} ({count} of {len(outcomes)})",
         seconds=_mean(outcome.seconds for outcome in finished),
     )
 
 
 def _mean(numbers: Iterable[float | None]) -> MeanAndDeviation | None:
-    known = [number for number in numbers if number is not None]
-    if not known:
+    present = [number for number in numbers if number is not None]
+    if not present:
         return None
-    deviation = statistics.stdev(known) if len(known) > 1 else None
-    return MeanAndDeviation(statistics.fmean(known), deviation)
+    deviation = statistics.stdev(present) if len(present) > 1 else None
+    return MeanAndDeviation(statistics.fmean(present), deviation)
 
 
 def _rank(point: Point) -> float:
-    judged = point.validation or point.test
-    return -judged.mean if judged else 1.0
+    accuracy = point.validation or point.test
+    return -accuracy.mean if accuracy else 1.0  # without a result: last

@@ -35,7 +35,7 @@ class SharedData:
     """The client's end of the file. A spawned process receives it as `AttachedData`.
 
     Raises:
-        OSError: there is no room for a file.
+        OSError: the file cannot be created.
     """
 
     def __init__(self) -> None:
@@ -51,7 +51,7 @@ class SharedData:
             data: data sets by any names.
 
         Raises:
-            OSError: there is no room for the arrays; the file is closed.
+            OSError: the memory is too small for the arrays; the file is closed.
         """
         try:
             self._file.seek(HEADER_BYTES)
@@ -77,7 +77,7 @@ class SharedData:
         self._file.close()
 
     def _write(self, part: RawSplit) -> Any:
-        """Write the arrays of a part; return the part with their positions in the arrays' place."""
+        """Write the arrays of a split; return the split with file positions in place of arrays."""
         return replace(part, x=self._put(part.x), y=self._put(part.y))
 
     def _put(self, array: NDArray[Any]) -> Any:

@@ -80,6 +80,6 @@ class Worker:
                     accuracy = (event.validation or event.train).accuracy
                     self.report(JobProgress(name, event.epoch, config.training.epochs, accuracy))
         except DivergedError:
-            return storage.files  # result.json says so
+            return storage.files  # result.json records the divergence
         run.finish(evaluate_training_rows=False)
         return storage.files

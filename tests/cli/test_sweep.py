@@ -1,4 +1,4 @@
-"""`actcli sweep` from outside: its mistakes, tables and pictures, JSON and CSV, the live view."""
+"""Test `actcli sweep` as a command: mistakes, tables and plots, JSON and CSV, the live view."""
 
 import csv
 import fcntl
@@ -35,7 +35,7 @@ SMALL = ("--hidden", "8", "--epochs", "1", "--batch-size", "32")
 
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In an empty folder, with one thread, as sweeps have it."""
+    """Run each test in an empty folder, with one BLAS thread, as the workers of a sweep."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
 
@@ -51,20 +51,29 @@ def make(
     name: str = "made",
     shows: str = "",
 ) -> Path:
-    """The folder of a sweep, with results of no training: None where there is none."""
+    """Write the folder of a sweep without training, and return its path.
+
+    Args:
+        vary: the arguments of `--vary`.
+        score: returns the result of a job from its varied values and its seed; None for a job
+            that has no run.
+        seeds: number of seeds.
+        name: the name of the folder.
+        shows: the description of the result.
+    """
     folder = Path("runs", name)
     axes = tuple(map(parse_axis, vary))
     jobs = Plan((), axes, seeds).jobs()
-    told = []
+    records = []
     for job in jobs:
         result = score(*job.varied, job.seed)
         error = (result or {}).pop("error", None)
-        told.append({"name": job.name, "varied": job.varied, "seed": job.seed, "error": error})
+        records.append({"name": job.name, "varied": job.varied, "seed": job.seed, "error": error})
         if result and error is None:
             (folder / job.name).mkdir(parents=True)
             (folder / job.name / "result.json").write_text(json.dumps(result))
     folder.mkdir(parents=True, exist_ok=True)
-    plan = {"format": 1, "shows": shows, "axes": [str(each.key) for each in axes], "jobs": told}
+    plan = {"format": 1, "shows": shows, "axes": [str(each.key) for each in axes], "jobs": records}
     (folder / "sweep.json").write_text(json.dumps(plan))
     return folder
 
@@ -129,7 +138,7 @@ def result(test: float, dead: float = 0.0, verdict: str = "healthy") -> dict[str
         ("show x --json --csv", "--json and --csv exclude each other"),
     ],
 )
-def test_a_mistake_is_told_and_nothing_is_left_behind(args: str, message: str) -> None:
+def test_a_mistake_is_reported_and_leaves_no_files(args: str, message: str) -> None:
     done = run(*args.split())
     assert (done.exit_code, done.stdout) == (2, "")
     assert message in done.stderr
@@ -138,14 +147,14 @@ def test_a_mistake_is_told_and_nothing_is_left_behind(args: str, message: str) -
     assert list(Path().iterdir()) == []
 
 
-def test_without_dask_it_is_told_how_to_get_it(blobs: Blobs) -> None:
+def test_without_dask_the_error_says_how_to_install_it(blobs: Blobs) -> None:
     script = (
         "import sys; sys.modules['distributed'] = None\n"
         "from actcli.cli import main; main(sys.argv[1:])"
     )
-    chosen = "sweep", "--seeds", "2", "--dataset", str(blobs()), "--scheduler", "tcp://a:1"
+    arguments = "sweep", "--seeds", "2", "--dataset", str(blobs()), "--scheduler", "tcp://a:1"
     done = subprocess.run(
-        [sys.executable, "-c", script, *chosen],
+        [sys.executable, "-c", script, *arguments],
         env=ENVIRONMENT,
         capture_output=True,
         check=False,
@@ -157,7 +166,7 @@ def test_without_dask_it_is_told_how_to_get_it(blobs: Blobs) -> None:
     assert not Path("runs").exists()
 
 
-def test_a_sweep_that_is_not_there_is_told_with_the_nearest() -> None:
+def test_an_unknown_sweep_is_reported_with_the_nearest_name() -> None:
     make(("model.dropout=0,0.5",), lambda *_: result(0.9), name="dropout")
     done = run("show", "dorpout")
     assert done.exit_code == 2
@@ -166,7 +175,7 @@ def test_a_sweep_that_is_not_there_is_told_with_the_nearest() -> None:
     )
 
 
-def test_the_folder_of_a_run_is_no_sweep(blobs: Blobs) -> None:
+def test_the_folder_of_a_run_is_not_a_sweep(blobs: Blobs) -> None:
     trained = CliRunner().invoke(
         main, ["train", *SMALL, "--dataset", str(blobs()), "--name", "s", "-q"]
     )
@@ -177,7 +186,7 @@ def test_the_folder_of_a_run_is_no_sweep(blobs: Blobs) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", "{", '{"format": 1, "jobs": [{}]}', "null"])
-def test_a_damaged_plan_is_told(text: str) -> None:
+def test_a_damaged_plan_is_reported(text: str) -> None:
     folder = make(("model.dropout=0,0.5",), lambda *_: result(0.9))
     (folder / "sweep.json").write_text(text)
     done = run("show", "made")
@@ -186,13 +195,13 @@ def test_a_damaged_plan_is_told(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"status": "finished", "test": 3}'])
-def test_a_damaged_result_is_told(text: str) -> None:
+def test_a_damaged_result_is_reported(text: str) -> None:
     folder = make(("model.dropout=0,0.5",), lambda *_: result(0.9))
     path = min(folder.glob("*/result.json"))
     path.write_text(text)
     done = run("show", "made")
     assert (done.exit_code, done.stdout) == (1, "")
-    assert done.stderr == f"Error: {path} does not say how the run ended\n"
+    assert done.stderr == f"Error: {path} is not the result of a run\n"
 
 
 # Tables and pictures --------------------------------------------------------------------------
@@ -227,7 +236,7 @@ def test_the_best_comes_first_with_its_deviation() -> None:
     assert narrow[0] == "made  6 runs, mean ± standard deviation over seeds"
 
 
-def test_what_is_missing_failed_or_diverged_is_told() -> None:
+def test_missing_failed_and_diverged_runs_are_listed() -> None:
     diverged = {"status": "diverged", "message": "not finite"}
     outcomes = {0.1: result(0.9), 1.0: diverged, 2.0: {"error": "no such thing"}, 3.0: None}
     make(("optimizer.learning_rate=0.1,1,2,3",), lambda rate, _: outcomes[rate])
@@ -241,7 +250,7 @@ def test_what_is_missing_failed_or_diverged_is_told() -> None:
     ]
 
 
-def test_nothing_is_there_yet() -> None:
+def test_a_sweep_without_any_finished_run_is_shown() -> None:
     make(("optimizer.learning_rate=0.1,1,2,3",), lambda *_: None)
     done = run("show")
     assert done.exit_code == 0
@@ -250,7 +259,7 @@ def test_nothing_is_there_yet() -> None:
 
 
 @pytest.mark.slow
-def test_a_table_of_a_thousand_fits_one_screen() -> None:
+def test_a_table_of_a_thousand_combinations_fits_one_screen() -> None:
     rates = ",".join(str(0.001 * 1.01**number) for number in range(1000))
     make((f"optimizer.learning_rate={rates}",), lambda rate, _: result(0.5, min(1, rate)))
     for columns, most in (("80", 80), ("120", 120), ("40", 60)):
@@ -264,7 +273,7 @@ def test_a_table_of_a_thousand_fits_one_screen() -> None:
     assert "... 980 more: --all or --csv" in shown.splitlines()
 
 
-def test_names_have_bars() -> None:
+def test_one_key_with_names_is_plotted_as_bars() -> None:
     scores = {"relu": 0.9, "tanh": 0.45, "elu": 1.0}
     make(("model.activation=relu,tanh,elu",), lambda names, _: result(scores[names[0]], 0.5))
     lines = run("show").stdout.splitlines()
@@ -276,7 +285,7 @@ def test_names_have_bars() -> None:
     assert len(full[0]) == 24
 
 
-def test_two_keys_have_a_map() -> None:
+def test_two_keys_are_plotted_as_a_heat_map() -> None:
     make(
         ("model.hidden=[8],[8,8],[8,8,8],[8,4]", "model.activation=relu,tanh"),
         lambda hidden, names, _: result(len(hidden) / 10 + (names[0] == "tanh") / 100, 0.0),
@@ -300,7 +309,7 @@ def test_two_keys_have_a_map() -> None:
     assert "2 x 8" in shown
 
 
-def test_three_keys_have_a_table_alone() -> None:
+def test_three_keys_of_two_values_are_not_plotted() -> None:
     make(
         ("model.dropout=0,0.5", "model.activation=relu,tanh", "training.epochs=1,2"),
         lambda *_: result(0.9),
@@ -308,7 +317,7 @@ def test_three_keys_have_a_table_alone() -> None:
     assert len(run("show").stdout.splitlines()) == 2 + 8 + 2
 
 
-def test_more_keys_have_a_dot_for_each_combination_over_each_number() -> None:
+def test_more_keys_are_plotted_as_dots_over_each_numeric_key() -> None:
     make(
         ("model.dropout=0,0.1,0.2", "model.activation=relu,tanh", "training.epochs=1,2,4"),
         lambda dropout, _, epochs, seed: result(0.5 + dropout, 0.1 * epochs),
@@ -331,8 +340,8 @@ def test_labels_of_jobs_are_aligned() -> None:
         (),
         tuple(map(parse_axis, ("optimizer.learning_rate=0.1,0.003", "model.activation=relu,elu"))),
     )
-    told = aligned(["optimizer.learning_rate", "model.activation"], plan.jobs())
-    assert list(told.values()) == [
+    labels = aligned(["optimizer.learning_rate", "model.activation"], plan.jobs())
+    assert list(labels.values()) == [
         "lr 0.1    activation relu  seed 0",
         "lr 0.1    activation elu   seed 0",
         "lr 0.003  activation relu  seed 0",
@@ -340,7 +349,7 @@ def test_labels_of_jobs_are_aligned() -> None:
     ]
 
 
-def test_in_a_pipe_nothing_is_cut() -> None:
+def test_output_to_a_pipe_is_not_cut() -> None:
     long = ",".join(str(number) for number in range(100, 150))
     make((f"model.hidden=[{long}],[7]",), lambda *_: result(0.9))
     shown = run("show", COLUMNS="").stdout
@@ -351,7 +360,7 @@ def test_in_a_pipe_nothing_is_cut() -> None:
 # JSON and CSV ---------------------------------------------------------------------------------
 
 
-def test_json_and_csv_say_what_the_table_says() -> None:
+def test_json_and_csv_agree_with_the_table() -> None:
     folder = make(
         ("model.hidden=[8,8],none", "optimizer.nesterov=true,false"),
         lambda hidden, nesterov, seed: (
@@ -362,18 +371,18 @@ def test_json_and_csv_say_what_the_table_says() -> None:
         seeds=2,
         shows='a "word"',
     )
-    told = strict(run("show", "--json").stdout)
-    assert list(told) == ["sweep", "shows", "axes", "points", "runs"]
-    assert (told["sweep"], told["shows"]) == (str(folder), 'a "word"')
-    assert told["axes"] == ["model.hidden", "optimizer.nesterov"]
-    first, *_, last = told["points"]
+    record = strict(run("show", "--json").stdout)
+    assert list(record) == ["sweep", "shows", "axes", "points", "runs"]
+    assert (record["sweep"], record["shows"]) == (str(folder), 'a "word"')
+    assert record["axes"] == ["model.hidden", "optimizer.nesterov"]
+    first, *_, last = record["points"]
     assert first["varied"] == {"model.hidden": [8, 8], "optimizer.nesterov": True}
     assert (first["runs"], first["planned"], first["verdict"]) == (2, 2, "healthy")
     assert first["test"]["mean"] == pytest.approx(0.605)
     assert first["test"]["deviation"] == pytest.approx(0.01 / 2**0.5)
     assert last["test"] is None
-    assert len(told["runs"]) == 8
-    assert {run["status"] for run in told["runs"]} == {"finished", "diverged"}
+    assert len(record["runs"]) == 8
+    assert {run["status"] for run in record["runs"]} == {"finished", "diverged"}
 
     text = run("show", "--csv").stdout
     rows = list(csv.DictReader(io.StringIO(text)))
@@ -381,41 +390,43 @@ def test_json_and_csv_say_what_the_table_says() -> None:
         *("run", "model.hidden", "optimizer.nesterov", "seed", "status", "validation", "test"),
         *("dead", "verdict", "seconds", "error"),
     ]
-    assert [row["run"] for row in rows] == [run["run"] for run in told["runs"]]
+    assert [row["run"] for row in rows] == [run["run"] for run in record["runs"]]
     assert [row["model.hidden"] for row in rows[:5:4]] == ["8,8", "none"]
     assert [row["optimizer.nesterov"] for row in rows[:3:2]] == ["true", "false"]
     assert rows[4]["error"] == "not finite"
-    assert float(rows[0]["test"]) == told["runs"][0]["test"]
+    assert float(rows[0]["test"]) == record["runs"][0]["test"]
 
 
 # Dry run --------------------------------------------------------------------------------------
 
 
-def test_a_dry_run_lists_jobs_and_about_their_cost(blobs: Blobs) -> None:
-    chosen = (*SMALL, "--dataset", str(blobs()), "--name", "s", "--output", "softmax")
+def test_a_dry_run_lists_the_jobs_and_estimates_their_cost(blobs: Blobs) -> None:
+    arguments = (*SMALL, "--dataset", str(blobs()), "--name", "s", "--output", "softmax")
     vary = "--vary", "loss.name=mse,cross-entropy,binary-cross-entropy", "--seeds", "2"
-    assert run(*chosen, "--vary", "loss.name=mse,cross-entropy", "-q").exit_code == 0
-    done = run(*chosen, *vary, "--dry-run")
+    assert run(*arguments, "--vary", "loss.name=mse,cross-entropy", "-q").exit_code == 0
+    done = run(*arguments, *vary, "--dry-run")
     assert (done.exit_code, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
     assert lines[0] == "s  2 done, 2 to do, 2 illegal"
-    assert lines[1].split() == ["run", "loss", "seed", "≈", "seconds", "state"]
+    assert lines[1].split() == ["run", "loss", "seed", "state"]
     words = [line.split() for line in lines[2:8]]
     assert [row[1:3] for row in words] == [
         [name, seed] for name in ("mse", "cross-entropy", "binary-cross-entropy") for seed in "01"
     ]
     assert [row[-1] for row in words] == ["done", "do", "done", "do", "illegal", "illegal"]
     assert lines[9].startswith("illegal: loss 'binary-cross-entropy' does not go with output 's")
-    assert re.fullmatch(r"2 to do: about 0:00 on 2 processes, with \d+ MB of memory\.", lines[-1])
-    told = strict(run(*chosen, *vary, "--dry-run", "--json").stdout)
-    assert [job["state"] for job in told["jobs"]] == [
+    assert re.fullmatch(
+        r"2 to do: about 0:00 on 2 processes, \d+ MB of memory per worker\.", lines[-1]
+    )
+    record = strict(run(*arguments, *vary, "--dry-run", "--json").stdout)
+    assert [job["state"] for job in record["jobs"]] == [
         *("done", "to do", "done", "to do", "illegal", "illegal")
     ]
-    assert 0 < told["core_seconds"] < 5
-    assert told["seconds"] == told["core_seconds"] / 2
-    assert 50e6 < told["bytes_per_worker"] < 200e6
-    rows = list(csv.DictReader(run(*chosen, *vary, "--dry-run", "--csv").stdout.splitlines()))
-    assert [row["run"] for row in rows] == [job["run"] for job in told["jobs"]]
+    assert 0 < record["core_seconds"] < 5
+    assert record["seconds"] == record["core_seconds"] / 2
+    assert 50e6 < record["bytes_per_worker"] < 200e6
+    rows = list(csv.DictReader(run(*arguments, *vary, "--dry-run", "--csv").stdout.splitlines()))
+    assert [row["run"] for row in rows] == [job["run"] for job in record["jobs"]]
     assert len(list(Path("runs/s").iterdir())) == 3  # two runs and the plan: nothing was trained
 
 
@@ -431,12 +442,12 @@ def test_a_dry_run_of_a_thousand_jobs_is_short(blobs: Blobs) -> None:
 
 @pytest.mark.slow
 def test_an_estimate_is_about_right(blobs: Blobs) -> None:
-    chosen = "--dataset", str(blobs(rows=6000, inputs=200)), "--hidden", "100", "--epochs", "5"
+    arguments = "--dataset", str(blobs(rows=6000, inputs=200)), "--hidden", "100", "--epochs", "5"
     vary = "--vary", "optimizer.learning_rate=0.01,0.02", "--workers", "1", "--name", "s"
-    told = strict(actcli("sweep", *chosen, *vary, "--dry-run", "--json").stdout)
-    trained = strict(actcli("sweep", *chosen, *vary, "-q", "--json").stdout)
+    record = strict(actcli("sweep", *arguments, *vary, "--dry-run", "--json").stdout)
+    trained = strict(actcli("sweep", *arguments, *vary, "-q", "--json").stdout)
     seconds = sum(each["seconds"] for each in trained["runs"])
-    assert seconds / 4 < told["seconds"] < seconds * 6
+    assert seconds / 4 < record["seconds"] < seconds * 6
 
 
 # Files and options ----------------------------------------------------------------------------
@@ -447,20 +458,20 @@ def test_options_override_a_sweep_file(blobs: Blobs) -> None:
         "[model]\nhidden = [8]\n[training]\nepochs = 3\n[sweep]\nseeds = 2\nshows = 'it'\n"
         "[sweep.vary]\nmodel.dropout = [0.1, 0.2, 0.3]\nmodel.activation = ['relu', 'tanh']\n"
     )
-    chosen = "net.toml", "--dataset", str(blobs()), "--dry-run", "--json"
-    told = strict(run(*chosen).stdout)
-    assert (told["sweep"], len(told["jobs"])) == ("runs/net", 12)
+    arguments = "net.toml", "--dataset", str(blobs()), "--dry-run", "--json"
+    record = strict(run(*arguments).stdout)
+    assert (record["sweep"], len(record["jobs"])) == ("runs/net", 12)
     more = "--vary", "model.dropout=0.5", "--seeds", "3", "--vary", "training.batch_size=16,32"
-    told = strict(run(*chosen, *more).stdout)
-    assert told["sweep"] == "runs/net-dropout-batch-size"
-    assert told["axes"] == ["model.dropout", "model.activation", "training.batch_size"]
-    assert len(told["jobs"]) == 2 * 2 * 3
-    told = strict(run(*chosen, "--random", "5", "--seeds", "1").stdout)
-    assert len(told["jobs"]) <= 5
+    record = strict(run(*arguments, *more).stdout)
+    assert record["sweep"] == "runs/net-dropout-batch-size"
+    assert record["axes"] == ["model.dropout", "model.activation", "training.batch_size"]
+    assert len(record["jobs"]) == 2 * 2 * 3
+    record = strict(run(*arguments, "--random", "5", "--seeds", "1").stdout)
+    assert len(record["jobs"]) <= 5
 
 
 def test_sweeps_are_named_after_what_they_vary(blobs: Blobs) -> None:
-    chosen = "--dataset", str(blobs()), "--epochs", "0", "--dry-run", "--json"
+    arguments = "--dataset", str(blobs()), "--epochs", "0", "--dry-run", "--json"
     for args, name in (
         (["--seeds", "2"], "sweep"),
         (["relu", "--seeds", "2"], "relu"),
@@ -468,12 +479,12 @@ def test_sweeps_are_named_after_what_they_vary(blobs: Blobs) -> None:
         (["relu", "--vary", "model.hidden=8", "--vary", "model.dropout=0"], "relu-hidden-dropout"),
         (["relu", "--seeds", "2", "--name", "mine"], "mine"),
     ):
-        assert strict(run(*args, *chosen).stdout)["sweep"] == f"runs/{name}"
+        assert strict(run(*args, *arguments).stdout)["sweep"] == f"runs/{name}"
 
 
-def test_an_environment_variable_gives_way_to_what_varies(blobs: Blobs) -> None:
-    chosen = "--vary", "training.epochs=0,1", "--dataset", str(blobs()), "--dry-run", "--json"
-    assert len(strict(run(*chosen, ACTCLI_EPOCHS="5").stdout)["jobs"]) == 2
+def test_a_key_that_varies_overrides_its_environment_variable(blobs: Blobs) -> None:
+    arguments = "--vary", "training.epochs=0,1", "--dataset", str(blobs()), "--dry-run", "--json"
+    assert len(strict(run(*arguments, ACTCLI_EPOCHS="5").stdout)["jobs"]) == 2
 
 
 # Help and completion --------------------------------------------------------------------------
@@ -537,7 +548,7 @@ ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 def in_terminal(columns: int, *args: str, **env: str) -> tuple[str, str, int]:
-    """What a terminal of that width gets as stderr, stdout as a pipe gets it, and the exit code."""
+    """Run a sweep with a terminal as stderr; return stderr, stdout and the exit status."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 30, columns, 0, 0))
     with subprocess.Popen(
@@ -565,9 +576,9 @@ def in_terminal(columns: int, *args: str, **env: str) -> tuple[str, str, int]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("columns", [50, 100])
-def test_the_live_view_stays_in_its_place(blobs: Blobs, columns: int) -> None:
-    chosen = "--hidden", "8", "--batch-size", "32", "--dataset", str(blobs()), "--epochs", "150"
-    shown, written, code = in_terminal(columns, *chosen, "--seeds", "4", "--workers", "2")
+def test_the_live_view_is_redrawn_in_place(blobs: Blobs, columns: int) -> None:
+    arguments = "--hidden", "8", "--batch-size", "32", "--dataset", str(blobs()), "--epochs", "150"
+    shown, written, code = in_terminal(columns, *arguments, "--seeds", "4", "--workers", "2")
     assert code == 0
     assert shown.rindex("\x1b[?25h") > shown.rindex("\x1b[?25l")  # the cursor is shown again
     lines = [line.rstrip() for line in re.split(r"[\r\n]+", ESCAPE.sub("", shown))]
@@ -582,10 +593,10 @@ def test_the_live_view_stays_in_its_place(blobs: Blobs, columns: int) -> None:
 
 @pytest.mark.slow
 def test_quiet_and_dumb_terminals(blobs: Blobs) -> None:
-    chosen = (*SMALL, "--dataset", str(blobs()), "--seeds", "2")
-    shown, _, code = in_terminal(80, *chosen, "-q")
+    arguments = (*SMALL, "--dataset", str(blobs()), "--seeds", "2")
+    shown, _, code = in_terminal(80, *arguments, "-q")
     assert (shown, code) == ("", 0)
-    shown, _, code = in_terminal(80, *chosen, "--name", "dumb", TERM="dumb")
+    shown, _, code = in_terminal(80, *arguments, "--name", "dumb", TERM="dumb")
     assert code == 0
     assert "\x1b" not in shown
     assert [line[:3] for line in shown.splitlines()] == ["1/2", "2/2"]
@@ -594,9 +605,9 @@ def test_quiet_and_dumb_terminals(blobs: Blobs) -> None:
 @pytest.mark.slow
 def test_an_interrupted_live_view_leaves_the_terminal_as_it_was(blobs: Blobs) -> None:
     ours, theirs = pty.openpty()
-    chosen = *SMALL, "--dataset", str(blobs()), "--seeds", "3", "--epochs", "100000"
+    arguments = *SMALL, "--dataset", str(blobs()), "--seeds", "3", "--epochs", "100000"
     with subprocess.Popen(
-        [sys.executable, "-m", "actcli", "sweep", *chosen],
+        [sys.executable, "-m", "actcli", "sweep", *arguments],
         env=ENVIRONMENT | {"TERM": "xterm-256color"},
         stdout=subprocess.DEVNULL,
         stderr=theirs,

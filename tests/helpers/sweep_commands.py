@@ -1,4 +1,4 @@
-"""Sweeps as commands in processes of their own, which tests interrupt and kill."""
+"""Run sweeps as commands in separate processes, which tests interrupt and kill."""
 
 import contextlib
 import json
@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
-TIMES = {"seconds", "examples_per_second"}
-SECONDS = 60.0  # that a busy machine may take
+TIME_FIELDS = {"seconds", "examples_per_second"}
+TIMEOUT_SECONDS = 60.0  # long enough for a busy machine
 ENVIRONMENT = {
     **{name: value for name, value in os.environ.items() if "NUM_THREADS" not in name},
     "PYTHONPATH": str(ROOT),
@@ -22,24 +22,24 @@ ENVIRONMENT = {
 
 
 def actcli(*args: str, **env: str) -> subprocess.CompletedProcess[str]:
-    """What a command comes to."""
+    """Run a command to its end and return its output and exit status."""
     return subprocess.run(
         [sys.executable, "-m", "actcli", *args],
         env=ENVIRONMENT | env,
         capture_output=True,
         check=False,
         encoding="utf-8",
-        timeout=SECONDS,
+        timeout=TIMEOUT_SECONDS,
     )
 
 
 @contextlib.contextmanager
 def started(*args: str, files: int = 1000) -> Iterator[subprocess.Popen[str]]:
-    """A command at work, in a group of processes of its own. It and its children end here.
+    """Start a command in a new process group; on exit, kill the whole group.
 
     Args:
-        args: of the command.
-        files: that it may have open.
+        args: the arguments of the command.
+        files: number of files that it may have open.
     """
     limited = "sh", "-c", f'ulimit -n {files} && exec "$@"', "sh"
     with subprocess.Popen(
@@ -58,29 +58,29 @@ def started(*args: str, files: int = 1000) -> Iterator[subprocess.Popen[str]]:
 
 
 def until(condition: Callable[[], Any]) -> Any:
-    """What a condition gives as soon as it is true."""
-    end = time.monotonic() + SECONDS
-    while not (found := condition()):
+    """Wait until a condition returns a true value, and return that value."""
+    end = time.monotonic() + TIMEOUT_SECONDS
+    while not (value := condition()):
         assert time.monotonic() < end
         time.sleep(0.02)
-    return found
+    return value
 
 
 def workers(client: int) -> list[int]:
-    """The processes that a command has train, by their number."""
+    """Return the process numbers of a command's worker processes, sorted."""
     path = Path(f"/proc/{client}/task")
-    found = []
+    numbers = []
     for task in path.iterdir():
         for child in (task / "children").read_text().split():
             with contextlib.suppress(OSError):
                 line = Path(f"/proc/{child}/cmdline").read_bytes()
                 if b"spawn_main" in line:
-                    found.append(int(child))
-    return sorted(found)
+                    numbers.append(int(child))
+    return sorted(numbers)
 
 
 def is_alive(process: int) -> bool:
-    """Whether it runs: not one that has ended and waits for its parent to look."""
+    """Return whether a process is running; a zombie is not."""
     try:
         return Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
     except OSError:
@@ -88,17 +88,17 @@ def is_alive(process: int) -> bool:
 
 
 def finished(sweep: Path) -> set[str]:
-    """The names of the runs that are finished."""
+    """Return the names of the finished runs."""
     return {path.parent.name for path in sweep.glob("*/result.json")}
 
 
 def when_written(sweep: Path) -> dict[str, int]:
-    """When each run came into place."""
+    """Return the time at which each run was written, in nanoseconds, by the name of the run."""
     return {path.parent.name: path.stat().st_mtime_ns for path in sweep.glob("*/result.json")}
 
 
 def strict(text: str) -> Any:
-    """What strict JSON says."""
+    """Return the value of one line of strict JSON, without NaN and infinity."""
 
     def refuse(constant: str) -> None:
         raise AssertionError(constant)
@@ -108,24 +108,24 @@ def strict(text: str) -> Any:
 
 
 def same(one: Path, other: Path, *besides: str) -> None:
-    """See that two runs came to the same bits, and to the same numbers but for the time.
+    """Assert that two runs have the same bits and, except for times, the same numbers.
 
     Args:
-        one: folder of a run.
-        other: that of another.
-        besides: what else of their results may differ.
+        one: the folder of a run.
+        other: the folder of another run.
+        besides: more fields of result.json that may differ.
     """
     for name in ("model.safetensors", "config.toml"):
         assert (one / name).read_bytes() == (other / name).read_bytes()
     timeless = [
         [
-            {name: value for name, value in json.loads(line).items() if name not in TIMES}
+            {name: value for name, value in json.loads(line).items() if name not in TIME_FIELDS}
             for line in (folder / "metrics.jsonl").read_text().splitlines()
         ]
         for folder in (one, other)
     ]
     assert timeless[0] == timeless[1]
     results = [json.loads((folder / "result.json").read_text()) for folder in (one, other)]
-    differ = {*TIMES, "run", *besides}
-    named = [{k: v for k, v in told.items() if k not in differ} for told in results]
-    assert named[0] == named[1]
+    differ = {*TIME_FIELDS, "run", *besides}
+    same_fields = [{k: v for k, v in result.items() if k not in differ} for result in results]
+    assert same_fields[0] == same_fields[1]

@@ -1,4 +1,4 @@
-"""Sweeps on a real Dask cluster: a scheduler and two worker processes on this machine."""
+"""Test sweeps on a real Dask cluster: a scheduler and two worker processes on this machine."""
 
 import contextlib
 import os
@@ -38,9 +38,9 @@ class Cluster:
     """A scheduler and workers, each a process.
 
     Args:
-        stack: where all of it ends.
-        folder: of its logs.
-        threads: of the BLAS of the workers.
+        stack: ends all processes when it is closed.
+        folder: the folder of the logs.
+        threads: number of BLAS threads of each worker.
     """
 
     def __init__(self, stack: contextlib.ExitStack, folder: Path, threads: int = 1) -> None:
@@ -55,7 +55,7 @@ class Cluster:
         self.workers = [self.add_worker(), self.add_worker()]
 
     def start(self, name: str, *args: str) -> subprocess.Popen[bytes]:
-        """A process of Dask, elsewhere: it does not see the files of the client."""
+        """Start a process of Dask in another folder than the client's."""
         log = self.stack.enter_context((self.folder / f"{name}.log").open("ab"))
         process = subprocess.Popen(
             [sys.executable, "-m", "dask", name, *args, "--no-dashboard"],
@@ -69,44 +69,44 @@ class Cluster:
         return process
 
     def add_worker(self) -> subprocess.Popen[bytes]:
-        """A worker without a nanny, which would start it anew."""
+        """Start a worker without a nanny, which would restart a worker that was killed."""
         return self.start("worker", self.address, "--nthreads", "1", "--no-nanny")
 
-    def told(self, pattern: re.Pattern[str]) -> int:
-        """How often workers have told something."""
+    def count_in_log(self, pattern: re.Pattern[str]) -> int:
+        """Return how often a pattern occurs in the log of the workers."""
         return len(pattern.findall((self.folder / "worker.log").read_text()))
 
 
 @contextlib.contextmanager
 def running(folder: Path, threads: int = 1) -> Iterator[Cluster]:
-    """A cluster that is ready."""
+    """Yield a cluster with two connected workers."""
     with contextlib.ExitStack() as stack:
-        made = Cluster(stack, folder, threads)
-        until(lambda: made.told(re.compile("Starting established connection")) >= 2)
-        yield made
+        cluster = Cluster(stack, folder, threads)
+        until(lambda: cluster.count_in_log(re.compile("Starting established connection")) >= 2)
+        yield cluster
 
 
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a folder that the cluster is not in."""
+    """Run the client in another folder than the cluster."""
     (tmp_path / "client").mkdir()
     monkeypatch.chdir(tmp_path / "client")
 
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """One for all tests that leave it as it is."""
+    """Yield a cluster shared by all tests that do not change it."""
     with running(tmp_path_factory.mktemp("cluster")) as made:
         yield made
 
 
 @pytest.fixture
 def sweep(blobs: Blobs, cluster: Cluster) -> list[str]:
-    """A sweep of twelve jobs of half a second or so each."""
+    """Return the arguments of a sweep of twelve jobs, about half a second each."""
     data = os.path.relpath(blobs())
-    chosen = "--hidden", "8", "--batch-size", "32", "--dataset", data, "--epochs", "200"
+    arguments = "--hidden", "8", "--batch-size", "32", "--dataset", data, "--epochs", "200"
     vary = "--vary", "optimizer.learning_rate=0.01,0.02,0.03", "--seeds", "4"
-    return ["sweep", *chosen, *vary, "--name", "s", "--scheduler", cluster.address]
+    return ["sweep", *arguments, *vary, "--name", "s", "--scheduler", cluster.address]
 
 
 def test_results_are_those_of_this_machine_bit_for_bit(sweep: list[str]) -> None:
@@ -126,7 +126,7 @@ def test_results_are_those_of_this_machine_bit_for_bit(sweep: list[str]) -> None
 def test_a_worker_that_is_killed_costs_no_job_and_one_that_joins_works_too(
     sweep: list[str], cluster: Cluster
 ) -> None:
-    before = cluster.told(STARTED)
+    before = cluster.count_in_log(STARTED)
     with started(*sweep) as client:
         until(lambda: finished(SWEEP))
         cluster.workers.pop().kill()
@@ -134,11 +134,11 @@ def test_a_worker_that_is_killed_costs_no_job_and_one_that_joins_works_too(
         _, stderr = client.communicate(timeout=60)
         assert client.returncode == 0, stderr
     assert len(finished(SWEEP)) == JOBS
-    assert cluster.told(STARTED) == before + 3
+    assert cluster.count_in_log(STARTED) == before + 3
     assert "Traceback" not in stderr
 
 
-def test_if_all_workers_are_killed_those_that_join_get_the_data_anew(
+def test_if_all_workers_are_killed_new_workers_receive_the_data_again(
     sweep: list[str], tmp_path: Path
 ) -> None:
     (tmp_path / "own").mkdir()
@@ -150,26 +150,26 @@ def test_if_all_workers_are_killed_those_that_join_get_the_data_anew(
         _, stderr = client.communicate(timeout=60)
         assert client.returncode == 0, stderr
     assert len(finished(SWEEP)) == JOBS
-    assert own.told(STARTED) == 3
+    assert own.count_in_log(STARTED) == 3
 
 
-def test_a_client_that_is_killed_leaves_nothing_at_work_and_a_sweep_that_goes_on(
+def test_a_client_that_is_killed_leaves_idle_workers_and_the_sweep_can_be_resumed(
     sweep: list[str], cluster: Cluster
 ) -> None:
-    before = cluster.told(REMOVED)
+    before = cluster.count_in_log(REMOVED)
     with started(*sweep) as client:
         until(lambda: finished(SWEEP))
         client.kill()
         client.wait()
     kept = when_written(SWEEP)
-    until(lambda: cluster.told(REMOVED) == before + 2)
+    until(lambda: cluster.count_in_log(REMOVED) == before + 2)
     again = actcli(*sweep, "-q")
     assert (again.returncode, again.stderr) == (0, "")
     assert len(finished(SWEEP)) == JOBS
     assert when_written(SWEEP).items() > kept.items()
 
 
-def test_a_scheduler_that_is_lost_is_told_and_what_is_finished_is_kept(
+def test_a_lost_scheduler_is_reported_and_finished_runs_are_kept(
     sweep: list[str], tmp_path: Path
 ) -> None:
     (tmp_path / "own").mkdir()
@@ -203,9 +203,9 @@ def test_a_worker_whose_blas_has_many_threads_is_refused(sweep: list[str], tmp_p
     )
 
 
-def test_a_scheduler_that_is_not_there_is_told(blobs: Blobs) -> None:
-    chosen = "--dataset", str(blobs()), "--seeds", "2", "--scheduler", "tcp://127.0.0.1:9"
-    done = actcli("sweep", *chosen)
+def test_a_scheduler_that_does_not_answer_is_reported(blobs: Blobs) -> None:
+    arguments = "--dataset", str(blobs()), "--seeds", "2", "--scheduler", "tcp://127.0.0.1:9"
+    done = actcli("sweep", *arguments)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.splitlines()[-1].startswith(
         "Error: no scheduler answers at tcp://127.0.0.1:9"

@@ -1,6 +1,6 @@
-"""Jobs on an executor: what becomes of those that fail, and of those whose process dies.
+"""Test jobs on an executor: jobs that fail, and jobs whose process dies.
 
-The executors are made up here; test_local and test_cluster have real ones.
+The executors here are fakes; test_local and test_cluster use real ones.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ SEEDS = {job.name: job.seed for job in JOBS}
 
 
 class Pool(Executor):
-    """Two processes, which work when they are told to. If one dies, all that wait are lost."""
+    """A fake pool of two processes, which work when `Fake.work` is called; a death breaks it."""
 
     def __init__(self) -> None:
         self.waiting: list[tuple[str, Future[Any]]] = []
@@ -34,10 +34,10 @@ class Pool(Executor):
 
 
 class Fake:
-    """An engine of such pools.
+    """An engine of fake pools.
 
     Args:
-        end: what a job of that seed comes to: bytes, an exception, or "death".
+        end: returns the end of the job with a seed: bytes, an exception, or "death".
         begins: whether a process lives long enough to begin a job.
     """
 
@@ -54,7 +54,7 @@ class Fake:
         return "token", job.name
 
     def work(self) -> bool:
-        """Called where the engine looks for a signal, of which there is none."""
+        """Let the pool work; return False, as if no signal had arrived."""
         waiting, self.pool.waiting = self.pool.waiting, []
         if waiting:
             self.batches.append([SEEDS[name] for name, _ in waiting])
@@ -77,7 +77,7 @@ class Fake:
 
 
 def outcomes(engine: Fake) -> dict[int, str | None]:
-    """The error of each job that came to an end."""
+    """Return the error of each job that ended, by its seed."""
     done = [event for event in train_all(JOBS, engine, Quiet(engine)) if isinstance(event, JobDone)]
     assert len({event.job.name for event in done}) == len(done)
     assert all((event.files is None) == (event.error is not None) for event in done)
@@ -85,7 +85,7 @@ def outcomes(engine: Fake) -> dict[int, str | None]:
 
 
 class Quiet:
-    """No signal, but a pool at work, once it was started."""
+    """Lets a started pool work whenever the engine checks for a signal, and never reports one."""
 
     def __init__(self, engine: Fake) -> None:
         self.engine = engine
@@ -94,16 +94,16 @@ class Quiet:
         return self.engine.work() if hasattr(self.engine, "pool") else False
 
 
-def test_all_are_trained() -> None:
+def test_all_jobs_are_trained() -> None:
     engine = Fake(lambda _: b"{}")
     assert outcomes(engine) == dict.fromkeys(range(8))
     assert engine.batches == [[*range(8)]]
 
 
-def test_one_that_fails_stops_no_other() -> None:
+def test_a_failing_job_does_not_stop_the_others() -> None:
     errors = {2: ActcliError("no such class", "Known: 1"), 3: MemoryError("1 TB"), 5: KeyError("x")}
-    found = outcomes(Fake(lambda seed: errors.get(seed, b"{}")))
-    assert found == dict.fromkeys(range(8)) | {
+    errors_by_seed = outcomes(Fake(lambda seed: errors.get(seed, b"{}")))
+    assert errors_by_seed == dict.fromkeys(range(8)) | {
         2: "no such class. Known: 1",
         3: "not enough memory: 1 TB",
         5: "KeyError: 'x'",
@@ -125,14 +125,14 @@ def test_a_job_that_kills_its_process_fails_alone() -> None:
     assert engine.batches == [[*range(8)], [2, 3, 4, 5, 6, 7], [6, 7], [5], [4], [1], [0]]
 
 
-def test_processes_that_cannot_start_are_told() -> None:
+def test_processes_that_cannot_start_are_reported() -> None:
     engine = Fake(lambda _: "death", begins=False)
     with pytest.raises(ActcliError, match="processes cannot be started here"):
         outcomes(engine)
     assert engine.batches == [[*range(8)]] * MAX_FAILED_STARTS
 
 
-def test_workers_that_are_lost_are_told() -> None:
+def test_lost_workers_are_reported() -> None:
     engine = Fake(lambda _: b"{}")
 
     def cancel() -> bool:
@@ -144,7 +144,7 @@ def test_workers_that_are_lost_are_told() -> None:
         list(train_all(JOBS, engine, cancel))
 
 
-def test_of_what_is_left_undone_nothing_is_told_but_what_is_done_is() -> None:
+def test_a_stop_reports_finished_jobs_but_not_unfinished_ones() -> None:
     engine = Fake(lambda seed: b"{}" if seed < 2 else StoppedError("stopped"))
 
     def stop() -> bool:

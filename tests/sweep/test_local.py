@@ -1,4 +1,4 @@
-"""Sweeps on real processes of this machine: the same bits, interrupted, killed, resumed."""
+"""Test sweeps on real processes of this machine: equal bits, interrupts, kills, resumption."""
 
 import json
 import os
@@ -35,20 +35,20 @@ JOBS = 12
 
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In an empty folder."""
+    """Run each test in an empty folder."""
     monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture
 def long(blobs: Blobs) -> list[str]:
-    """A sweep of twelve jobs on two processes, of half a second or so each."""
+    """Return the arguments of a sweep: two processes, twelve jobs of about half a second."""
     path = os.path.relpath(blobs())
     vary = ("--vary", "optimizer.learning_rate=0.01,0.02,0.03", "--seeds", "4", "--name", "s")
     return ["sweep", *SMALL, "--dataset", path, "--epochs", "300", *vary, "--workers", "2"]
 
 
 def is_group(number: int) -> bool:
-    """Whether there is a process in a group."""
+    """Return whether a process group has a process."""
     try:
         os.killpg(number, 0)
     except ProcessLookupError:
@@ -57,22 +57,22 @@ def is_group(number: int) -> bool:
 
 
 def table(*args: str) -> Any:
-    """What `sweep show` says."""
+    """Return the JSON object of `sweep show`."""
     shown = actcli("sweep", "show", "s", "--json", *args)
     assert (shown.returncode, shown.stderr) == (0, "")
     return strict(shown.stdout)
 
 
-def test_each_job_is_what_train_makes_of_its_configuration(blobs: Blobs) -> None:
+def test_each_job_equals_a_training_of_its_configuration(blobs: Blobs) -> None:
     path = os.path.relpath(blobs())
-    chosen = (*SMALL, "--dataset", path, "--epochs", "3", "--dropout", "0.1")
+    arguments = (*SMALL, "--dataset", path, "--epochs", "3", "--dropout", "0.1")
     vary = "--vary", "model.activation=relu,tanh", "--vary", "data.normalize=unit,standard"
-    done = actcli("sweep", *chosen, *vary, "--seeds", "2", "--name", "s", "--json")
+    done = actcli("sweep", *arguments, *vary, "--seeds", "2", "--name", "s", "--json")
     assert done.returncode == 0, done.stderr
     runs = strict(done.stdout)["runs"]
     assert len(runs) == 8
-    for told in runs[1::3]:
-        varied, seed = told["varied"], str(told["seed"])
+    for record in runs[1::3]:
+        varied, seed = record["varied"], str(record["seed"])
         activation, normalize = varied["model.activation"], varied["data.normalize"]
         more = (
             "--activation",
@@ -84,22 +84,24 @@ def test_each_job_is_what_train_makes_of_its_configuration(blobs: Blobs) -> None
             "--workers",
             "1",
         )
-        trained = actcli("train", *chosen, *more, "--name", told["run"], "--runs-dir", "one", "-q")
+        trained = actcli(
+            "train", *arguments, *more, "--name", record["run"], "--runs-dir", "one", "-q"
+        )
         assert trained.returncode == 0
-        same(SWEEP / told["run"], Path("one") / told["run"], "train")  # which no sweep shows
+        same(SWEEP / record["run"], Path("one") / record["run"], "train")  # which no sweep shows
     diagnosed = actcli("diagnose", f"runs/s/{runs[0]['run']}", "--json")
     assert strict(diagnosed.stdout)["verdict"] == runs[0]["verdict"]
 
 
-def test_what_is_done_is_not_trained_again_and_a_sweep_can_grow(blobs: Blobs) -> None:
-    chosen = (*SMALL, "--dataset", str(blobs()), "--epochs", "1", "--name", "s")
+def test_finished_runs_are_not_trained_again_and_a_sweep_can_grow(blobs: Blobs) -> None:
+    arguments = (*SMALL, "--dataset", str(blobs()), "--epochs", "1", "--name", "s")
     rates = "--vary", "optimizer.learning_rate=0.1,0.2"
-    assert actcli("sweep", *chosen, *rates, "-q").returncode == 0
+    assert actcli("sweep", *arguments, *rates, "-q").returncode == 0
     before = when_written(SWEEP)
-    again = actcli("sweep", *chosen, *rates)
+    again = actcli("sweep", *arguments, *rates)
     assert (again.returncode, again.stderr) == (0, "2 of 2 runs are finished already\n")
     assert when_written(SWEEP) == before
-    grown = actcli("sweep", *chosen, *rates, "--seeds", "2")
+    grown = actcli("sweep", *arguments, *rates, "--seeds", "2")
     assert grown.stderr.splitlines()[0] == "2 of 4 runs are finished already"
     assert len(grown.stderr.splitlines()) == 3
     assert when_written(SWEEP).items() > before.items()
@@ -107,7 +109,7 @@ def test_what_is_done_is_not_trained_again_and_a_sweep_can_grow(blobs: Blobs) ->
 
 
 @pytest.mark.parametrize(("signal_", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_leaves_no_process_and_a_sweep_that_goes_on(
+def test_a_signal_leaves_no_process_and_the_sweep_can_be_resumed(
     long: list[str], signal_: signal.Signals, code: int
 ) -> None:
     with started(*long) as client:
@@ -136,7 +138,7 @@ def test_a_signal_leaves_no_process_and_a_sweep_that_goes_on(
     assert len(finished(SWEEP)) == JOBS
 
 
-def test_ctrl_c_while_processes_are_waited_for(long: list[str]) -> None:
+def test_ctrl_c_while_the_client_waits_for_processes(long: list[str]) -> None:
     with started(*long) as client:
         until((SWEEP / "sweep.json").exists)
         os.killpg(client.pid, signal.SIGINT)
@@ -180,37 +182,39 @@ def test_a_second_ctrl_c_ends_all_at_once(long: list[str], gap: float) -> None:
 
 @pytest.mark.parametrize("content", [None, b"{"])
 def test_a_run_without_its_result_is_trained_again(blobs: Blobs, content: bytes | None) -> None:
-    chosen = ("sweep", *SMALL, "--dataset", str(blobs()), "--epochs", "1", "--seeds", "2")
-    assert actcli(*chosen, "--name", "s", "-q").returncode == 0
+    arguments = ("sweep", *SMALL, "--dataset", str(blobs()), "--epochs", "1", "--seeds", "2")
+    assert actcli(*arguments, "--name", "s", "-q").returncode == 0
     path = min(SWEEP.glob("*/result.json"))
     path.unlink()
     if content is not None:
         path.write_bytes(content)
-    again = actcli(*chosen, "--name", "s")
+    again = actcli(*arguments, "--name", "s")
     assert again.returncode == 0
     assert again.stderr.splitlines()[0] == "1 of 2 runs are finished already"
     assert [run["status"] for run in table()["runs"]] == ["finished"] * 2
 
 
-def test_what_is_no_file_of_a_run_is_not_removed_to_make_room(blobs: Blobs) -> None:
-    chosen = ("sweep", *SMALL, "--dataset", str(blobs()), "--epochs", "1", "--seeds", "2")
-    assert actcli(*chosen, "--name", "s", "-q").returncode == 0
+def test_a_folder_with_other_files_is_not_removed(blobs: Blobs) -> None:
+    arguments = ("sweep", *SMALL, "--dataset", str(blobs()), "--epochs", "1", "--seeds", "2")
+    assert actcli(*arguments, "--name", "s", "-q").returncode == 0
     path = min(SWEEP.glob("*/result.json"))
     path.unlink()
     notes = path.with_name("notes.txt")
     notes.touch()
-    again = actcli(*chosen, "--name", "s", "-q")
+    again = actcli(*arguments, "--name", "s", "-q")
     assert again.returncode == 2
-    assert again.stderr.startswith(f"Error: {path.parent} holds 'notes.txt', which is no file of")
+    assert again.stderr.startswith(
+        f"Error: {path.parent} holds 'notes.txt', which is not a file of"
+    )
     assert notes.exists()
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
-    [(("--dataset", "none.npz"), "there is no data set"), (("--name", "t"), "and no sweep")],
+    ("options", "message"),
+    [(("--dataset", "none.npz"), "there is no data set"), (("--name", "t"), "and is not a sweep")],
 )
-def test_a_mistake_that_shows_while_processes_start_leaves_none(
-    long: list[str], options: tuple[str, ...], told: str
+def test_a_mistake_found_while_processes_start_leaves_no_process(
+    long: list[str], options: tuple[str, ...], message: str
 ) -> None:
     strange = Path("runs", "t")
     strange.mkdir(parents=True)
@@ -221,18 +225,18 @@ def test_a_mistake_that_shows_while_processes_start_leaves_none(
         until(lambda: not is_group(client.pid))
     assert stderr.startswith("Error: ")
     assert stderr.count("\n") == 1
-    assert told in stderr
+    assert message in stderr
 
 
-def test_processes_that_cannot_be_started_are_told(long: list[str]) -> None:
+def test_processes_that_cannot_be_started_are_reported(long: list[str]) -> None:
     with started(*long, files=14) as client:
         stdout, stderr = client.communicate(timeout=30)
         assert (client.returncode, stdout) == (1, "")
         until(lambda: not is_group(client.pid))
-    assert stderr == "Error: no process can be started: Too many open files\n"
+    assert stderr == "Error: cannot start a worker process: Too many open files\n"
 
 
-def test_a_client_that_is_killed_leaves_no_process_and_a_sweep_that_goes_on(
+def test_a_client_that_is_killed_leaves_no_process_and_the_sweep_can_be_resumed(
     long: list[str],
 ) -> None:
     with started(*long) as client:
@@ -274,11 +278,11 @@ def test_only_one_process_trains_a_sweep(long: list[str]) -> None:
         )
 
 
-def test_what_fails_is_listed_and_stops_nothing(blobs: Blobs) -> None:
+def test_failed_jobs_are_listed_and_the_others_are_trained(blobs: Blobs) -> None:
     one_class = blobs(y_test=np.arange(300) % 3)
-    chosen = (*SMALL, "--dataset", str(one_class), "--epochs", "1", "--name", "s")
+    arguments = (*SMALL, "--dataset", str(one_class), "--epochs", "1", "--name", "s")
     vary = "--vary", "data.classes=[0,1],[0,7],[0,8],[1,2]", "--seeds", "2"
-    done = actcli("sweep", *chosen, *vary)
+    done = actcli("sweep", *arguments, *vary)
     assert done.returncode == 1
     assert done.stderr.splitlines()[-3:] == [
         "Error: 4 of 8 jobs could not be trained",
@@ -286,20 +290,20 @@ def test_what_fails_is_listed_and_stops_nothing(blobs: Blobs) -> None:
         "  classes 0,8  seed 0 and 1 more: there is no class '8'. Known: 0, 1, 2",
     ]
     assert "4 failed" in done.stdout.splitlines()[0]
-    told = table()
-    assert [run["status"] for run in told["runs"]] == [
+    result = table()
+    assert [run["status"] for run in result["runs"]] == [
         *(["finished"] * 2 + ["failed"] * 4 + ["finished"] * 2)
     ]
-    assert told["runs"][2]["error"].startswith("there is no class '7'")
-    assert [(point["verdict"], point["runs"]) for point in told["points"][2:]] == [
+    assert result["runs"][2]["error"].startswith("there is no class '7'")
+    assert [(point["verdict"], point["runs"]) for point in result["points"][2:]] == [
         ("failed", 0)
     ] * 2
-    assert actcli("sweep", *chosen, *vary, "-q").returncode == 1
+    assert actcli("sweep", *arguments, *vary, "-q").returncode == 1
 
 
 def test_keys_that_do_not_go_together_are_listed(blobs: Blobs) -> None:
-    chosen = (*SMALL, "--dataset", str(blobs()), "--epochs", "1", "--output", "softmax")
-    done = actcli("sweep", *chosen, "--vary", "loss.name=mse,binary-cross-entropy", "-q")
+    arguments = (*SMALL, "--dataset", str(blobs()), "--epochs", "1", "--output", "softmax")
+    done = actcli("sweep", *arguments, "--vary", "loss.name=mse,binary-cross-entropy", "-q")
     assert done.returncode == 1
     first, second = done.stderr.splitlines()
     assert first == "Error: 1 of 2 jobs could not be trained"
@@ -307,29 +311,29 @@ def test_keys_that_do_not_go_together_are_listed(blobs: Blobs) -> None:
 
 
 def test_a_run_that_diverges_is_a_result(blobs: Blobs) -> None:
-    chosen = (*SMALL, "--dataset", str(blobs()), "--epochs", "2", "--name", "s")
-    done = actcli("sweep", *chosen, "--vary", "optimizer.learning_rate=0.1,1e30")
+    arguments = (*SMALL, "--dataset", str(blobs()), "--epochs", "2", "--name", "s")
+    done = actcli("sweep", *arguments, "--vary", "optimizer.learning_rate=0.1,1e30")
     assert done.returncode == 0
-    told = [line.partition("  ")[2] for line in done.stderr.splitlines()]
-    assert "lr 1e+30  seed 0  diverged" in told
+    lines = [line.partition("  ")[2] for line in done.stderr.splitlines()]
+    assert "lr 1e+30  seed 0  diverged" in lines
     assert "1 diverged" in done.stdout.splitlines()[0]
     finite, other = table()["runs"]
     assert (finite["status"], other["status"]) == ("finished", "diverged")
     assert other["test"] is None
     assert other["error"].startswith("the loss stopped being finite")
-    again = actcli("sweep", *chosen, "--vary", "optimizer.learning_rate=0.1,1e30")
+    again = actcli("sweep", *arguments, "--vary", "optimizer.learning_rate=0.1,1e30")
     assert again.stderr == "2 of 2 runs are finished already\n"
 
 
 def test_each_process_uses_one_thread_unless_asked(blobs: Blobs) -> None:
-    chosen = (*SMALL, "--dataset", str(blobs()), "--epochs", "1", "--seeds", "2", "-q")
+    arguments = (*SMALL, "--dataset", str(blobs()), "--epochs", "1", "--seeds", "2", "-q")
     for options, variables, count in (
         ((), {}, "1"),
         ((), {"OPENBLAS_NUM_THREADS": "2"}, "1"),
         (("--workers-per-run", "2"), {}, "2"),
     ):
         name = f"t{count}{len(variables)}"
-        assert actcli("sweep", *chosen, *options, "--name", name, **variables).returncode == 0
+        assert actcli("sweep", *arguments, *options, "--name", name, **variables).returncode == 0
         for path in Path("runs", name).glob("*/environment.json"):
             assert set(json.loads(path.read_text())["threads"].values()) == {"1"}  # of the BLAS
             assert f"\nworkers = {count}\n" in path.with_name("config.toml").read_text()

@@ -1,4 +1,4 @@
-"""What varies, sweep files, and the jobs that come of them."""
+"""Test the axes of sweeps, sweep files, and the jobs planned from them."""
 
 import json
 import subprocess
@@ -29,8 +29,8 @@ def plan(*vary: str, base: tuple[str, ...] = (), **more: Any) -> Plan:
     return Plan(tuple(map(parse_assignment, base)), tuple(map(parse_axis, vary)), **more)
 
 
-def names(found: Plan) -> list[str]:
-    return [job.name for job in found.jobs()]
+def names(plan: Plan) -> list[str]:
+    return [job.name for job in plan.jobs()]
 
 
 # Axes -----------------------------------------------------------------------------------------
@@ -51,7 +51,7 @@ def names(found: Plan) -> list[str]:
         ("loss.name=mse", ("mse",)),
     ],
 )
-def test_values_stand_between_commas(text: str, values: tuple[Any, ...]) -> None:
+def test_values_are_separated_by_commas(text: str, values: tuple[Any, ...]) -> None:
     assert axis(text).values == values
     assert axis(text).span is None
 
@@ -91,7 +91,7 @@ def test_a_span_has_two_ends(text: str, span: Span) -> None:
         ("training.workers=1,2", "--vary training.workers: all jobs use the same number"),
     ],
 )
-def test_a_mistake_is_told(text: str, message: str) -> None:
+def test_a_mistake_is_reported(text: str, message: str) -> None:
     with pytest.raises(UsageError) as caught:
         axis(text)
     assert message in str(caught.value)
@@ -109,14 +109,14 @@ KEY_NAMES = st.sampled_from([f"{key}=" for key in KEYS])
 @example("training.epochs=0..1" + "0" * 5000)
 def test_any_text_is_an_axis_or_a_mistake(text: str) -> None:
     try:
-        found = parse_axis(text)
+        axis = parse_axis(text)
     except UsageError:
         return
     rng = np.random.default_rng(0)
     for _ in range(5):
-        value = found.draw(rng)
-        assert found.key.kind.check(list(value) if isinstance(value, tuple) else value) == value
-        assert found.span is None or found.span.low <= value <= found.span.high
+        value = axis.draw(rng)
+        assert axis.key.kind.check(list(value) if isinstance(value, tuple) else value) == value
+        assert axis.span is None or axis.span.low <= value <= axis.span.high
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_a_value_is_written_as_its_option_takes_it(value: Any, text: str) -> Non
     assert written(value) == text
 
 
-def test_keys_are_called_as_their_options() -> None:
+def test_keys_are_named_as_their_options() -> None:
     assert option_of("optimizer.learning_rate") == "lr"
     assert option_of("data.name") == "dataset"
     assert option_of("gone.key") == "gone.key"
@@ -161,7 +161,7 @@ def test_a_grid_has_all_combinations_with_all_seeds() -> None:
         assert job.error is None
 
 
-def test_seeds_begin_at_that_of_the_base() -> None:
+def test_seeds_count_up_from_the_seed_of_the_base() -> None:
     jobs = plan(base=("training.seed=7",), seeds=2).jobs()
     assert [job.config.training.seed for job in jobs] == [7, 8]
 
@@ -189,16 +189,16 @@ def test_names_stay_the_same_from_process_to_process() -> None:
         "from actcli.sweep.axes import parse_axis; from actcli.sweep.plan import Plan; "
         "print(*(job.name for job in Plan((), (parse_axis('model.dropout=0,0.5'),)).jobs()))"
     )
-    found = {
+    outputs = {
         subprocess.run(
             [sys.executable, "-c", script], capture_output=True, check=True, text=True
         ).stdout
         for _ in range(2)
     }
-    assert found == {" ".join(names(plan("model.dropout=0,0.5"))) + "\n"}
+    assert outputs == {" ".join(names(plan("model.dropout=0,0.5"))) + "\n"}
 
 
-def test_what_is_the_same_is_trained_once() -> None:
+def test_equal_jobs_are_trained_once() -> None:
     assert len(plan("optimizer.learning_rate=0.1,auto").jobs()) == 1
 
 
@@ -241,14 +241,14 @@ def test_keys_that_do_not_go_together_are_a_job_with_an_error() -> None:
 def test_data_have_their_full_path_and_the_name_of_a_job_does_not_depend_on_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = []
+    job_names = []
     for folder in (tmp_path / "a", tmp_path / "b"):
         folder.mkdir()
         monkeypatch.chdir(folder)
         (job,) = plan("model.dropout=0", base=("data.name=x.npz",)).jobs()
         assert job.config.data.name == str(folder / "x.npz")
-        found.append(job.name)
-    assert found[0] == found[1]
+        job_names.append(job.name)
+    assert job_names[0] == job_names[1]
 
 
 # Sweep files ----------------------------------------------------------------------------------
@@ -261,7 +261,7 @@ def read(tmp_path: Path, text: str) -> Any:
 
 
 def test_a_sweep_file_is_a_configuration_with_one_more_table(tmp_path: Path) -> None:
-    found = read(
+    sweep = read(
         tmp_path,
         """
         [model]
@@ -276,23 +276,23 @@ def test_a_sweep_file_is_a_configuration_with_one_more_table(tmp_path: Path) -> 
         model.dropout = "0,0.5"
         """,
     )
-    assert assemble(found.settings).model.hidden == (8,)
-    assert (found.shows, found.seeds, found.random) == ("that it works", 3, 5)
-    assert [str(each.key) for each in found.axes] == [
+    assert assemble(sweep.settings).model.hidden == (8,)
+    assert (sweep.shows, sweep.seeds, sweep.random) == ("that it works", 3, 5)
+    assert [str(each.key) for each in sweep.axes] == [
         *("optimizer.learning_rate", "model.activation", "model.dropout")
     ]
-    assert found.axes[0].span == Span(0.001, 0.1, True)
-    assert found.axes[1].values == (("relu",), ("relu", "tanh"))
-    assert found.axes[2].values == (0, 0.5)
+    assert sweep.axes[0].span == Span(0.001, 0.1, True)
+    assert sweep.axes[1].values == (("relu",), ("relu", "tanh"))
+    assert sweep.axes[2].values == (0, 0.5)
 
 
 def test_a_configuration_is_a_sweep_file_in_which_nothing_varies(tmp_path: Path) -> None:
-    found = read(tmp_path, "[training]\nepochs = 2\n")
-    assert (found.axes, found.shows, found.seeds, found.random) == ((), "", None, None)
-    assert assemble(found.settings).training.epochs == 2
+    sweep = read(tmp_path, "[training]\nepochs = 2\n")
+    assert (sweep.axes, sweep.shows, sweep.seeds, sweep.random) == ((), "", None, None)
+    assert assemble(sweep.settings).training.epochs == 2
 
 
-def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
+def test_all_mistakes_are_reported_at_once(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as caught:
         read(
             tmp_path,
@@ -313,7 +313,7 @@ def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
         )
     lines = str(caught.value).splitlines()
     assert lines[0] == "9 mistakes"
-    told = [
+    messages = [
         "[training] has no key epoch. Did you mean epochs?",
         "there is no table [sweeep]. Did you mean [sweep]?",
         "[sweep] has no key seed. Did you mean seeds? Known: shows, seeds, random, vary",
@@ -324,7 +324,7 @@ def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
         "[sweep.vary] model.dropout must be a list of values",
         "[sweep.vary] has dropout, which is not a key. Example: optimizer.learning_rate = [0.1, 1]",
     ]
-    for line, message in zip(lines[1:], told, strict=True):
+    for line, message in zip(lines[1:], messages, strict=True):
         assert line.startswith(f"  net.toml: {message}")
 
 
@@ -340,7 +340,7 @@ def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_mistake_of_a_file_is_told(text: str, message: str, tmp_path: Path) -> None:
+def test_a_mistake_of_a_file_is_reported(text: str, message: str, tmp_path: Path) -> None:
     if "twice" in message:
         text = text.replace("[1]", "[0.5]")
     with pytest.raises(UsageError) as caught:
@@ -357,12 +357,12 @@ JSON = st.recursive(
 @given(st.dictionaries(st.sampled_from(["shows", "seeds", "random", "vary", "x\x1b"]), JSON))
 def test_any_table_is_a_sweep_or_a_mistake(table: dict[str, Any]) -> None:
     with mock.patch("actcli.sweep.file.load_toml", return_value={"sweep": table}):
-        found = told(lambda: read_sweep(Path("net.toml"), "net.toml"))
-    assert "\x1b" not in found
+        message = message_of(lambda: read_sweep(Path("net.toml"), "net.toml"))
+    assert "\x1b" not in message
 
 
-def told(do: Callable[[], Any]) -> str:
-    """The message of the mistake, if it is one."""
+def message_of(do: Callable[[], Any]) -> str:
+    """Call a function; return the message of its UsageError, or an empty text without one."""
     try:
         do()
     except UsageError as error:
@@ -372,17 +372,17 @@ def told(do: Callable[[], Any]) -> str:
 
 @pytest.mark.parametrize("name", sweeps())
 def test_every_sweep_that_is_shipped_can_be_trained(name: str) -> None:
-    found = read_sweep(find_sweep(name), name)
-    assert found.shows
-    assert found.axes
-    made = Plan(found.settings, found.axes, found.seeds or 1, found.random, found.shows)
+    sweep = read_sweep(find_sweep(name), name)
+    assert sweep.shows
+    assert sweep.axes
+    made = Plan(sweep.settings, sweep.axes, sweep.seeds or 1, sweep.random, sweep.shows)
     jobs = made.jobs()
     assert 8 <= len(jobs) <= 40
     assert not any(job.error for job in jobs)
     assert json.dumps([job.varied for job in jobs])
 
 
-def test_an_unknown_sweep_is_told_with_the_nearest() -> None:
+def test_an_unknown_sweep_is_reported_with_the_nearest_name() -> None:
     with pytest.raises(UsageError) as caught:
         find_sweep("initialization")
     assert "sweep file, configuration file or example configuration 'initialization'" in str(

@@ -1,4 +1,4 @@
-"""What is lent to processes: there once, the same for all, and not to be changed."""
+"""Test the data shared with worker processes: in memory once, complete, and read-only."""
 
 import errno
 import os
@@ -20,7 +20,7 @@ from actcli.errors import ActcliError
 from actcli.sweep.processes import Pool, Processes
 
 Blobs = Callable[..., Path]
-# To be asked of a process of a sweep, which knows no module of these tests.
+# Expressions that a worker process evaluates, since it cannot import the modules of these tests.
 DATA = "dict(__import__('actcli.sweep.work', fromlist=['work']).WORKERS[{token!r}].data)"
 ARRAYS = "for raw in {data}.values() for part in (raw.train, raw.test) for each in (part.x, part.y)"
 PLACES = "[(each.__array_interface__['data'][0], each.flags.writeable) {arrays}]"
@@ -32,7 +32,7 @@ def arrays(raw: RawDataset) -> list[Any]:
 
 
 def mode_at(address: int, maps: str) -> str:
-    """How the memory is mapped there."""
+    """Return the mode in which the memory at an address is mapped, such as r--s."""
     for line in maps.splitlines():
         span, mode, *_ = line.split()
         low, high = (int(each, 16) for each in span.split("-"))
@@ -42,7 +42,7 @@ def mode_at(address: int, maps: str) -> str:
 
 
 @pytest.mark.parametrize("in_memory", [True, False])
-def test_they_arrive_as_they_are_and_are_not_copied(
+def test_data_sets_arrive_unchanged_and_are_not_copied(
     blobs: Blobs, monkeypatch: pytest.MonkeyPatch, in_memory: bool
 ) -> None:
     if not in_memory:
@@ -56,9 +56,9 @@ def test_they_arrive_as_they_are_and_are_not_copied(
         places = PLACES.format(arrays=ARRAYS.format(data=question))
         engine.set_data(data)  # while the process starts, or after it has
         received = executor.submit(eval, question).result()
-        found = executor.submit(eval, places).result()
+        arrays_there = executor.submit(eval, places).result()
         maps = executor.submit(eval, MAPS).result()
-    assert [(mode_at(address, maps), can) for address, can in found] == [("r--s", False)] * 8
+    assert [(mode_at(address, maps), can) for address, can in arrays_there] == [("r--s", False)] * 8
     assert list(received) == list(data)
     for name, raw in data.items():
         assert (received[name].name, received[name].class_names) == (raw.name, raw.class_names)
@@ -67,7 +67,7 @@ def test_they_arrive_as_they_are_and_are_not_copied(
             np.testing.assert_array_equal(ours, theirs, strict=True)
 
 
-def test_all_that_a_data_set_has_arrives() -> None:
+def test_all_fields_of_a_data_set_arrive() -> None:
     x = np.arange(24, dtype=np.float32).reshape(4, 6)[:, ::2]
     train = RawSplit(x, np.arange(4), "é", "\udc80")
     test = RawSplit(np.zeros((0, 3), np.uint8), np.zeros(0, np.int64), "x of test", "y of test")
@@ -94,7 +94,7 @@ def test_if_the_second_process_cannot_be_started_the_first_is_stopped(
         spawned.extend(active_children())
 
     monkeypatch.setattr(Pool, "_spawn_process", once)
-    with pytest.raises(ActcliError, match="no process can be started: Resource temporarily"):
+    with pytest.raises(ActcliError, match="cannot start a worker process: Resource temporarily"):
         Processes(2)
     assert len(spawned) == 1
     assert not spawned[0].is_alive()
@@ -108,15 +108,17 @@ def test_processes_without_a_job_are_stopped_while_they_start() -> None:
     assert [child.exitcode for child in children] == [-signal.SIGKILL] * 2
 
 
-def test_no_room_for_the_data_is_told(blobs: Blobs, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a disk that is full, or allows no file of this size."""
+def test_too_little_memory_for_the_data_is_reported(
+    blobs: Blobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk is full, or does not allow a file of this size."""
     data = read_dataset(str(blobs(inputs=99)))
     monkeypatch.delattr(os, "memfd_create")
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
     try:
-        told = "no room for the data of the sweep: File too large"
-        with closing(Processes(1)) as engine, pytest.raises(ActcliError, match=told):
+        message = "not enough memory for the data of the sweep: File too large"
+        with closing(Processes(1)) as engine, pytest.raises(ActcliError, match=message):
             engine.set_data({"data": data})
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
