@@ -15,11 +15,13 @@ from threadpoolctl import ThreadpoolController
 
 from actcli.config.resolved import ResolvedConfig
 from actcli.config.schema import Config
+from actcli.config.sources import find_option
 from actcli.datasets.batches import Split
 from actcli.datasets.dataset import Dataset, load_dataset
 from actcli.diagnostics.evidence import Training
-from actcli.diagnostics.report import Diagnosis
+from actcli.diagnostics.report import Diagnosis, find_split, require_fit
 from actcli.diagnostics.report import diagnose as examine
+from actcli.errors import UsageError
 from actcli.explore.loss import LossComparison, compare_losses
 from actcli.explore.softmax import LogitAnalysis, analyse_logits
 from actcli.model import Model
@@ -82,6 +84,12 @@ class fit:  # noqa: N801 - it is used like a function, as `enumerate` is
     """
 
     def __init__(self, data: Dataset, config: Config | None = None, **changes: Any) -> None:
+        ignored = [name for name in changes if find_option(name).table == "data"]
+        if ignored:
+            raise UsageError(
+                f"fit takes its data from the data set, not from {ignored[0]!r}",
+                "Give it to load_data",
+            )
         self.config = _resolved(config, changes)
         self.history: list[EpochDone] = []
         self._data = data
@@ -92,7 +100,7 @@ class fit:  # noqa: N801 - it is used like a function, as `enumerate` is
     @property
     def model(self) -> Model:
         """The model that learns, with the parameters of the latest epoch."""
-        return self._learner.model
+        return replace(self._learner.model, epoch=len(self.history))
 
     @property
     def training(self) -> Training:
@@ -128,9 +136,14 @@ def evaluate(model: Model, data: Dataset | Split, split: str = "test") -> Score:
         model: the model, from `fit` or `Model.load`.
         data: a data set, or one of its splits.
         split: `train`, `validation` or `test`; ignored if `data` is a split.
+
+    Raises:
+        UsageError: the split is empty or does not exist, or the model does not fit the data set.
     """
-    rows: Split = data if isinstance(data, Split) else getattr(data, split)
-    return evaluation.evaluate(model, rows)
+    if isinstance(data, Split):
+        return evaluation.evaluate(model, data)
+    require_fit(model, data)
+    return evaluation.evaluate(model, find_split(data, split))
 
 
 class NotebookDiagnosis(Diagnosis):

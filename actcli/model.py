@@ -7,6 +7,7 @@ the normalization turns raw inputs (pixels as their files hold them) into inputs
 Everything else about the model is one JSON text in the header of that file.
 """
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -148,7 +149,7 @@ class Model:
             UsageError: the inputs have another D than the network.
         """
         raw = np.asarray(inputs)
-        raw = raw.reshape(len(raw), -1) if raw.ndim != 1 else raw[np.newaxis]
+        raw = raw.reshape(len(raw), math.prod(raw.shape[1:])) if raw.ndim != 1 else raw[np.newaxis]
         if raw.shape[1] != self.network.sizes[0]:
             raise UsageError(
                 f"{raw.shape[1]} numbers for each row, but the model has "

@@ -120,3 +120,24 @@ assert seen == {1}, seen
 assert before == [pool["num_threads"] for pool in threadpoolctl.threadpool_info()]
 """
     assert run_python(code) == ""
+
+
+def test_a_mistake_is_an_error_of_the_library(blobs: Blobs) -> None:
+    data = actcli.load_data(str(blobs()), validation=0)
+    model = actcli.fit(data, hidden=(4,), epochs=0).model
+    other = actcli.load_data(str(blobs(classes=2)))
+    mistakes: list[tuple[Callable[[], object], str]] = [
+        (lambda: actcli.evaluate(model, data, "tset"), "Did you mean 'test'"),
+        (lambda: actcli.evaluate(model, data, "validation"), "has no validation rows"),
+        (lambda: actcli.evaluate(model, other), "the model has 12 inputs and 3 classes"),
+        (lambda: actcli.diagnose(model, other), "the model has 12 inputs and 3 classes"),
+        (lambda: actcli.diagnose(model, data, rows=0), "a sample of 0 rows"),
+        (lambda: actcli.fit(data, dataset="mnist"), "Give it to load_data"),
+        (lambda: actcli.fit(data, epocs=3), "Did you mean 'epochs'"),
+        (lambda: model.predict(np.zeros((2, 5))), "5 numbers for each row"),
+    ]
+    for call, message in mistakes:
+        with pytest.raises(actcli.ActcliError, match=message):
+            call()
+    assert model.predict(np.zeros((0, 12))).shape == (0,)
+    assert actcli.fit(data, hidden=(4,), epochs=2).run().model.epoch == 2

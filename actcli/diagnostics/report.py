@@ -127,19 +127,47 @@ def diagnose(  # noqa: PLR0913 - the optional ones are keywords with defaults
             only by rounding.
 
     Raises:
-        UsageError: the split is empty or does not exist.
+        UsageError: the split is empty or does not exist, `rows` is below 1, or the model does not
+            fit the data set.
     """
-    if split not in SPLITS:
-        raise unknown_name("split", split, SPLITS)
-    examined: Split = getattr(dataset, split)
-    if not len(examined):
-        filled = " or ".join(name for name in SPLITS if len(getattr(dataset, name)))
-        raise UsageError(f"the data set {dataset.name} has no {split} rows", f"Allowed: {filled}")
+    require_fit(model, dataset)
+    examined = find_split(dataset, split)
     if rows is not None:
+        if rows < 1:
+            raise UsageError(f"a sample of {rows} rows", "Allowed: 1 or more")
         examined = examined.sample(rows)
     names = Provenance(name, dataset.name, split, model.loss_name)
     evidence = gather(model, examined, names, initial, training, workers=workers)
     return Diagnosis(evidence, judge(evidence))
+
+
+def find_split(dataset: Dataset, name: str) -> Split:
+    """Return a split of a data set.
+
+    Raises:
+        UsageError: the split is empty or does not exist.
+    """
+    if name not in SPLITS:
+        raise unknown_name("split", name, SPLITS)
+    split: Split = getattr(dataset, name)
+    if not len(split):
+        filled = " or ".join(other for other in SPLITS if len(getattr(dataset, other)))
+        raise UsageError(f"the data set {dataset.name} has no {name} rows", f"Allowed: {filled}")
+    return split
+
+
+def require_fit(model: Model, dataset: Dataset) -> None:
+    """Raise if a model does not fit a data set.
+
+    Raises:
+        UsageError: the number of inputs or of classes differs.
+    """
+    inputs, classes = model.network.sizes[0], len(model.classes)
+    if (inputs, classes) != (dataset.inputs, len(dataset.classes)):
+        raise UsageError(
+            f"the model has {inputs} inputs and {classes} classes, but the data set "
+            f"{dataset.name} has {dataset.inputs} and {len(dataset.classes)}"
+        )
 
 
 def _part(values: dict[str, Any], part: str) -> dict[str, Any]:

@@ -39,7 +39,7 @@ def check_removable(folder: Path) -> None:
     except OSError as error:
         raise ActcliError(f"cannot read {folder}: {error.strerror}") from error
     names = {entry.name for entry in entries}
-    if not names & {CONFIG, MODEL, METRICS}:
+    if not names & {CONFIG, MODEL, METRICS, CHECKPOINT}:
         raise UsageError(f"{folder} is not a run: it has neither {CONFIG} nor {MODEL}")
     for entry in entries:
         is_folder = entry.is_dir() and not entry.is_symlink()

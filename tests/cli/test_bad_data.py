@@ -252,7 +252,7 @@ def test_an_npz_that_is_packed_otherwise(tmp_path: Path, refused: Refused, packi
             new.writestr(name, archive.read(name))
     assert data_fault(refused, tmp_path / "new.npz") == (
         f"{tmp_path}/new.npz is packed in a way that NumPy does not use. Allowed: what "
-        "numpy.savez and numpy.savez_compressed write"
+        "numpy.savez and numpy.savez_compressed"
     )
 
 
