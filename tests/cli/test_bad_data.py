@@ -251,8 +251,8 @@ def test_an_npz_that_is_packed_otherwise(tmp_path: Path, refused: Refused, packi
         for name in archive.namelist():
             new.writestr(name, archive.read(name))
     assert data_fault(refused, tmp_path / "new.npz") == (
-        f"{tmp_path}/new.npz is packed in a way that NumPy does not use. Allowed: what "
-        "numpy.savez and numpy.savez_compressed"
+        f"{tmp_path}/new.npz is packed in a way that NumPy does not use. Allowed: files "
+        "of numpy.savez and numpy.savez_compressed"
     )
 
 
