@@ -12,7 +12,12 @@ from actcli.machine import pin_blas
 
 # No settings from outside. One thread for the products of the tests themselves, or they crawl where
 # several processes share the cores; the processes that they start are as free as a user's.
-_outside = {name: text for name, text in os.environ.items() if not name.startswith("ACTCLI_")}
+# pytest-xdist sets a size of the terminal, too.
+_outside = {
+    name: text
+    for name, text in os.environ.items()
+    if not name.startswith("ACTCLI_") and name not in {"COLUMNS", "LINES"}
+}
 pin_blas()
 import numpy as np  # noqa: E402 - once its BLAS is told how many threads to use
 

@@ -386,7 +386,7 @@ def test_killed_in_front_of_each_operation_on_files(
         if code == 0:
             break
         assert code == -signal.SIGKILL
-    assert number > 40
+    assert number > 30  # the operations of a run: its files, each written aside and renamed
     operations = number
     for again in itertools.count(1, STRIDE):
         folder = Path(f"runs/again-{again}")
