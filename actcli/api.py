@@ -4,7 +4,6 @@ The commands are built on the same functions. Nothing here prints or handles sig
 processes start only if the configuration sets their number. `actcli/__init__.py` exports the names.
 """
 
-import io
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -31,8 +30,6 @@ from actcli.store.train import start_run
 from actcli.training import evaluation, loop
 from actcli.training.events import EpochDone, Score
 from actcli.training.learner import Learner
-
-WIDTH = 100  # columns of a diagnosis in a notebook
 
 
 def load_data(
@@ -155,23 +152,13 @@ class NotebookDiagnosis(Diagnosis):
         return DiagnoseView(self)
 
     def _repr_html_(self) -> str:
-        from rich.console import Console
+        from actcli.render.diagnose import notebook_html
 
-        console = Console(record=True, width=WIDTH, file=io.StringIO())
-        console.print(self)
-        return console.export_html(inline_styles=True, code_format=NOTEBOOK_HTML)
+        return notebook_html(self)
 
     def __repr__(self) -> str:
         evidence = self.evidence
         return f"<Diagnosis of {evidence.model} on {evidence.dataset}: {self.verdict}>"
-
-
-# The template that rich uses for notebooks, but with fonts in which all bar characters have the
-# same width.
-NOTEBOOK_HTML = (
-    '<pre style="white-space:pre;overflow-x:auto;line-height:normal;'
-    "font-family:Menlo,'DejaVu Sans Mono',consolas,'Courier New',monospace\">{code}</pre>"
-)
 
 
 def diagnose(

@@ -46,7 +46,7 @@ RANKS = {
 }
 ONLY_IN = {
     "click": {"cli"},
-    "rich": {"term", "render", "api", "cli"},
+    "rich": {"term", "render", "cli"},
     "PIL": {"datasets"},
     "distributed": {"sweep.cluster"},
 }

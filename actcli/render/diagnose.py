@@ -1,5 +1,6 @@
 """The result of `actcli diagnose`: the examined model, the tables, and the verdict at the end."""
 
+import io
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -16,6 +17,15 @@ from actcli.render.units import UnitsView
 from actcli.term.canvas import Canvas
 from actcli.term.numbers import grouped, percent, significant
 from actcli.term.table import paragraph
+
+NOTEBOOK_COLUMNS = 100
+
+# The template that rich uses for notebooks, but with fonts in which all bar characters have the
+# same width.
+NOTEBOOK_HTML = (
+    '<pre style="white-space:pre;overflow-x:auto;line-height:normal;'
+    "font-family:Menlo,'DejaVu Sans Mono',consolas,'Courier New',monospace\">{code}</pre>"
+)
 
 
 @dataclass(frozen=True)
@@ -55,3 +65,10 @@ class DiagnoseView:
             f"{evidence.split}: {evidence.loss} {significant(evidence.loss_value, 4)}, "
             f"accuracy {percent(evidence.accuracy, 2)}"
         )
+
+
+def notebook_html(diagnosis: Diagnosis) -> str:
+    """Return the tables of a diagnosis as HTML for a notebook."""
+    console = Console(record=True, width=NOTEBOOK_COLUMNS, file=io.StringIO())
+    console.print(DiagnoseView(diagnosis))
+    return console.export_html(inline_styles=True, code_format=NOTEBOOK_HTML)
