@@ -12,9 +12,9 @@ from typing import Any, Self
 from numpy.typing import ArrayLike
 from threadpoolctl import ThreadpoolController
 
+from actcli.config.keys import find_option
 from actcli.config.resolved import ResolvedConfig
 from actcli.config.schema import Config
-from actcli.config.sources import find_option
 from actcli.datasets.batches import Split
 from actcli.datasets.dataset import Dataset, load_dataset
 from actcli.diagnostics.evidence import Training
@@ -26,7 +26,7 @@ from actcli.explore.softmax import LogitAnalysis, analyse_logits
 from actcli.model import Model
 from actcli.store.catalog import Summary, run_folders, summarize
 from actcli.store.record import RunResult
-from actcli.store.train import start_run
+from actcli.store.start import start_run
 from actcli.training import evaluation, loop
 from actcli.training.events import EpochDone, Score
 from actcli.training.learner import Learner

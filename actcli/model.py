@@ -8,7 +8,7 @@ Everything else about the model is one JSON text in the header of that file.
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
@@ -18,23 +18,21 @@ from numpy.typing import ArrayLike, NDArray
 
 from actcli import files
 from actcli.config.resolved import ResolvedConfig
-from actcli.config.values import quoted
-from actcli.datasets.batches import NORMALIZATIONS, Batches, Normalization, Split
+from actcli.datasets.batches import Batches, Normalization, Split
 from actcli.datasets.dataset import Dataset
 from actcli.errors import DataError, UsageError
 from actcli.files import Buffer
 from actcli.formats import read_layers
+from actcli.formats.description import check_description
 from actcli.formats.layers import Layers
-from actcli.formats.safetensors import METADATA_KEY, safetensors_parts
-from actcli.nn.activations import ACTIVATIONS
+from actcli.formats.safetensors import safetensors_parts
 from actcli.nn.arrays import Array, Labels, ignore_overflow
-from actcli.nn.links import LINKS, log_softmax
+from actcli.nn.links import log_softmax
 from actcli.nn.losses import LOSSES, Loss
 from actcli.nn.network import MLP, Trace
 
 FILE_NAME = "model.safetensors"  # the model's file in the folder of a run
 EVALUATION_ROWS = 1000  # rows of a mini-batch that is only evaluated
-LARGEST_FLOAT32 = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True, eq=False)
@@ -377,71 +375,5 @@ def read_model_file(path: Path) -> ModelFile:
         DataError: the file cannot be read, is not a multilayer perceptron, or its header is wrong.
     """
     layers, description = read_layers(path)
-    for key, is_valid in DESCRIPTION_CHECKS.items():
-        if key in description and not is_valid(description[key]):
-            raise DataError(
-                f"{path}: {key!r} in the description {METADATA_KEY!r} in its header is "
-                f"{quoted(description[key])}"
-            )
-    try:
-        _require_known_names(description)
-    except UsageError as error:  # here the mistake is in the file, not in the user's options
-        raise DataError(f"{path}: {error.message}", error.hint) from None
+    check_description(description, path)
     return ModelFile(path, layers, description)
-
-
-def _require_known_names(description: Mapping[str, Any]) -> None:
-    for name in description.get("activations", ()):
-        ACTIVATIONS[name]
-    if normalization := description.get("normalization"):
-        NORMALIZATIONS[normalization["method"]]
-    if loss := description.get("loss"):
-        output, smoothing = description.get("output", "auto"), description.get("label_smoothing", 0)
-        LOSSES[loss](output, smoothing)
-    elif output := description.get("output"):
-        LINKS[output]
-
-
-def _is_name(value: Any) -> bool:
-    return isinstance(value, str)
-
-
-def _is_names(value: Any) -> bool:
-    return isinstance(value, list) and all(map(_is_name, value))
-
-
-def _is_number(value: Any) -> bool:
-    # Python compares whole numbers of any size with a float.
-    return isinstance(value, (int, float)) and abs(value) <= LARGEST_FLOAT32
-
-
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and value >= 0
-
-
-def _is_shape(value: Any) -> bool:
-    return isinstance(value, list) and all(map(_is_count, value))
-
-
-def _is_normalization(value: Any) -> bool:
-    return (
-        isinstance(value, dict)
-        and value.keys() == {"method", "shift", "scale"}
-        and _is_name(value["method"])
-        and _is_number(value["shift"])
-        and _is_number(value["scale"])
-    )
-
-
-# For each key of the description that is read, whether its value is valid.
-DESCRIPTION_CHECKS: Mapping[str, Callable[[Any], bool]] = {
-    "activations": _is_names,
-    "output": _is_name,
-    "loss": _is_name,
-    "label_smoothing": lambda value: _is_number(value) and 0 <= value < 1,
-    "dataset": _is_name,
-    "epoch": _is_count,
-    "shape": _is_shape,
-    "classes": _is_names,
-    "normalization": _is_normalization,
-}

@@ -18,7 +18,8 @@ from actcli.cli.options import (
 from actcli.cli.output import csv_option, emit, emit_csv, json_option, quiet_option
 from actcli.cli.parameter_types import SHOW, AxisType, SweepConfigType, SweepType
 from actcli.cli.train import name_of
-from actcli.config.sources import Setting, find_key
+from actcli.config.keys import find_key
+from actcli.config.sources import Setting
 from actcli.config.values import Integer
 from actcli.errors import UsageError
 from actcli.sweep.axes import Axis, option_of, written

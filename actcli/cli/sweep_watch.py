@@ -11,11 +11,10 @@ from rich.cells import cell_len, set_cell_size
 
 from actcli.store.folder import RESULT
 from actcli.sweep.axes import option_of, written
-from actcli.term.console import stderr_console
+from actcli.term.console import size_now, stderr_console
+from actcli.term.screen import Block
 
 if TYPE_CHECKING:
-    from rich.live import Live
-
     from actcli.sweep.engine import JobDone
     from actcli.sweep.plan import Job
     from actcli.sweep.work import JobProgress
@@ -42,15 +41,10 @@ class Watch:
         is_terminal = sys.stderr is not None and sys.stderr.isatty()
         self.is_live = is_terminal and not self.console.is_dumb_terminal and not quiet
         self.running: dict[str, JobProgress] = {}
-        self._live: Live | None = None
+        self._block, self._size = Block(self.console), size_now(self.console)
         self._start = self._drawn = time.monotonic()
 
     def __enter__(self) -> Self:
-        if self.is_live:
-            from rich.live import Live
-
-            self._live = Live(console=self.console, auto_refresh=False, transient=True)
-            self._live.start()
         return self
 
     def __exit__(
@@ -59,8 +53,8 @@ class Watch:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._live:
-            self._live.stop()
+        if self.is_live:
+            self._block.settle()
 
     def report(self, report: "JobProgress") -> None:
         """Show the progress of a job."""
@@ -84,7 +78,7 @@ class Watch:
 
     def _draw(self) -> None:
         now = time.monotonic()
-        if self._live is None or now - self._drawn < REFRESH_SECONDS:
+        if not self.is_live or now - self._drawn < REFRESH_SECONDS:
             return
         from actcli.render.sweep_progress import SweepProgress
 
@@ -93,7 +87,9 @@ class Watch:
         shown = SweepProgress(
             self.done, self.total, self.failed, self._remaining_seconds(now), running
         )
-        self._live.update(shown, refresh=True)
+        size, before = size_now(self.console), self._size
+        self._size = size
+        self._block.draw((), self._block.rendered(shown, size), afresh=size != before)
 
     def _remaining_seconds(self, now: float) -> float | None:
         """Return the estimated remaining seconds, at the average speed so far."""

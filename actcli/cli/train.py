@@ -107,7 +107,7 @@ train.params[1:1] = configuration_options()
 
 def new_run(config: "ResolvedConfig", runs: Path, name: str, quiet: bool) -> "Run":
     """Return a new run, ready to train."""
-    from actcli.store.train import start_run
+    from actcli.store.start import start_run
 
     with downloads(quiet) as progress:
         return start_run(config, runs, name, progress)
@@ -117,7 +117,7 @@ def resumed_run(folder: Path, config: "ResolvedConfig", quiet: bool, as_json: bo
     """Return a run at its last checkpoint; if it is complete, write its result and return None."""
     from actcli.config.schema import Config
     from actcli.store.record import RunResult
-    from actcli.store.train import resume_run
+    from actcli.store.start import resume_run
 
     epochs_before = Config.load(folder / CONFIG).training.epochs
     with downloads(quiet) as progress:

@@ -260,7 +260,7 @@ class Config(Tables):
             UsageError: there is no such key; the message gives the nearest.
             ConfigError: a value is not allowed, or values clash.
         """
-        from actcli.config.sources import find_option
+        from actcli.config.keys import find_option
 
         tables: dict[str, dict[str, Any]] = {table: {} for table in TABLES}
         for key, value in values(self):

@@ -7,26 +7,22 @@ file are reported at once.
 
 import re
 import tomllib
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from actcli import files
 from actcli.config.clashes import find_clashes
+from actcli.config.keys import describe_unknown, find_key, nearest_key_name
 from actcli.config.mistakes import MAX_MISTAKES, ConfigError, Mistake
 from actcli.config.schema import KEYS, TABLES, Config, Key, Tables, make_tables, toml_value
 from actcli.config.values import parse_text
 from actcli.errors import UsageError
-from actcli.registry import nearest, unknown_name
+from actcli.registry import unknown_name
 
 MAX_FILE_BYTES = 1_000_000  # a file with a thousand layers has about 10,000 bytes
 MAX_DOTS = 200  # in one line
-
-# Keys by table and name, also by their former names.
-KEYS_BY_NAME = {
-    (key.table, name): key for key in KEYS for name in (key.name, key.former_name) if name
-}
 
 
 @dataclass(frozen=True)
@@ -152,8 +148,8 @@ def _read(
 ) -> Iterator[Setting | Mistake]:
     for table, entries in tables.items():
         if table not in TABLES:
-            hint = _unknown(table, [*TABLES, *also], "[{}]")
-            keys = _keys_of(_nearest(table, TABLES))
+            hint = describe_unknown(table, [*TABLES, *also], "[{}]")
+            keys = _keys_of(nearest_key_name(table, TABLES))
             yield Mistake(f"{origin}: there is no table {hint}", keys)
         elif not isinstance(entries, dict):
             yield Mistake(f"{origin}: [{table}] must be a table", _keys_of(table))
@@ -170,7 +166,7 @@ def _read_key(table: str, name: str, value: Any, origin: str) -> Setting | Mista
     try:
         key = find_key(table, name)
     except UsageError as error:
-        guess = _nearest(name, [key.name for key in KEYS if key.table == table])
+        guess = nearest_key_name(name, [key.name for key in KEYS if key.table == table])
         return Mistake(f"{origin}: {error}", frozenset([f"{table}.{guess}"]))
     try:
         value = key.kind.check(value)
@@ -182,56 +178,6 @@ def _read_key(table: str, name: str, value: Any, origin: str) -> Setting | Mista
 
 def _keys_of(table: str | None) -> frozenset[str]:
     return frozenset(str(key) for key in KEYS if key.table == table)
-
-
-def find_key(table: str, name: str) -> Key:
-    """Return the key of that table and name, or of that former name.
-
-    Raises:
-        UsageError: there is no such key; the message gives the nearest.
-    """
-    if table not in TABLES:
-        raise UsageError(f"there is no table {_unknown(table, TABLES, '[{}]')}")
-    key = KEYS_BY_NAME.get((table, name))
-    if key is None:
-        names = [key.name for key in KEYS if key.table == table]
-        raise UsageError(f"[{table}] has no key {_unknown(name, names, '{}')}")
-    return key
-
-
-def find_option(name: str) -> Key:
-    """Return the key of a path, such as "optimizer.learning_rate", or of an option, such as "lr".
-
-    An option may have underscores for dashes. The key's name works, too, if it is unique.
-
-    Raises:
-        UsageError: there is no such key; the message gives the nearest.
-    """
-    table, dot, key = name.partition(".")
-    if dot:
-        return find_key(table, key)
-    plain = name.replace("-", "_")
-    for candidate in KEYS:
-        if plain in {candidate.option.replace("-", "_"), candidate.former_name}:
-            return candidate
-    namesakes = [candidate for candidate in KEYS if candidate.name == plain]
-    if len(namesakes) == 1:
-        return namesakes[0]
-    raise unknown_name("key", name, [candidate.option for candidate in KEYS])
-
-
-def _nearest(name: str, names: Iterable[str]) -> str | None:
-    names = tuple(names)
-    return nearest(name, names) or nearest(name.replace("-", "_"), names)
-
-
-def _unknown(name: str, names: Collection[str], style: str) -> str:
-    """Return the end of a message about an unknown name: the name, the nearest one, and all."""
-    guess = _nearest(name, names)
-    hint = f"Did you mean {style.format(guess)}? " if guess else ""
-    text = name.encode("unicode_escape").decode()
-    shown = style.format(text if len(text) <= 60 else f"{text[:57]}…")
-    return f"{shown}. {hint}Known: {', '.join(names)}"
 
 
 def parse_assignment(text: str) -> Setting:

@@ -5,52 +5,37 @@
 `checkpoint.safetensors` has everything that a training needs to resume, `result.json` says how the
 training ended. Each file is complete at any moment. Metrics are written after each epoch. Model and
 checkpoint are written after epochs, but at most once a second; once a minute during long epochs; at
-a signal; and at the end. Resuming drops the metrics that are ahead of the checkpoint: the training
-computes them again.
+a signal; and at the end. `start.py` makes and reopens the folder.
 """
 
-import contextlib
-import json
 import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from actcli.config.resolved import ResolvedConfig
-from actcli.datasets.catalogue import DATASETS
-from actcli.datasets.dataset import ignore_progress
-from actcli.datasets.download import Progress
 from actcli.diagnostics.evidence import Provenance, Training, gather
 from actcli.diagnostics.health import measure_health, sample_rows
 from actcli.diagnostics.sums import Activity
 from actcli.diagnostics.verdict import judge, verdict
-from actcli.errors import ActcliError, DataError, DivergedError
-from actcli.store.checkpoint import Checkpoint, checkpoint_file, read_checkpoint
-from actcli.store.environment import environment, read_environment
+from actcli.errors import DivergedError
+from actcli.store.checkpoint import Checkpoint, checkpoint_file
 from actcli.store.folder import (
     CHECKPOINT,
-    CONFIG,
-    ENVIRONMENT,
     METRICS,
     MODEL,
     RESULT,
-    Folder,
     RunStorage,
-    new_folder,
 )
 from actcli.store.record import (
     DIVERGED,
     FINISHED,
     RunResult,
-    complete_lines,
     epoch_line,
-    read_epoch,
     read_epochs,
 )
-from actcli.training.build import prepare_dataset
 from actcli.training.evaluation import evaluate
 from actcli.training.events import EpochDone, Event
 from actcli.training.learner import Learner
@@ -66,7 +51,7 @@ VERDICT_ROWS = 5000
 
 
 class Run:
-    """A training in progress, and the folder that records it: see `create` and `resume`.
+    """A training in progress, and the folder that records it: see `start.py`.
 
     Args:
         learner: the model that learns, its optimizer and its random generators.
@@ -199,140 +184,6 @@ class Run:
             self.storage.write(RESULT, result.to_json())
             hint = f"{error.hint}. {self.folder / MODEL} is the network {when}"
             raise DivergedError(error.message, hint) from None
-
-
-def start_run(
-    config: ResolvedConfig, runs: Path, name: str, progress: Progress = ignore_progress
-) -> Run:
-    """Load the data of a configuration, and return a new run, ready to train.
-
-    Args:
-        config: the configuration of the run.
-        runs: the folder of all runs.
-        name: the name of the run; if it is taken, `name-2`, `name-3`, ….
-        progress: called with the progress of downloads.
-
-    Raises:
-        ActcliError: the data cannot be read, the network does not fit into the memory, or the
-            folder cannot be made.
-    """
-    config, dataset = prepare_dataset(config, progress)
-    return create(Learner(config, dataset), runs, name)
-
-
-def resume_run(
-    path: Path, config: ResolvedConfig, progress: Progress = ignore_progress
-) -> Run | RunResult:
-    """Return the run in a folder at its last checkpoint, or its result if it is complete.
-
-    Args:
-        path: the path of the folder.
-        config: the configuration in the folder, with the same or a larger number of epochs.
-        progress: called with the progress of downloads.
-
-    Raises:
-        ActcliError: another training writes to the folder; the data or the configuration have
-            changed; a file is missing or damaged; the run has diverged.
-    """
-    with contextlib.ExitStack() as stack:
-        folder = Folder(path)
-        stack.callback(folder.close)
-        checkpoint = read_checkpoint(path / CHECKPOINT)
-        result = RunResult.read(path / RESULT)
-        if result and result.status == DIVERGED:
-            raise ActcliError(
-                f"{path} diverged: {result.message}",
-                "Resuming it would diverge again. Start a new run with other settings",
-            )
-        if result and checkpoint.position.is_last(config.training):
-            return result
-        name = config.data.name
-        if name not in DATASETS and not Path(name).exists():
-            raise ActcliError(
-                f"there is no {name!a}, which {path} was trained on",
-                f"If it was moved, write its new path to {path / CONFIG}",
-            )
-        config, dataset = prepare_dataset(config, progress)
-        run = resume(Learner(config, dataset), folder, checkpoint)
-        stack.pop_all()
-    return run
-
-
-def create(learner: Learner, runs: Path, name: str) -> Run:
-    """Return a new run in a new folder, which holds everything needed to train it from the start.
-
-    Args:
-        learner: the learner, before its first step.
-        runs: the folder of all runs.
-        name: the name of the run; if it is taken, `name-2`, `name-3`, ….
-
-    Raises:
-        UsageError: the name is not a valid name of a folder.
-        ActcliError: the folder cannot be made or written to.
-    """
-    with new_folder(runs, name) as folder:
-        return begin(learner, folder)
-
-
-def begin(learner: Learner, storage: RunStorage) -> Run:
-    """Return a new run in an empty folder."""
-    run = Run(learner, storage)
-    storage.write(CONFIG, learner.config.to_toml().encode())
-    storage.write(ENVIRONMENT, _json(environment()))
-    storage.write(METRICS, b"")
-    run.save()
-    return run
-
-
-def resume(learner: Learner, folder: Folder, checkpoint: Checkpoint) -> Run:
-    """Return the run of a folder, at its last checkpoint.
-
-    Args:
-        learner: made from the configuration in the folder, with the same or a larger number of
-            epochs.
-        folder: the folder of the run.
-        checkpoint: the checkpoint in the folder.
-
-    Raises:
-        DataError: a file of the folder is damaged.
-        ActcliError: version, configuration or data have changed; the folder cannot be written to.
-    """
-    checkpoint.check(learner)
-    path, epochs = folder.path / METRICS, checkpoint.position.epoch
-    lines = _metrics_until(path, epochs)
-    history = tuple(read_epoch(line, f"{path}, line {at}") for at, line in enumerate(lines, 1))
-    run = Run(learner, folder, checkpoint, history)
-    versions = read_environment(folder.path / ENVIRONMENT)
-    versions["resumed"].append(environment())
-    # Nothing is written before this line, so that a failed attempt can be repeated.
-    folder.tidy()
-    folder.write(METRICS, b"".join(lines))
-    folder.write(ENVIRONMENT, _json(versions))
-    folder.write(CONFIG, learner.config.to_toml().encode())
-    folder.remove(RESULT)
-    return run
-
-
-def _json(record: dict[str, Any]) -> bytes:
-    return f"{json.dumps(record, indent=2)}\n".encode()
-
-
-def _metrics_until(path: Path, epochs: int) -> list[bytes]:
-    """Return the lines of the first `epochs` epochs; later ones are ahead of the checkpoint.
-
-    Raises:
-        DataError: the file does not have these epochs, each once.
-    """
-    lines = []
-    if epochs:
-        for line in complete_lines(path):
-            lines.append(line)
-            if len(lines) == epochs:
-                break
-    numbers = [read_epoch(line, f"{path}, line {at}").epoch for at, line in enumerate(lines, 1)]
-    if numbers != list(range(1, epochs + 1)):
-        raise DataError(f"{path} does not have the {epochs} epochs that are trained, each once")
-    return lines
 
 
 def read_training(

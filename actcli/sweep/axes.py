@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from actcli.config.keys import find_key
 from actcli.config.schema import KEYS, Key
-from actcli.config.sources import find_key
 from actcli.config.values import Auto, Integer, Number, parse_text
 from actcli.errors import UsageError
 

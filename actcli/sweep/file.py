@@ -16,15 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from actcli import files
+from actcli.config.keys import find_key
 from actcli.config.mistakes import ConfigError, Mistake
-from actcli.config.sources import (
-    Setting,
-    examples,
-    find_config,
-    find_key,
-    from_tables,
-    load_toml,
-)
+from actcli.config.sources import Setting, examples, find_config, from_tables, load_toml
 from actcli.config.values import Integer, Kind, Text
 from actcli.errors import UsageError
 from actcli.registry import nearest, unknown_name

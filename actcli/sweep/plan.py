@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from actcli.config.keys import find_key
 from actcli.config.resolved import ResolvedConfig
 from actcli.config.schema import Tables, values
-from actcli.config.sources import Setting, assemble, assemble_tables, find_key
+from actcli.config.sources import Setting, assemble, assemble_tables
 from actcli.datasets.catalogue import DATASETS
 from actcli.errors import UsageError
 from actcli.sweep.axes import Axis

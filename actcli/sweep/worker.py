@@ -13,7 +13,7 @@ from actcli.datasets.dataset import Dataset, RawDataset
 from actcli.errors import ActcliError, DivergedError
 from actcli.machine import BLAS_THREAD_VARIABLES, is_blas_pinned
 from actcli.store.folder import MemoryFolder
-from actcli.store.train import begin
+from actcli.store.start import begin
 from actcli.sweep.work import Files, JobProgress, StoppedError
 from actcli.training.build import split_dataset
 from actcli.training.events import EpochDone

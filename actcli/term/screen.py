@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from types import FrameType
 from typing import Any, Self
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.text import Text
 
 HIDE, SHOW = "\x1b[?25l", "\x1b[?25h"  # the cursor
@@ -33,6 +33,19 @@ class Block:
     def written(self, lines: Sequence[Text]) -> list[str]:
         """Return lines with styles as escape codes; this is slow, so do it once for each line."""
         return [self._written(line) for line in lines]
+
+    def rendered(self, view: RenderableType, size: tuple[int, int]) -> list[str]:
+        """Return the lines of a view, with styles as escape codes.
+
+        Args:
+            view: made anew for each drawing.
+            size: columns and rows of the terminal.
+        """
+        width, height = size
+        # Terminals differ in how a line that fills their last column affects the next line.
+        with self._console.capture() as captured:
+            self._console.print(view, width=max(1, width - 1), height=height)
+        return captured.get().splitlines()
 
     def draw(self, above: Sequence[str], block: Sequence[str], afresh: bool = False) -> None:
         """Print permanent lines in place of the block, and a new block below them.

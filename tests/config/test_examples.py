@@ -13,12 +13,7 @@ from actcli.config.schema import (
     Config,
     toml_value,
 )
-from actcli.config.sources import (
-    assemble,
-    examples,
-    find_config,
-    read_toml,
-)
+from actcli.config.sources import assemble, examples, find_config, read_toml
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 BY_NAME = {str(key): key for key in KEYS}

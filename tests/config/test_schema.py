@@ -10,6 +10,7 @@ from configurations import config
 from hypothesis import given
 from hypothesis import strategies as st
 
+from actcli.config.keys import find_key
 from actcli.config.mistakes import ConfigError
 from actcli.config.schema import (
     KEYS,
@@ -22,11 +23,7 @@ from actcli.config.schema import (
     toml_value,
     values,
 )
-from actcli.config.sources import (
-    assemble_tables,
-    find_key,
-    from_tables,
-)
+from actcli.config.sources import assemble_tables, from_tables
 from actcli.config.values import (
     Auto,
     Integer,

@@ -13,13 +13,7 @@ from actcli import files
 from actcli.config.schema import (
     Config,
 )
-from actcli.config.sources import (
-    assemble,
-    examples,
-    find_config,
-    parse_assignment,
-    read_toml,
-)
+from actcli.config.sources import assemble, examples, find_config, parse_assignment, read_toml
 from actcli.errors import UsageError
 
 

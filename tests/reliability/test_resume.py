@@ -22,7 +22,8 @@ from actcli.errors import ActcliError, DataError
 from actcli.nn.optimizers import OPTIMIZERS
 from actcli.nn.schedules import SCHEDULES
 from actcli.store.checkpoint import read_checkpoint
-from actcli.store.train import Run, resume_run, start_run
+from actcli.store.start import resume_run, start_run
+from actcli.store.train import Run
 
 Blobs = Callable[..., Path]
 Same = Callable[[Path, Path], None]

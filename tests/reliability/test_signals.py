@@ -40,7 +40,8 @@ ONE = dict.fromkeys(
 OFTEN = """
 from actcli.cli import main
 from actcli.store import train as run
-run.BETWEEN_EPOCHS = 0
+assert run.MIN_SECONDS_BETWEEN_CHECKPOINTS == 1
+run.MIN_SECONDS_BETWEEN_CHECKPOINTS = 0
 main()
 """
 # For each line it becomes a process of its own, with all imported, that is killed in front of its
@@ -49,7 +50,8 @@ FORKS = """
 import os, shlex, signal, sys
 import actcli.cli.train, actcli.diagnostics.health, actcli.store.train
 from actcli.cli import main
-actcli.store.train.BETWEEN_EPOCHS = 0
+assert actcli.store.train.MIN_SECONDS_BETWEEN_CHECKPOINTS == 1
+actcli.store.train.MIN_SECONDS_BETWEEN_CHECKPOINTS = 0
 ours = {"os.rename", "os.remove", "os.truncate", "os.mkdir", "shutil.rmtree", "fcntl.flock"}
 def hook(event, args):
     global left
@@ -386,7 +388,7 @@ def test_killed_in_front_of_each_operation_on_files(
         if code == 0:
             break
         assert code == -signal.SIGKILL
-    assert number > 30  # the operations of a run: its files, each written aside and renamed
+    assert number > 40  # the operations of a run: its files, each written aside and renamed
     operations = number
     for again in itertools.count(1, STRIDE):
         folder = Path(f"runs/again-{again}")

@@ -12,7 +12,8 @@ import pytest
 from actcli.config.sources import assemble, parse_assignment
 from actcli.model import EVALUATION_ROWS
 from actcli.store.folder import RESULT, MemoryFolder
-from actcli.store.train import Run, begin
+from actcli.store.start import begin
+from actcli.store.train import Run
 from actcli.training import build
 from actcli.training.evaluation import evaluate
 from actcli.training.learner import Learner

@@ -25,7 +25,8 @@ from actcli.formats.safetensors import safetensors_parts
 from actcli.nn.network import MLP
 from actcli.store.folder import new_folder
 from actcli.store.record import RunResult
-from actcli.store.train import Run, create
+from actcli.store.start import create
+from actcli.store.train import Run
 from actcli.training import build
 from actcli.training.evaluation import evaluate
 from actcli.training.events import EpochDone
