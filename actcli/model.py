@@ -26,6 +26,7 @@ from actcli.formats import read_layers
 from actcli.formats.description import check_description
 from actcli.formats.layers import Layers
 from actcli.formats.safetensors import safetensors_parts
+from actcli.nn.activations import ACTIVATIONS
 from actcli.nn.arrays import Array, Labels, ignore_overflow
 from actcli.nn.links import log_softmax
 from actcli.nn.losses import LOSSES, Loss
@@ -291,7 +292,7 @@ class ModelFile:
             DataError: the header has the wrong number of activations.
         """
         hidden = len(self.layers) - 1
-        names = override or tuple(self.description.get("activations", ()))
+        names = tuple(map(ACTIVATIONS.name, override or self.description.get("activations", ())))
         if hidden and not names:
             raise UsageError(
                 f"{self.path} does not say its activation", "Give it: --activation relu"
@@ -326,7 +327,7 @@ class ModelFile:
         usual = "binary-cross-entropy" if self.sizes[-1] == 1 else "cross-entropy"
         described = {} if name else self.description
         smoothing = described.get("label_smoothing", 0.0)
-        rule = LOSSES[name or self.description.get("loss", usual)]
+        rule = LOSSES[LOSSES.name(name or self.description.get("loss", usual))]
         return rule(output or described.get("output", "auto"), smoothing)
 
     def model(

@@ -27,14 +27,21 @@ class Registry(Mapping[str, T]):
     def __init__(self, kind: str) -> None:
         self.kind = kind
         self._entries: dict[str, T] = {}
+        self.aliases: dict[str, str] = {}  # alias -> name
 
-    def register(self, name: str) -> Callable[[T], T]:
-        """Return a decorator that enters a definition: `@ACTIVATIONS.register("relu")`."""
+    def register(self, name: str, *aliases: str) -> Callable[[T], T]:
+        """Return a decorator that enters a definition: `@ACTIVATIONS.register("silu", "swish")`.
+
+        Args:
+            name: the name of the entry.
+            aliases: other names of the field, which users may write in place of `name`.
+        """
 
         def enter(entry: T) -> T:
             if name in self._entries:
                 raise ValueError(f"two entries for {self.kind} {name!r}")
             self._entries[name] = entry
+            self.aliases.update(dict.fromkeys(aliases, name))
             return entry
 
         return enter
@@ -50,6 +57,16 @@ class Registry(Mapping[str, T]):
         except KeyError:
             raise unknown_name(self.kind, name, self._entries) from None
 
+    def name(self, text: str) -> str:
+        """Return the name that a name or an alias stands for.
+
+        Raises:
+            UsageError: there is no such entry; the message gives the nearest name and all names.
+        """
+        name = self.aliases.get(text, text)
+        self[name]
+        return name
+
     def __contains__(self, name: object) -> bool:
         return name in self._entries
 
@@ -60,7 +77,6 @@ class Registry(Mapping[str, T]):
         return len(self._entries)
 
 
-@functools.cache
 def declared_names(module: str, table: str) -> tuple[str, ...]:
     """Return the names that a module registers, read from its text without importing it.
 
@@ -71,11 +87,23 @@ def declared_names(module: str, table: str) -> tuple[str, ...]:
         module: the module, or the package, that holds the registry and registers its entries.
         table: the name of the registry in that module.
     """
+    return tuple(name for name, *_ in _declarations(module, table))
+
+
+def declared_aliases(module: str, table: str) -> dict[str, str]:
+    """Return the name that each alias stands for; see `declared_names`."""
+    return {alias: name for name, *aliases in _declarations(module, table) for alias in aliases}
+
+
+@functools.cache
+def _declarations(module: str, table: str) -> tuple[tuple[str, ...], ...]:
+    """Return the name and the aliases of each entry."""
     spec = importlib.util.find_spec(module)
     if spec is None or spec.origin is None:
         raise ModuleNotFoundError(module)
     source = Path(spec.origin).read_text(encoding="utf-8")
-    return tuple(re.findall(rf'^@?{table}\.register\("([^"]+)"\)', source, re.MULTILINE))
+    calls = re.findall(rf"^@?{table}\.register\(([^)]*)\)", source, re.MULTILINE)
+    return tuple(tuple(re.findall(r'"([^"]+)"', call)) for call in calls)
 
 
 def nearest(name: str, names: Iterable[str]) -> str | None:

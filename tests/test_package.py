@@ -8,10 +8,12 @@ import sys
 from pathlib import Path
 
 import click
+import numpy as np
 import pytest
 
 from actcli import files
 from actcli.cli import Commands, main
+from actcli.datasets.dataset import read_dataset
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -23,15 +25,33 @@ COMMANDS = [
 ]
 
 
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory):
+    """The path of a data set with every twentieth image of MNIST."""
+    mnist = read_dataset("mnist")
+    arrays = {}
+    for part, split in (("train", mnist.train), ("test", mnist.test)):
+        arrays[f"x_{part}"] = split.x[::20].reshape(-1, 28, 28)
+        arrays[f"y_{part}"] = split.y[::20]
+    path = tmp_path_factory.mktemp("data") / "sample.npz"
+    np.savez(path, **arrays)
+    return path
+
+
 @pytest.fixture
-def shell(tmp_path):
-    """Runs a line as it stands in an empty folder, but for one epoch where it leaves that open."""
+def shell(tmp_path, sample):
+    """Runs a line as it stands in an empty folder, on a sample of MNIST, with one process."""
     program = tmp_path / "bin" / "actcli"
     program.parent.mkdir()
     program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m actcli "$@"\n')
     program.chmod(0o755)
     path = f"{program.parent}{os.pathsep}{os.environ['PATH']}"
-    environment = os.environ | {"PATH": path, "ACTCLI_EPOCHS": "1"}
+    environment = os.environ | {
+        "PATH": path,
+        "ACTCLI_DATASET": str(sample),
+        "ACTCLI_EPOCHS": "1",
+        "ACTCLI_WORKERS": "1",
+    }
 
     def run(line: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

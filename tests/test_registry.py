@@ -11,7 +11,7 @@ import pytest
 
 import actcli
 from actcli.errors import UsageError
-from actcli.registry import Registry, declared_names, nearest, unknown_name
+from actcli.registry import Registry, declared_aliases, declared_names, nearest, unknown_name
 
 ROOT = Path(actcli.__file__).parent
 
@@ -53,6 +53,8 @@ def test_declared_names_are_those_of_the_table(module, table):
     entries = getattr(importlib.import_module(module), table)
     assert isinstance(entries, Registry)
     assert declared_names(module, table) == tuple(entries)
+    assert declared_aliases(module, table) == entries.aliases
+    assert not entries.aliases.keys() & entries.keys()
     assert len(entries) > 0
 
 

@@ -179,4 +179,12 @@ def discard_unwritten_output() -> None:
 )
 @click.version_option(__version__, prog_name="actcli")
 def main() -> None:
-    """Train multilayer perceptrons on MNIST in plain NumPy, and find the faults inside them."""
+    """Train multilayer perceptrons on MNIST in plain NumPy, and find the faults inside them.
+
+    \b
+    To begin:
+      actcli train                          98 % of MNIST in a few seconds
+      actcli diagnose                       the network just trained: what is wrong inside it?
+      actcli softmax 2.0 1.0 -0.5           which probabilities do these logits stand for?
+      actcli train dying-relu && actcli diagnose       a sick network
+    """

@@ -10,13 +10,14 @@ from actcli.cli.arguments import read_numbers
 from actcli.cli.output import emit, json_option
 from actcli.cli.parameter_types import NamesType
 from actcli.errors import UsageError
-from actcli.registry import declared_names
+from actcli.registry import declared_aliases, declared_names
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from actcli.explore.activations import ActivationOverview
 
+REGISTRY = "actcli.nn.activations", "ACTIVATIONS"
 DEFAULT_POINTS = "-2,-1,0,1,2"
 
 
@@ -27,6 +28,12 @@ class ActivationsType(NamesType):
         if re.fullmatch(r"[-+]?[\d.]+(e[-+]?\d+)?,?", value):
             raise UsageError(
                 f"{value!a} belongs to no option", "Put commas, and no spaces, between points"
+            )
+        if "softmax" in value.split(","):
+            raise UsageError(
+                "softmax is not the activation of one unit: it turns all logits of a row into "
+                "probabilities",
+                "See it with: actcli softmax 2.0 1.0 -0.5",
             )
         return super().convert(value, param, ctx)
 
@@ -44,7 +51,7 @@ Examples:
     nargs=-1,
     metavar="[NAME]...",
     type=ActivationsType(
-        "activation", declared_names("actcli.nn.activations", "ACTIVATIONS"), several=True
+        "activation", declared_names(*REGISTRY), several=True, aliases=declared_aliases(*REGISTRY)
     ),
 )
 @click.option(

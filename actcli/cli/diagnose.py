@@ -12,6 +12,7 @@ from actcli.cli.output import emit, json_option
 from actcli.cli.parameter_types import NamesType, TargetType, override_options, rule_names
 from actcli.config.values import Integer
 from actcli.diagnostics import PARTS, SEVERITIES, SPLITS
+from actcli.errors import UsageError
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -101,6 +102,11 @@ def diagnose(
     if explain:
         explain_rule(explain, as_json)
         return
+    if at_init and history:
+        raise UsageError(
+            "--at-init examines the untrained network, which has no history",
+            "Give --at-init or --history",
+        )
     from actcli.cli.targets import Overrides, find_target
 
     with downloads(quiet) as progress:

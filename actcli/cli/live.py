@@ -133,7 +133,9 @@ class LiveView:
         self._table = EpochTable(epochs, validated, canvas.resized(size[0]))
         above = min(LINES_ABOVE, max(MIN_LINES_ABOVE, size[1] // 3))
         # Terminals differ in how a line that fills their last column affects the next line.
-        self._layout = LiveBlock(epochs, canvas.resized(size[0] - 1), size[1] - above)
+        self._layout = LiveBlock(
+            epochs, canvas.resized(size[0] - 1), size[1] - above, len(self._run.health_rows)
+        )
 
     def _table_lines(self) -> list[str]:
         """Return the rows that are not printed yet, with new headings if the last do not fit."""

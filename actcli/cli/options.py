@@ -82,16 +82,24 @@ runs_dir_option = click.option(
 
 
 class ConfigCommand(click.Command):
-    """A command with configuration options; `--help` lists them table by table."""
+    """A command with configuration options; `--help` lists them table by table.
+
+    Args:
+        own_heading: the heading of the options that do not belong to the configuration.
+        attributes: the arguments of Click's command.
+    """
+
+    def __init__(self, *args: Any, own_heading: str = "Options", **attributes: Any) -> None:
+        super().__init__(*args, **attributes)
+        self.own_heading = own_heading
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options, grouped, with one indentation for the help texts of all groups."""
         groups: dict[str, list[tuple[str, str]]] = {}
-        for param in self.get_params(ctx):
+        for param in sorted(self.get_params(ctx), key=self._rank):
             record = param.get_help_record(ctx)
             if record and isinstance(param, click.Option):
-                heading = HEADINGS[param.key.table] if isinstance(param, KeyOption) else "Options"
-                groups.setdefault(heading, []).append(record)
+                groups.setdefault(self._heading(param), []).append(record)
         names = [name for records in groups.values() for name, _ in records]
         width = max(len(name) for name in names if len(name) <= MAX_NAME_WIDTH)
         for heading, records in groups.items():
@@ -100,6 +108,23 @@ class ConfigCommand(click.Command):
                     [(name.ljust(width), text) for name, text in records], MAX_NAME_WIDTH
                 )
 
+    def _heading(self, param: click.Parameter) -> str:
+        if not isinstance(param, KeyOption):
+            return self.own_heading
+        return MOST_USED_HEADING if param.option in MOST_USED else HEADINGS[param.key.table]
+
+    def _rank(self, param: click.Parameter) -> tuple[int, int]:
+        """Return the position of a parameter in the help: the most used options lead the keys."""
+        first_key = next(i for i, each in enumerate(self.params) if isinstance(each, KeyOption))
+        position = self.params.index(param) if param in self.params else len(self.params)
+        if isinstance(param, KeyOption) and param.option in MOST_USED:
+            return first_key, MOST_USED.index(param.option) - len(MOST_USED)
+        return position, 0
+
+
+# The options of `train --help` that come first, by their names.
+MOST_USED = ("dataset", "epochs", "hidden", "activation", "loss", "optimizer", "lr")
+MOST_USED_HEADING = "Most used"
 
 # The headings of the tables in `--help`.
 HEADINGS = {

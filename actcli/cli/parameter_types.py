@@ -1,8 +1,9 @@
 """Parameters of the commands: runs, targets with their overrides, sweeps, lists of names."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar, cast
 
 import click
@@ -105,16 +106,24 @@ class NamesType(click.ParamType[Any]):
         kind: the word for one of them in messages: "rule".
         names: the names that are allowed.
         several: whether a list is allowed.
+        aliases: the name that each alias stands for.
     """
 
-    def __init__(self, kind: str, names: tuple[str, ...], several: bool = False) -> None:
+    def __init__(
+        self,
+        kind: str,
+        names: tuple[str, ...],
+        several: bool = False,
+        aliases: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self.name = kind
         self.names = names
         self.several = several
+        self.aliases = aliases
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         names = value.split(",") if self.several else [value]
-        names = [name.strip() for name in names]
+        names = [self.aliases.get(name.strip(), name.strip()) for name in names]
         for name in names:
             if name not in self.names:
                 option = param.opts[0] if isinstance(param, click.Option) else ""

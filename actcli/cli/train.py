@@ -20,7 +20,7 @@ from actcli.cli.options import (
 from actcli.cli.parameter_types import RunType
 from actcli.cli.resume import describe_finished, print_changes, settings_of_run
 from actcli.cli.watch import print_interrupted, watch, write_result
-from actcli.config.sources import Setting, assemble
+from actcli.config.sources import Setting, assemble, examples, first_sentence
 from actcli.errors import UsageError
 from actcli.store.catalog import find_run
 from actcli.store.folder import CONFIG
@@ -30,11 +30,25 @@ if TYPE_CHECKING:
     from actcli.store.train import Run
 
 
+def list_examples(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
+    """Print the name and the first sentence of each example configuration, and exit."""
+    if value and not ctx.resilient_parsing:
+        width = max(map(len, examples()))
+        for name in examples():
+            click.echo(f"{name:{width}}  {first_sentence(name)}")
+        ctx.exit()
+
+
 @click.command(
     cls=ConfigCommand,
-    epilog="""\b
+    own_heading="Run and output",
+    epilog=f"""\b
 Each option of the configuration has an environment variable: ACTCLI_LR for --lr. An option
 overrides the variable, the variable overrides CONFIG, and CONFIG overrides the default.
+
+\b
+Example configurations (--list describes them):
+  {", ".join(examples())}
 
 \b
 Examples:
@@ -44,9 +58,7 @@ Examples:
 """,
 )
 @click.argument("config", required=False, type=ConfigType())
-@click.option(
-    "--name", metavar="NAME", help="Name of the run.  [name of CONFIG, or the activation]"
-)
+@click.option("--name", metavar="NAME", help="Name of the run.  [name of CONFIG, or default]")
 @runs_dir_option
 @click.option(
     "--resume",
@@ -54,6 +66,14 @@ Examples:
     type=RunType(),
     help="Name or folder of a run to resume from its last checkpoint. The result is the same as "
     "without the interruption. --epochs may be raised.",
+)
+@click.option(
+    "--list",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=list_examples,
+    help="List the example configurations, and exit.",
 )
 @click.option("--dry-run", is_flag=True, help="Show each value and its origin; train nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Write the result as one JSON object.")
@@ -91,7 +111,10 @@ def train(
     else:
         if not quiet:
             print_unused(resolved, overrides)
-        run = new_run(resolved, runs_dir, default_name(config, resolved, name), quiet)
+        wanted = default_name(config) if name is None else name
+        run = new_run(resolved, runs_dir, wanted, quiet)
+        if name is not None or not quiet:
+            print_taken(run.folder, wanted)
     if run:
         with closing(run), Interrupts() as interrupts:
             watch(run, quiet, interrupts)
@@ -133,9 +156,15 @@ def resumed_run(folder: Path, config: "ResolvedConfig", quiet: bool, as_json: bo
     return run
 
 
-def default_name(config: str | None, resolved: "ResolvedConfig", name: str | None) -> str:
-    """Return the name of a new run: --name, or that of its configuration or activation."""
-    return (name_of(config) or resolved.model.activation[0]) if name is None else name
+def default_name(config: str | None) -> str:
+    """Return the name of a new run without --name: that of its configuration, or "default"."""
+    return name_of(config) or "default"
+
+
+def print_taken(folder: Path, name: str) -> None:
+    """Print the name of a new run, if the name that was asked for is taken."""
+    if folder.name != name:
+        print_note(f"{folder.with_name(name)} exists: the new run is {folder.name}")
 
 
 def name_of(config: str | None) -> str:

@@ -6,14 +6,17 @@ from actcli.config.schema import KEYS, TABLES, Key
 from actcli.errors import UsageError
 from actcli.registry import nearest, unknown_name
 
-# Keys by table and name, also by their former names.
+# Keys by table and name, also by the names of their options (lr) and by their former names.
 KEYS_BY_NAME = {
-    (key.table, name): key for key in KEYS for name in (key.name, key.former_name) if name
+    (key.table, name): key
+    for key in KEYS
+    for name in (key.option.replace("-", "_"), key.former_name, key.name)
+    if name
 }
 
 
 def find_key(table: str, name: str) -> Key:
-    """Return the key of that table and name, or of that former name.
+    """Return the key of that table and name, or option such as lr, or former name.
 
     Raises:
         UsageError: there is no such key; the message gives the nearest.

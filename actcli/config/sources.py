@@ -5,6 +5,7 @@ Messages give the origin of a mistake, the allowed values and the nearest name. 
 file are reported at once.
 """
 
+import itertools
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
@@ -54,6 +55,14 @@ def find_config(name: str) -> Path:
 def examples() -> list[str]:
     """Return the names of the example configurations, which come with actcli."""
     return sorted(path.stem for path in files.packaged_folder("configs").glob("*.toml"))
+
+
+def first_sentence(example: str) -> str:
+    """Return the first sentence of the comment at the top of an example configuration."""
+    lines = find_config(example).read_text(encoding="utf-8").splitlines()
+    comment = itertools.takewhile(lambda line: line.startswith("#"), lines)
+    text = " ".join(line.removeprefix("#").strip() for line in comment)
+    return re.split(r"(?<=[.?!]) ", text, maxsplit=1)[0]
 
 
 def read_toml(path: Path, origin: str | None = None) -> list[Setting]:
@@ -154,12 +163,32 @@ def _read(
         elif not isinstance(entries, dict):
             yield Mistake(f"{origin}: [{table}] must be a table", _keys_of(table))
         else:
-            results = [_read_key(table, name, value, origin) for name, value in entries.items()]
-            yield from results
-            try:
-                check_former_names([result for result in results if isinstance(result, Setting)])
-            except UsageError as error:
-                yield Mistake(str(error))
+            results = {name: _read_key(table, name, entries[name], origin) for name in entries}
+            yield from results.values()
+            settings = {
+                name: result for name, result in results.items() if isinstance(result, Setting)
+            }
+            yield from _double_values(settings, f"{origin}: [{table}]")
+
+
+def _double_values(settings: Mapping[str, Setting], table: str) -> Iterator[Mistake]:
+    """Yield a mistake if one key has two values under two names.
+
+    Args:
+        settings: the settings of a table by the names that its file uses.
+        table: the file and the table, for messages.
+    """
+    try:
+        check_former_names(list(settings.values()))
+    except UsageError as error:
+        yield Mistake(str(error))
+        return
+    first_names: dict[Key, str] = {}
+    for name, setting in settings.items():
+        first = first_names.setdefault(setting.key, name)
+        if setting.value != settings[first].value:
+            text = f"{table} {first} and {name} are one key with two values: give one of them"
+            yield Mistake(text, frozenset([str(setting.key)]))
 
 
 def _read_key(table: str, name: str, value: Any, origin: str) -> Setting | Mistake:
@@ -172,7 +201,7 @@ def _read_key(table: str, name: str, value: Any, origin: str) -> Setting | Mista
         value = key.kind.check(value)
     except ValueError as error:
         return Mistake(f"{origin}: [{table}] {name} must be {error}", frozenset([str(key)]))
-    renamed = "" if name == key.name else f"{origin}: [{table}] {name} is now {key.name}"
+    renamed = f"{origin}: [{table}] {name} is now {key.name}" if name == key.former_name else ""
     return Setting(key, value, origin, renamed)
 
 
@@ -191,7 +220,7 @@ def parse_assignment(text: str) -> Setting:
     if not equals or not dot:
         raise UsageError(f"--set {text}: expected table.key=value", "Example: model.dropout=0.2")
     key = find_key(table, name)
-    renamed = "" if name == key.name else f"--set {key.former_path} is now --set {key}"
+    renamed = f"--set {key.former_path} is now --set {key}" if name == key.former_name else ""
     try:
         return Setting(key, parse_text(key.kind, value), "--set", renamed)
     except ValueError as error:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from actcli.registry import declared_names, nearest
+from actcli.registry import declared_aliases, declared_names, nearest
 
 
 class Kind(ABC):
@@ -194,7 +194,7 @@ class Text(Kind):
 
 @dataclass(frozen=True)
 class Name(Kind):
-    """The name of an entry of a registry; `declared_names` lists the names.
+    """The name of an entry of a registry, or an alias of it; `declared_names` lists the names.
 
     Args:
         module: the module that defines the registry.
@@ -206,9 +206,13 @@ class Name(Kind):
     metavar = "NAME"
 
     def check(self, value: Any) -> str:
-        if value in self.completions():
-            return str(value)
-        guess = nearest(value, self.completions()) if isinstance(value, str) else None
+        guess = None
+        if isinstance(value, str):
+            aliases = declared_aliases(self.module, self.table)
+            if (name := aliases.get(value, value)) in self.completions():
+                return name
+            close = nearest(value, [*self.completions(), *aliases])
+            guess = aliases.get(close or "", close)
         meant = f" (did you mean {guess}?)" if guess else ""
         raise ValueError(f"one of {', '.join(self.completions())}; not {quoted(value)}{meant}")
 

@@ -56,7 +56,7 @@ class Activation(ABC):
 ACTIVATIONS: Registry[type[Activation]] = Registry("activation")
 
 
-@ACTIVATIONS.register("identity")
+@ACTIVATIONS.register("identity", "linear", "none")
 class Identity(Activation):
     formula = "z"
     summary = "No activation: the layer stays linear, and so does a whole net of such layers."
@@ -70,7 +70,7 @@ class Identity(Activation):
         out.fill(1)
 
 
-@ACTIVATIONS.register("sigmoid")
+@ACTIVATIONS.register("sigmoid", "logistic")
 class Sigmoid(Activation):
     formula = "1 / (1 + e^-z)"
     summary = "Squashes into (0, 1); at most a quarter of the error passes back."
@@ -216,7 +216,7 @@ class GELU(Activation):
         out += scratch
 
 
-@ACTIVATIONS.register("silu")
+@ACTIVATIONS.register("silu", "swish")
 class SiLU(Activation):
     formula = "z σ(z)"
     summary = "A smooth ReLU, z times its own sigmoid; also called swish."

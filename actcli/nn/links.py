@@ -45,7 +45,7 @@ class Softmax(Link):
         gradient *= outputs
 
 
-@LINKS.register("sigmoid")
+@LINKS.register("sigmoid", "logistic")
 class Sigmoid(Link):
     """pᵢ = σ(zᵢ), each output independent of the others."""
 
@@ -58,7 +58,7 @@ class Sigmoid(Link):
         gradient *= outputs
 
 
-@LINKS.register("identity")
+@LINKS.register("identity", "linear", "none")
 class Identity(Link):
     """pᵢ = zᵢ."""
 

@@ -80,7 +80,7 @@ class Loss(ABC):
 LOSSES: Registry[type[Loss]] = Registry("loss")
 
 
-@LOSSES.register("cross-entropy")
+@LOSSES.register("cross-entropy", "ce", "nll")
 class CrossEntropy(Loss):
     """ℓ = -Σₖ tₖ log pₖ with p = softmax(z); ∂ℓ/∂z = p - t."""
 
@@ -101,7 +101,7 @@ class CrossEntropy(Loss):
         return np.asarray(np.log(partition[:, 0]) - target_logits)
 
 
-@LOSSES.register("binary-cross-entropy")
+@LOSSES.register("binary-cross-entropy", "bce")
 class BinaryCrossEntropy(Loss):
     """ℓ = mean over units of -t log p - (1 - t) log(1 - p) with p = σ(z); ∂ℓ/∂z = (p - t) / K.
 
@@ -137,7 +137,7 @@ class BinaryCrossEntropy(Loss):
         return np.asarray(scratch.mean(axis=1))
 
 
-@LOSSES.register("kl-divergence")
+@LOSSES.register("kl-divergence", "kl")
 class KLDivergence(CrossEntropy):
     """ℓ = Σₖ tₖ log(tₖ / pₖ) with p = softmax(z): cross-entropy less the entropy of the target."""
 

@@ -26,6 +26,10 @@ MIN_DECIMAL = 1e-4  # a column with a smaller number has exponents
 MAX_BAR_COLUMNS, MIN_BAR_COLUMNS = 24, 7
 BAR_RANK = 3  # columns of this rank and above are left out for the sake of the bar
 ABOUT = "δ = ∂loss/∂z, the error of a row at a layer; factor: δ norm over that of the next layer"
+ABOUT_BOUND = (
+    "The bound is the largest |f'|. It limits mean |f'|, but not the factor: large weights can "
+    "make the error grow."
+)
 MAX_DECIMALS = 6  # of a percentage
 MIN_DECADES = 2  # on the scale of the bars
 
@@ -47,6 +51,8 @@ class GradientView:
         columns = fit(columns, canvas.width)
         yield from lines(columns)
         yield paragraph(reach(self.layers), canvas)
+        if any(column.heading == "bound" for column in columns) and exceeds_bound(self.layers):
+            yield paragraph(ABOUT_BOUND, canvas)
 
 
 def _columns(layers: Sequence[LayerGradient], canvas: Canvas) -> list[Column]:
@@ -146,6 +152,15 @@ def reach(layers: Sequence[LayerGradient]) -> str:
     of_it = " of it" if factor < 1 else ""
     return (
         f"{amount} reaches layer 1: each layer {verb} {significant(factor, 2)}{of_it} on average."
+    )
+
+
+def exceeds_bound(layers: Sequence[LayerGradient]) -> bool:
+    """Return whether a factor exceeds the bound of |f'| beside it, which looks like a fault."""
+    return any(
+        layer.backprop_factor > layer.derivative_bound
+        for layer in layers
+        if layer.backprop_factor is not None and layer.derivative_bound is not None
     )
 
 

@@ -17,6 +17,10 @@ from actcli.training.events import EpochDone
 
 MAX_COLUMNS, MIN_COLUMNS = 20, 4  # of a sparkline
 MIN_ACCURACY_SPAN = 0.05  # from the lowest to the highest level of a sparkline
+ABOUT_SILENT = (
+    "A silent unit was inactive on a sample of the training rows: one in a hundred, at most 500. "
+    "A dead unit is inactive on all of them."
+)
 MIN_DECADES = 1  # of δ, from the lowest to the highest level; all layers share one scale
 
 Series = Sequence[float | None]
@@ -50,6 +54,8 @@ class HistoryView:
             yield from lines(
                 _fitting(lambda columns: _layers(epochs, self.units, columns, canvas), canvas.width)
             )
+            if self.units:
+                yield paragraph(ABOUT_SILENT, canvas)
         else:
             reason = "The training recorded no measurements of the layers."
             yield paragraph(reason, canvas)

@@ -17,7 +17,7 @@ from actcli.render.gradients import log_bars, measures
 from actcli.render.history import MIN_ACCURACY_SPAN
 from actcli.render.train import accuracy_text, loss_text
 from actcli.term.canvas import Canvas
-from actcli.term.numbers import align_points, fixed, percent, rounded, significant
+from actcli.term.numbers import align_points, fixed, grouped, percent, rounded, significant
 from actcli.term.sparklines import extent, sparkline, thinned
 from actcli.term.table import GAP, Column, fit, lines, numbers, optional, total_width
 from actcli.training.events import EpochDone
@@ -50,11 +50,13 @@ class LiveBlock:
         epochs: the number of epochs of the training.
         canvas: the available width, and the characters that can be shown.
         height: number of available lines.
+        sample: the number of training rows on which the layers were measured.
     """
 
     epochs: int
     canvas: Canvas
     height: int
+    sample: int
 
     def state(self, history: Sequence[EpochDone], layers: Sequence[LayerHealth] = ()) -> list[Text]:
         """Return the curves and the layers after an epoch, each below a blank line.
@@ -80,7 +82,10 @@ class LiveBlock:
             shown += [
                 Text(),
                 *layer_lines(
-                    layers, self.canvas.resized(min(self.canvas.width, MAX_COLUMNS)), room
+                    layers,
+                    self.canvas.resized(min(self.canvas.width, MAX_COLUMNS)),
+                    room,
+                    self.sample,
                 ),
             ]
         for line in shown:
@@ -156,9 +161,18 @@ def _rooms(width: int, headings: Sequence[str]) -> tuple[int, int]:
     return half, min(max(half, second), width - half)
 
 
-def layer_lines(layers: Sequence[LayerHealth], canvas: Canvas, height: int) -> list[Text]:
-    """Return a line for each layer; if there are too many, one line for the middle layers."""
-    columns = fit(_columns(layers, canvas), canvas.width - GAP - MIN_BAR_COLUMNS, BAR_RANK)
+def layer_lines(
+    layers: Sequence[LayerHealth], canvas: Canvas, height: int, sample: int
+) -> list[Text]:
+    """Return a line for each layer; if there are too many, one line for the middle layers.
+
+    Args:
+        layers: the health of each layer.
+        canvas: the available width, and the characters that can be shown.
+        height: number of available lines.
+        sample: the number of rows on which the layers were measured.
+    """
+    columns = fit(_columns(layers, canvas, sample), canvas.width - GAP - MIN_BAR_COLUMNS, BAR_RANK)
     room = min(MAX_BAR_COLUMNS, canvas.width - total_width(columns) - GAP)
     if len(layers) > 1 and room >= MIN_BAR_COLUMNS:
         columns.insert(-1, _bars(layers, room, canvas))
@@ -173,7 +187,7 @@ def layer_lines(layers: Sequence[LayerHealth], canvas: Canvas, height: int) -> l
     return [*rows[: before + 1], _between(middle, canvas), *rows[-after:]]
 
 
-def _columns(layers: Sequence[LayerHealth], canvas: Canvas) -> list[Column]:
+def _columns(layers: Sequence[LayerHealth], canvas: Canvas, sample: int) -> list[Column]:
     """Return columns whose width does not change from epoch to epoch."""
     norms = align_points(measures([layer.delta_norm for layer in layers]))
     factors = [canvas.plain(optional(layer.factor, _times, canvas)) for layer in layers]
@@ -184,7 +198,7 @@ def _columns(layers: Sequence[LayerHealth], canvas: Canvas) -> list[Column]:
         Column(canvas.plain("δ norm"), [norm.rjust(8) for norm in norms], rank=BAR_RANK),
         numbers("factor", factors),
         Column("", marks, left=True, style="bold"),
-        Column("silent units", silent),
+        Column(f"silent on {grouped(sample)} {'row' if sample == 1 else 'rows'}", silent),
     ]
 
 

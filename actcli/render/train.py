@@ -141,12 +141,18 @@ def summary(
         facts["time"] = f"{significant(result.seconds, 3)} s, {speed} rows/s"
     facts["verdict"] = result.verdict or ""
     if result.dead is not None:
-        facts["dead"] = f"{percent(result.dead)} of the hidden units"
+        facts["dead"] = _dead(result.dead, rows["train"])
     facts["run"] = printable(str(folder))
     marked = "none" if result.verdict == HEALTHY else "verdict"
     for name, fact in facts.items():
         lines.append(Text(f"{name:10}  {fact}".rstrip(), "bold" if name == marked else ""))
     return Group(*lines, Text.assemble(f"{'next':10}  ", (printable(next_command), "bold")))
+
+
+def _dead(share: float, rows: int) -> str:
+    """Return the share of dead units, and how it differs from the silent units of the live view."""
+    units = f"{percent(share)} of the hidden units"
+    return f"{units}: inactive on all {grouped(rows)} training rows" if share else units
 
 
 def _epochs(result: RunResult) -> str:

@@ -77,7 +77,7 @@ class Run:
         self._kept = kept.copy()
         self._is_saved = False
         self._saved_at = -math.inf
-        self._health_rows = sample_rows(learner.dataset.train)
+        self.health_rows = sample_rows(learner.dataset.train)
 
     def close(self) -> None:
         """Unlock the folder for other processes."""
@@ -175,7 +175,7 @@ class Run:
         learner = self.learner
         try:
             yield from fit(
-                learner, self.position, lambda: measure_health(learner.model, self._health_rows)
+                learner, self.position, lambda: measure_health(learner.model, self.health_rows)
             )
         except DivergedError as error:
             self.storage.write(MODEL, *learner.model.file_parts(self._kept, self.kept_epoch))

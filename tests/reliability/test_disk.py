@@ -134,8 +134,8 @@ def test_a_disk_that_fills_up_during_the_training(
     actcli: Any, blobs: Blobs, assert_same: Same, disk: Callable[[str], Path]
 ) -> None:
     data = blobs()
-    runs = disk("size=100k")
-    command = ("train", *chosen(data, 400), "-q")
+    runs = disk("size=70k")
+    command = ("train", *chosen(data, 150), "-q")
     done = actcli(*command, f"--runs-dir={runs}", "--name=mine")
     assert (done.returncode, done.stdout) == (1, "")
     # Metrics grow after each epoch; model and checkpoint are also saved if it lasts over a second.

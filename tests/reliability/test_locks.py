@@ -63,8 +63,8 @@ def test_a_second_training_is_refused_and_the_first_undisturbed(
     actcli: Any, blobs: Blobs, assert_same: Same
 ) -> None:
     data = blobs()
-    assert actcli("train", *chosen(data, 1000), "-q", "--name=whole").returncode == 0
-    first = actcli.start("train", *chosen(data, 1000), "--name=first")
+    assert actcli("train", *chosen(data, 400), "-q", "--name=whole").returncode == 0
+    first = actcli.start("train", *chosen(data, 400), "--name=first")
     assert first.stderr.readline().startswith("epoch 1/")
     second = actcli("train", "--resume", "first")
     assert (second.returncode, second.stdout) == (1, "")
@@ -168,7 +168,7 @@ def test_starts_at_once_get_folders_of_their_own(
 
 def test_of_those_that_go_on_at_once_one_wins(actcli: Any, blobs: Blobs, assert_same: Same) -> None:
     data = blobs()
-    assert actcli("train", *chosen(data, 1500), "-q", "--name=whole").returncode == 0
+    assert actcli("train", *chosen(data, 600), "-q", "--name=whole").returncode == 0
     killed(actcli, data, 1500)
     told = at_once(actcli, 4, "train", "--resume", "killed", "-q")
     refused = r"Error: runs/killed is in use: (process \d+ on \S+|another process) trains in it\n"

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 Blobs = Callable[..., Path]
 Same = Callable[[Path, Path], None]
 # So wide that a second process is worth it.
-WIDE = "--hidden=300,300", "--batch-size=32", "--epochs=80", "--workers=2"
+WIDE = "--hidden=300,300", "--batch-size=32", "--epochs=40", "--workers=2"
 
 
 def other(process: subprocess.Popen[str]) -> int:

@@ -30,7 +30,7 @@ pytestmark = [
 Blobs = Callable[..., Path]
 SWEEP = Path("runs/s")
 SMALL = ("--hidden", "8", "--batch-size", "32")
-JOBS = 12
+JOBS = 6
 
 
 @pytest.fixture(autouse=True)
@@ -41,10 +41,10 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def long(blobs: Blobs) -> list[str]:
-    """Return the arguments of a sweep: two processes, twelve jobs of about half a second."""
+    """Return the arguments of a sweep: two processes, six jobs of about half a second."""
     path = os.path.relpath(blobs())
-    vary = ("--vary", "optimizer.learning_rate=0.01,0.02,0.03", "--seeds", "4", "--name", "s")
-    return ["sweep", *SMALL, "--dataset", path, "--epochs", "300", *vary, "--workers", "2"]
+    vary = ("--vary", "optimizer.learning_rate=0.01,0.02,0.03", "--seeds", "2", "--name", "s")
+    return ["sweep", *SMALL, "--dataset", path, "--epochs", "100", *vary, "--workers", "2"]
 
 
 def is_group(number: int) -> bool:
@@ -125,7 +125,7 @@ def test_a_signal_leaves_no_process_and_the_sweep_can_be_resumed(
     kept = when_written(SWEEP)
     assert 0 < len(kept) < JOBS
     assert stderr.splitlines()[-1] == (
-        f"{word}: {len(kept)} of 12 runs are finished and kept in runs/s. "
+        f"{word}: {len(kept)} of 6 runs are finished and kept in runs/s. "
         "The same command resumes the sweep"
     )
     assert "Traceback" not in stderr
@@ -146,7 +146,7 @@ def test_ctrl_c_while_the_client_waits_for_processes(long: list[str]) -> None:
         assert (client.returncode, stdout) == (130, "")
         until(lambda: not is_group(client.pid))
     assert stderr == (
-        "interrupted: 0 of 12 runs are finished and kept in runs/s. "
+        "interrupted: 0 of 6 runs are finished and kept in runs/s. "
         "The same command resumes the sweep\n"
     )
 
