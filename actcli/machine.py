@@ -5,6 +5,7 @@ The size that a file announces or a network needs is therefore compared with thi
 """
 
 import os
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -51,8 +52,13 @@ def worker_count(count: int | str = "auto") -> int:
         return int(count)
     if not FORK_IS_SAFE:
         return 1
+    return min(DEFAULT_WORKERS, core_count(), worker_limit() or DEFAULT_WORKERS)
+
+
+def worker_limit() -> int | None:
+    """Return the limit that the environment sets on the threads of the BLAS; None without one."""
     limits = [int(text) for text in INHERITED_BLAS_THREADS.values() if text.isdecimal()]
-    return min(DEFAULT_WORKERS, core_count(), *(limit for limit in limits if limit))
+    return min((limit for limit in limits if limit), default=None)
 
 
 def is_blas_pinned() -> bool:
@@ -122,6 +128,25 @@ def cgroup_limits(membership: Path, root: Path) -> Iterator[int]:
                 if folder.is_relative_to(base):
                     text = _read_text(folder / name).strip()
                     yield from [int(text)] if text.isdecimal() else []  # "max" is no limit
+
+
+def cpu_quota(root: Path = CGROUP_ROOT, membership: Path = CGROUP_MEMBERSHIP) -> float | None:
+    """Return the number of processors that a control group allows on average; None for no limit.
+
+    Only version 2 of control groups is read: quota and period in microseconds, in `cpu.max`.
+
+    Args:
+        root: the folder where the groups are mounted.
+        membership: the file that names the groups.
+    """
+    quotas = []
+    for line in _read_text(membership).splitlines():
+        group = root / line.split(":", 2)[2].strip("/")
+        for folder in (group, *group.parents):
+            match = re.fullmatch(r"([0-9]{1,18}) ([0-9]{1,18})\s*", _read_text(folder / "cpu.max"))
+            if match and folder.is_relative_to(root):
+                quotas.append(int(match[1]) / int(match[2]))
+    return min(quotas, default=None)
 
 
 def _read_text(path: Path) -> str:

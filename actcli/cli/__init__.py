@@ -45,7 +45,7 @@ class Commands(click.Group):
 
     names = (
         *("train", "sweep", "diagnose", "predict", "compare", "runs"),
-        *("activations", "softmax", "loss"),
+        *("activations", "softmax", "loss", "doctor"),
     )
 
     def list_commands(self, ctx: click.Context) -> list[str]:

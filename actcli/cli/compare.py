@@ -27,7 +27,7 @@ MAX_RUNS = len(ascii_lowercase)  # each run has a letter
     epilog="""\b
 Examples:
   actcli train relu -q && actcli train sigmoid -q && actcli compare relu sigmoid
-  actcli train -q && actcli train --activation tanh --name tanh -q && actcli compare default tanh --json
+  actcli train -q && actcli train sigmoid -q && actcli compare default sigmoid --json
 """,
 )
 @click.argument("targets", metavar="RUN RUN...", nargs=-1, required=True, type=TargetType())
