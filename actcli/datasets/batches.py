@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from actcli.datasets.npz import Pixels
 from actcli.nn.active_columns import ActiveColumns, Inputs, find_active_columns
-from actcli.nn.arrays import Allocate, Array, Labels
+from actcli.nn.arrays import Allocate, Array, Labels, aligned_empty
 from actcli.registry import Registry
 
 SAMPLE_SEED = 20_150_107  # arbitrary, but fixed: every run samples the same rows
@@ -98,7 +98,7 @@ class Batches:
         normalization: Normalization,
         batch_size: int,
         dtype: type[np.float32] | type[np.float64] = np.float32,
-        allocate: Allocate = np.empty,
+        allocate: Allocate = aligned_empty,
     ) -> None:
         if batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, not {batch_size}")
@@ -106,8 +106,8 @@ class Batches:
         self.normalization = normalization
         self.batch_size = batch_size
         shape = (min(batch_size, len(split)), split.pixels.shape[1])
-        self._pixels = np.empty(shape, split.pixels.dtype)
-        self._active_pixels = np.empty_like(self._pixels)
+        self._pixels: Pixels = aligned_empty(shape, split.pixels.dtype)
+        self._active_pixels: Pixels = aligned_empty(shape, split.pixels.dtype)
         self.inputs: Array = allocate(shape, np.dtype(dtype))
 
     def __len__(self) -> int:

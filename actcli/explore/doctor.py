@@ -23,7 +23,7 @@ from actcli.machine import (
 )
 
 LIBRARIES = ("numpy", "click", "rich", "threadpoolctl")
-# OpenBLAS picks a kernel for the processor. These kernels use vectors of at most four float32 numbers.
+# OpenBLAS picks a kernel for the processor. These use vectors of at most four float32 numbers.
 SLOW_KERNELS = frozenset({"prescott", "core2", "nehalem", "generic", "unknown", "armv8", "power8"})
 PRODUCT_SIZE = 512  # rows and columns of the measured matrix product: 0.27 GFLOP
 MEASUREMENTS = 10

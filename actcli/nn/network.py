@@ -21,7 +21,7 @@ import numpy as np
 
 from actcli.nn.activations import ACTIVATIONS, Activation
 from actcli.nn.active_columns import Inputs, matmul, weight_gradient
-from actcli.nn.arrays import Allocate, Array
+from actcli.nn.arrays import Allocate, Array, aligned_empty
 from actcli.nn.initializers import BIAS_INITIALIZERS, INITIALIZERS
 
 
@@ -140,7 +140,8 @@ class MLP:
         )
         self.shapes = tuple(zip(self.sizes[1:], self.sizes[:-1], strict=True))
         self.weight_count = sum(units * inputs for units, inputs in self.shapes)
-        self.parameters: Array = np.zeros(self.weight_count + sum(self.sizes[1:]), dtype)
+        self.parameters: Array = aligned_empty((self.weight_count + sum(self.sizes[1:]),), dtype)
+        self.parameters.fill(0)
         self.layers = self.views(self.parameters)
 
     def views(self, vector: Array) -> tuple[Layer, ...]:
@@ -181,7 +182,7 @@ class MLP:
         self.layers = self.views(self.parameters)
 
     def trace(
-        self, rows: int, dropout: Dropout | None = None, allocate: Allocate = np.empty
+        self, rows: int, dropout: Dropout | None = None, allocate: Allocate = aligned_empty
     ) -> Trace:
         """Return buffers for mini-batches of up to `rows` rows.
 

@@ -16,7 +16,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from actcli.nn.arrays import Allocate, Array
+from actcli.nn.arrays import Allocate, Array, aligned_empty
 from actcli.registry import Registry
 
 
@@ -62,8 +62,11 @@ class Optimizer(ABC):
 
     def start(self, parameters: Array) -> OptimizerState:
         """Return the state before the first step: all slots 0."""
-        slots = {name: np.zeros_like(parameters) for name in self.slots}
-        return OptimizerState(0, slots, np.empty_like(parameters))
+        shape, dtype = parameters.shape, parameters.dtype
+        slots = {name: aligned_empty(shape, dtype) for name in self.slots}
+        for slot in slots.values():
+            slot.fill(0)
+        return OptimizerState(0, slots, aligned_empty(shape, dtype))
 
     def step(
         self,

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from actcli.datasets.batches import Batches
 from actcli.nn.active_columns import MIN_WORK_FOR_ACTIVE_COLUMNS
-from actcli.nn.arrays import Allocate, Array, Labels, ignore_overflow
+from actcli.nn.arrays import Allocate, Array, Labels, aligned_empty, ignore_overflow
 from actcli.nn.links import classify
 from actcli.nn.optimizers import clip_by_norm
 from actcli.nn.schedules import SCHEDULES
@@ -26,7 +26,7 @@ class Step:
         allocate: makes the buffers that workers would share.
     """
 
-    def __init__(self, learner: Learner, allocate: Allocate = np.empty) -> None:
+    def __init__(self, learner: Learner, allocate: Allocate = aligned_empty) -> None:
         network, config, data = learner.network, learner.config, learner.dataset
         rows = min(config.training.batch_size, len(data.train))
         self.learner = learner
@@ -35,9 +35,10 @@ class Step:
         self.trace = network.trace(rows, learner.dropout, allocate)
         self.gradient = allocate(network.parameters.shape, network.parameters.dtype)
         self.layer_gradients = network.views(self.gradient)
-        self.previous = np.empty_like(network.parameters)
+        self.previous = aligned_empty(network.parameters.shape, network.parameters.dtype)
         skips_columns = rows * network.sizes[1] >= MIN_WORK_FOR_ACTIVE_COLUMNS
-        self.scratch = np.empty_like(network.layers[0].weights.T) if skips_columns else None
+        shape = network.layers[0].weights.T.shape
+        self.scratch = aligned_empty(shape, network.parameters.dtype) if skips_columns else None
         self.clip_norm = config.optimizer.clip_norm
         self.schedule = SCHEDULES[config.optimizer.schedule]
         self.total_steps = config.training.epochs * len(self.batches)

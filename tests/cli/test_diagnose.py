@@ -252,6 +252,7 @@ def test_fail_on(runs: str, target: str, fail_on: str, status: int) -> None:
         (["--output", "auto"], "one of softmax, sigmoid, identity; not 'auto'"),
         (["healty"], "Did you mean 'healthy'?"),
         (["--onyl", "units"], "--only"),
+        (["healthy", "--at-init", "--history"], "the untrained network, which has no history"),
     ],
     ids=" ".join,
 )

@@ -17,6 +17,7 @@ from click.testing import CliRunner, Result
 
 from actcli import __version__
 from actcli.cli import main
+from actcli.cli.options import MOST_USED
 from actcli.config.schema import KEYS, Key
 from actcli.config.sources import examples
 from actcli.config.values import Switch
@@ -160,7 +161,8 @@ def test_runs_are_named_after_what_is_trained(blobs: Blobs) -> None:
     Path("_.toml").write_text("[training]\nepochs = 0\n")
     for config, name in (
         (["sigmoid"], "sigmoid"),
-        (["--activation", "tanh"], "tanh"),
+        ([], "default"),
+        (["--activation", "tanh"], "default-2"),
         (["my first, net!.toml"], "my-first-net"),
         (["_.toml"], "_"),
         (["sigmoid", "--name", "two"], "two"),
@@ -170,9 +172,23 @@ def test_runs_are_named_after_what_is_trained(blobs: Blobs) -> None:
         assert strict(result.stdout)["run"] == f"runs/{name}"
 
 
+@pytest.mark.parametrize(
+    ("args", "note"),
+    [
+        ([], "runs/default exists: the new run is default-2\n"),
+        (["-q"], ""),
+        (["--name", "default", "-q"], "runs/default exists: the new run is default-2\n"),
+    ],
+)
+def test_a_name_that_is_taken_is_reported(blobs: Blobs, args: list[str], note: str) -> None:
+    small = "--dataset", str(blobs()), "--epochs", "0"
+    assert run(*small).stderr == ""
+    assert run(*small, *args).stderr == note
+
+
 def test_the_folder_of_the_runs(blobs: Blobs) -> None:
     chosen = *SMALL, "--dataset", str(blobs()), "--epochs", "0", "--json"
-    assert strict(run(*chosen, "--runs-dir", "a/b").stdout)["run"] == "a/b/relu"
+    assert strict(run(*chosen, "--runs-dir", "a/b").stdout)["run"] == "a/b/default"
     assert strict(run(*chosen, ACTCLI_RUNS_DIR="c").stdout)["run"] == "c/relu"
 
 
@@ -496,17 +512,29 @@ def test_help_documents_every_option() -> None:
         if isinstance(option, click.Option) and not option.hidden
     ]
     assert all(option.help and option.opts[0] in text for option in options)
-    assert len(options) == len(KEYS) + 7
+    assert len(options) == len(KEYS) + 8
 
 
 def test_help_groups_the_options_by_their_tables() -> None:
     lines = run("--help").stdout.splitlines()
     headings = [line for line in lines if line.endswith(":") and not line.startswith(" ")]
-    assert headings == ["Data set:", "Network:", "Loss:", "Optimizer:", "Training:", "Options:"]
-    start = lines.index("Loss:")
-    assert [line.split()[0] for line in lines[start + 1 : start + 5] if line[2] == "-"] == [
-        *("--loss", "--label-smoothing")
+    assert headings == [
+        *("Most used:", "Data set:", "Network:", "Loss:", "Optimizer:", "Training:"),
+        "Run and output:",
     ]
+    start, end = lines.index("Most used:"), lines.index("Data set:")
+    names = [line.split()[0].rstrip(",") for line in lines[start:end] if line[2:3] == "-"]
+    assert names == [f"--{name}" for name in MOST_USED]
+
+
+def test_the_example_configurations_are_listed() -> None:
+    lines = run("--list").stdout.splitlines()
+    assert [line.split()[0] for line in lines] == examples()
+    assert "deep-sigmoid    Vanishing gradients: less than 0.25^5 = 0.1 % of the error passes" in (
+        lines[0]
+    )
+    assert all(line.endswith((".", "?")) and len(line) <= 120 for line in lines)
+    assert ", ".join(examples()) in run("--help").stdout
 
 
 @pytest.mark.parametrize("key", KEYS, ids=NAMES)

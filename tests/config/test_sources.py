@@ -3,6 +3,7 @@
 import string
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from configurations import config
@@ -187,3 +188,32 @@ def test_the_last_setting_of_a_key_holds() -> None:
     assert assemble(given_twice[::-1]).training.epochs == 3
     assert replace(assemble(given_twice), training=Config().training) == Config()
     assert assemble([]) == Config()
+
+
+# Aliases --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("assignment", "value"),
+    [
+        ("model.activation=linear,logistic,swish", ("identity", "sigmoid", "silu")),
+        ('model.activation="swish"', ("silu",)),
+        ("model.output=logistic", "sigmoid"),
+        ("loss.name=ce", "cross-entropy"),
+        ("loss.name=nll", "cross-entropy"),
+        ("loss.loss=bce", "binary-cross-entropy"),
+        ("optimizer.lr=0.3", 0.3),
+    ],
+)
+def test_an_alias_of_the_field_stands_for_the_name(assignment: str, value: Any) -> None:
+    assert parse_assignment(assignment).value == value
+
+
+def test_one_key_under_two_names_has_one_value(tmp_path: Path) -> None:
+    path = tmp_path / "a.toml"
+    path.write_text("[optimizer]\nlr = 0.1\nlearning_rate = 0.1\n")
+    assert {setting.value for setting in read_toml(path)} == {0.1}
+    path.write_text("[optimizer]\nlr = 0.1\nlearning_rate = 0.2\n")
+    message = r"a\.toml: \[optimizer\] lr and learning_rate are one key with two values: give one"
+    with pytest.raises(UsageError, match=message):
+        read_toml(path)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actcli.nn.active_columns import Inputs
-from actcli.nn.arrays import Allocate, Array, Labels, ignore_overflow
+from actcli.nn.arrays import Allocate, Array, Labels, aligned_empty, ignore_overflow
 from actcli.nn.links import classify
 from actcli.nn.network import Trace
 from actcli.nn.optimizers import OptimizerState, clip_by_norm
@@ -148,7 +148,9 @@ class ParallelStep(Step):
             optimizer_state=state.part(shard.span),
             decayed=max(0, network.weight_count - shard.span.start),
             targets=TargetRows(loss, classes, len(self.batches.inputs), network.parameters.dtype),
-            scratch=None if self.scratch is None else np.empty_like(self.scratch),
+            scratch=None
+            if self.scratch is None
+            else aligned_empty(self.scratch.shape, self.scratch.dtype),
         )
 
     def take(
