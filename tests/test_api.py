@@ -78,10 +78,10 @@ def test_a_diagnosis_is_that_of_the_command_and_shows_itself(blobs: Blobs) -> No
     path = blobs()
     options = ["--dataset", str(path), "--hidden", "8", "--epochs", "2", "--workers", "1", "-q"]
     assert CliRunner().invoke(main, ["train", *options]).exit_code == 0
-    done = CliRunner().invoke(main, ["diagnose", "relu", "--json"])
+    done = CliRunner().invoke(main, ["diagnose", "default", "--json"])
     data = actcli.load_data(str(path))
     training = actcli.fit(data, hidden=(8,), epochs=2).run()
-    diagnosis = actcli.diagnose(training, data, name="relu")
+    diagnosis = actcli.diagnose(training, data, name="default")
     fields = json.loads(done.stdout)
     for name, value in json.loads(json.dumps(diagnosis.to_dict())).items():
         if name == "gradients":  # the ratio of the last update is not that of a history of health
@@ -96,7 +96,7 @@ def test_a_diagnosis_is_that_of_the_command_and_shows_itself(blobs: Blobs) -> No
     console = Console(width=100, record=True, file=io.StringIO())
     console.print(diagnosis)
     assert "Gradient flow" in console.export_text()
-    assert repr(diagnosis).startswith("<Diagnosis of relu on ")
+    assert repr(diagnosis).startswith("<Diagnosis of default on ")
     assert actcli.diagnose(training.model, data, split="test").training is None
 
 

@@ -111,10 +111,9 @@ def train(
     else:
         if not quiet:
             print_unused(resolved, overrides)
-        wanted = default_name(config) if name is None else name
-        run = new_run(resolved, runs_dir, wanted, quiet)
-        if name is not None or not quiet:
-            print_taken(run.folder, wanted)
+        run = new_run(resolved, runs_dir, default_name(config) if name is None else name, quiet)
+        if name is not None and run.folder.name != name:
+            print_note(f"{run.folder.with_name(name)} exists: the new run is {run.folder.name}")
     if run:
         with closing(run), Interrupts() as interrupts:
             watch(run, quiet, interrupts)
@@ -159,12 +158,6 @@ def resumed_run(folder: Path, config: "ResolvedConfig", quiet: bool, as_json: bo
 def default_name(config: str | None) -> str:
     """Return the name of a new run without --name: that of its configuration, or "default"."""
     return name_of(config) or "default"
-
-
-def print_taken(folder: Path, name: str) -> None:
-    """Print the name of a new run, if the name that was asked for is taken."""
-    if folder.name != name:
-        print_note(f"{folder.with_name(name)} exists: the new run is {folder.name}")
 
 
 def name_of(config: str | None) -> str:

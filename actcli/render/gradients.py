@@ -27,8 +27,7 @@ MAX_BAR_COLUMNS, MIN_BAR_COLUMNS = 24, 7
 BAR_RANK = 3  # columns of this rank and above are left out for the sake of the bar
 ABOUT = "δ = ∂loss/∂z, the error of a row at a layer; factor: δ norm over that of the next layer"
 ABOUT_BOUND = (
-    "The bound is the largest |f'|. It limits mean |f'|, but not the factor: large weights can "
-    "make the error grow."
+    "The bound limits mean |f'|. A factor can exceed it, because large weights make the error grow."
 )
 MAX_DECIMALS = 6  # of a percentage
 MIN_DECADES = 2  # on the scale of the bars

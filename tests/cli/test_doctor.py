@@ -1,4 +1,4 @@
-"""Test `actcli doctor`: the facts that it shows, and the reasons for slow training that it finds."""
+"""Test `actcli doctor`: the facts that it shows, and the reasons for slow training."""
 
 import importlib.metadata
 import json

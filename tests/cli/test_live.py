@@ -225,7 +225,7 @@ def test_the_layers_stay_longer_than_the_course_in_a_low_terminal() -> None:
     for height in range(2, 16):
         lines = [
             line.plain.split()[:1]
-            for line in LiveBlock(9, Canvas(68), height).state(history(3), health)
+            for line in LiveBlock(9, Canvas(68), height, 500).state(history(3), health)
         ]
         found[height] = ["validation"] in lines, ["layer"] in lines
     assert {height for height, (course, _) in found.items() if course} == {6, *range(11, 16)}
@@ -278,11 +278,11 @@ def test_a_run_that_goes_on_shows_the_epochs_it_has(blobs: Blobs) -> None:
     assert done.exit_code == 0
     losses = [
         json.loads(line)["train"]["loss"]
-        for line in Path("runs/relu/metrics.jsonl").read_text().splitlines()
+        for line in Path("runs/default/metrics.jsonl").read_text().splitlines()
     ]
-    with terminal(80, 24, "--resume", "relu", "--epochs", "7") as shown:
+    with terminal(80, 24, "--resume", "default", "--epochs", "7") as shown:
         assert shown.end()[1] == 0
-        assert shown.lines[0] == "Resuming runs/relu after epoch 2 of 7"
+        assert shown.lines[0] == "Resuming runs/default after epoch 2 of 7"
         assert [line.split()[0] for line in shown.lines[3:8]] == [f"{n}/7" for n in range(3, 8)]
         at = next(n for n, line in enumerate(shown.lines) if line.startswith("training"))
         assert len(shown.lines[at].split()[2]) == 7
@@ -418,7 +418,7 @@ def history(epochs: int) -> list[EpochDone]:
 def test_no_line_is_wider_and_no_block_higher_than_there_is_room_for(
     width: int, height: int, epochs: int, layers: int, ascii_only: bool
 ) -> None:
-    block = LiveBlock(1000, Canvas(width, ascii_only), height)
+    block = LiveBlock(1000, Canvas(width, ascii_only), height, 500)
     health = layer_health(
         make_health([0.3**n for n in range(layers)][::-1], [3] * (layers - 1)), [9] * layers
     )
@@ -438,7 +438,7 @@ def test_what_is_said_of_a_layer() -> None:
     health = layer_health(
         make_health([0.0, 0.0, 0.5, 0.1, 0.2, 0.21], [4, 4, 1, 0, 0]), [4] * 5 + [3]
     )
-    lines = [line.plain for line in LiveBlock(9, Canvas(68), 30).state(history(1), health)]
+    lines = [line.plain for line in LiveBlock(9, Canvas(68), 30, 500).state(history(1), health)]
     told = {line.split()[0]: line.split() for line in lines[2:]}
     assert told["1"][1:] == ["0", "–", "many", "100.0", "%"]
     assert told["2"][2:5] == ["0.000", "is", "lost"]
@@ -453,21 +453,21 @@ def test_what_is_said_of_a_layer() -> None:
 def test_layers_in_one_line_stand_out_if_one_of_them_would() -> None:
     for silent, style in (0, "dim"), (3, "bold"):
         health = layer_health(make_health([0.5] * 9, [0, 0, 0, 0, silent, 0, 0, 0]), [4] * 8 + [3])
-        state = LiveBlock(9, Canvas(68), 9).state(history(1), health)
+        state = LiveBlock(9, Canvas(68), 9, 500).state(history(1), health)
         assert [line.style for line in state if line.plain.startswith("…")] == [style]
 
 
 @pytest.mark.parametrize("width", [58, 59, 79, 99])
 @pytest.mark.parametrize("epochs", [2, 13, 90])
 def test_sparklines_name_their_scales(width: int, epochs: int) -> None:
-    heading = LiveBlock(epochs, Canvas(width), 30).state(history(epochs))[1].plain
+    heading = LiveBlock(epochs, Canvas(width), 30, 500).state(history(epochs))[1].plain
     assert heading.split("  ")[-1].endswith(" %")
     assert "0 to " in heading
 
 
 def test_layers_that_were_not_examined_are_not_shown() -> None:
     assert layer_health(None, (3, 3)) == ()
-    assert len(LiveBlock(9, Canvas(68), 30).state(history(3))) == 4
+    assert len(LiveBlock(9, Canvas(68), 30, 500).state(history(3))) == 4
 
 
 @settings(deadline=None)

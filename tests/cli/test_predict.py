@@ -63,7 +63,7 @@ def mnist(name: str, header: int) -> Any:
 @pytest.fixture(scope="module")
 def truth(runs: str) -> tuple[Any, Any]:
     """The softmax of every test image and its label, from the files, in float64."""
-    tensors = load_file(Path(runs) / "relu" / "model.safetensors")
+    tensors = load_file(Path(runs) / "default" / "model.safetensors")
     x = mnist("t10k-images", 16).reshape(-1, 784) / 255
     hidden = np.maximum(x @ tensors["0.weight"].T + tensors["0.bias"], 0)
     z = hidden @ tensors["2.weight"].T + tensors["2.bias"]
@@ -213,7 +213,7 @@ def test_an_image_from_a_file(runs: str, tmp_path: Path) -> None:
     known = only(runs, "--image", str(tmp_path / "a.npy"), "--label", row["true_class"])
     assert known["cross_entropy"] == row["cross_entropy"]
     text = predict(runs, "--image", str(tmp_path / "a.npy")).stdout
-    assert text.startswith("relu on mnist: an image file  ▶ answer\n\nthe image: answered ")
+    assert text.startswith("default on mnist: an image file  ▶ answer\n\nthe image: answered ")
     assert "WRONG" not in text
 
 
@@ -225,8 +225,8 @@ def test_an_image_where_a_run_should_be(runs: str, tmp_path: Path) -> None:
 
 
 def test_weights_from_a_file(runs: str) -> None:
-    path = str(Path(runs) / "relu" / "model.safetensors")
-    assert only(runs, path, "--index", "4") == only(runs, "relu", "--index", "4")
+    path = str(Path(runs) / "default" / "model.safetensors")
+    assert only(runs, path, "--index", "4") == only(runs, "default", "--index", "4")
 
 
 # What is shown --------------------------------------------------------------------------------
@@ -239,7 +239,7 @@ def test_what_is_shown(runs: str, truth: tuple[Any, Any]) -> None:
     assert (done.exit_code, done.stderr) == (0, "")
     answer, true = int(p[index].argmax()), int(labels[index])
     head, blank, title, *rest = done.stdout.splitlines()
-    assert (head, blank) == ("relu on mnist, test  ▶ answer  ◆ true class", "")
+    assert (head, blank) == ("default on mnist, test  ▶ answer  ◆ true class", "")
     assert title == f"row {index}: answered {answer}, WRONG: it is {true}"
     assert rest[0].endswith("class  softmax  0                        100 %")
     assert f"▶  {answer}  " in rest[1 + answer]
@@ -324,7 +324,7 @@ def test_a_large_image_is_made_smaller() -> None:
         (["--worst", "0"], "Invalid value for '--worst': must be at least 1, not 0."),
         (["--label", "ten"], "there is no class 'ten'. Known: 0, 1, 2"),
         (["--split", "tests"], "--split: there is no split 'tests'. Did you mean 'test'?"),
-        (["reul"], "there is no run or file 'reul'. Did you mean 'relu'?"),
+        (["defualt"], "there is no run or file 'defualt'. Did you mean 'default'?"),
         (["--image", "a.jpg"], "a.jpg is not an image that can be read. Known: .npy, .png"),
         (["--image", "none.npy"], "there is no file none.npy"),
     ],

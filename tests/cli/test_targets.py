@@ -158,8 +158,8 @@ def test_a_model_that_is_not_that_of_its_configuration(data: str) -> None:
     text = (other / "config.toml").read_text()
     assert "hidden = [5, 4]" in text
     (folder / "config.toml").write_text(text.replace("hidden = [5, 4]", "hidden = [7, 4]"))
-    assert refused(DataError, "relu") == (
-        "runs/relu/model.safetensors has layers of sizes (6, 5, 4, 3), but its config.toml and "
+    assert refused(DataError, "default") == (
+        "runs/default/model.safetensors has layers of sizes (6, 5, 4, 3), but its config.toml and "
         "data set set require (6, 7, 4, 3)"
     )
 
@@ -167,10 +167,10 @@ def test_a_model_that_is_not_that_of_its_configuration(data: str) -> None:
 def test_options_override_the_properties_of_a_run(data: str, tmp_path: Path) -> None:
     train(data, "--normalize", "standard", "--label-smoothing", "0.1")
     other = make_data(tmp_path / "other.npz", rows=40, seed=1)
-    result = find("relu", dataset=other, normalize="none")
+    result = find("default", dataset=other, normalize="none")
     assert (result.dataset.name, result.model.normalization.method) == ("other", "none")
     assert result.model.loss.label_smoothing == 0.1
-    result = find("relu", activation=("tanh",))
+    result = find("default", activation=("tanh",))
     assert result.model.network.activation_names == (
         "tanh",
         "tanh",
@@ -194,8 +194,8 @@ def test_options_override_the_properties_of_a_run(data: str, tmp_path: Path) -> 
 def test_a_data_set_that_does_not_go_with_a_run(data: str, tmp_path: Path) -> None:
     train(data)
     wider = make_data(tmp_path / "wider.npz", inputs=9)
-    assert refused(DataError, "relu", dataset=wider) == (
-        "runs/relu/model.safetensors has layers of sizes (6, 5, 4, 3), but its config.toml and "
+    assert refused(DataError, "default", dataset=wider) == (
+        "runs/default/model.safetensors has layers of sizes (6, 5, 4, 3), but its config.toml and "
         "data set wider require (9, 5, 4, 3)"
     )
 
@@ -222,30 +222,31 @@ def test_the_damaged_line_of_a_history_is_named(data: str, line: bytes) -> None:
     path = train(data, epochs=3) / "metrics.jsonl"
     first, _, third = path.read_bytes().splitlines()
     path.write_bytes(b"\n".join([first, line, third]) + b"\n")
-    message = refused(DataError, "relu")
+    message = refused(DataError, "default")
     assert re.fullmatch(
-        r"runs/relu/metrics.jsonl, line 2( is not (JSON|a JSON object)|: '[\w.]+' is not an? .+)",
+        r"runs/default/metrics.jsonl, line 2"
+        r"( is not (JSON|a JSON object)|: '[\w.]+' is not an? .+)",
         message,
     )
 
 
 def test_a_history_that_is_not_there(data: str) -> None:
     (train(data) / "metrics.jsonl").unlink()
-    told = "cannot read runs/relu/metrics.jsonl: No such file or directory"
-    assert refused(DataError, "relu") == told
+    told = "cannot read runs/default/metrics.jsonl: No such file or directory"
+    assert refused(DataError, "default") == told
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"{}", b'{"status": ', b"\xff", b"null"])
 def test_a_damaged_result(data: str, content: bytes) -> None:
     (train(data) / "result.json").write_bytes(content)
-    message = refused(DataError, "relu")
+    message = refused(DataError, "default")
     faults = r"( is not (JSON|a JSON object)|: 'status' is not a text)"
-    assert re.fullmatch(rf"runs/relu/result.json{faults}", message)
+    assert re.fullmatch(rf"runs/default/result.json{faults}", message)
 
 
 def test_a_run_that_did_not_end_and_one_that_diverged(data: str) -> None:
     (train(data) / "result.json").unlink()
-    unfinished = find("relu").training
+    unfinished = find("default").training
     assert unfinished is not None
     assert not unfinished.diverged
     chosen = ["train", "--dataset", data, "--lr", "1e30", "--epochs", "2", *CHOSEN, "--name", "bad"]
@@ -271,7 +272,7 @@ def test_our_own_file_says_all_but_where_its_data_are(data: str) -> None:
         "alone.safetensors was trained on 'set', which is not the name of a known data set. "
         "Give its path with --dataset"
     )
-    alone, run = find("alone.safetensors", dataset=data), find("tanh")
+    alone, run = find("alone.safetensors", dataset=data), find("default")
     assert alone.name == "alone.safetensors"
     assert (alone.initial, alone.training) == (None, None)
     assert alone.model.loss_name == run.model.loss_name

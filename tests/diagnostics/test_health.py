@@ -84,7 +84,7 @@ def test_every_epoch_of_a_run_is_watched(
     done = CliRunner().invoke(main, ["train", *chosen])
     assert done.exit_code == 0, done.output
     records = [
-        json.loads(line) for line in Path("runs/relu/metrics.jsonl").read_text().splitlines()
+        json.loads(line) for line in Path("runs/default/metrics.jsonl").read_text().splitlines()
     ]
     assert [record["epoch"] for record in records] == [1, 2, 3]
     for record in records:
@@ -95,7 +95,7 @@ def test_every_epoch_of_a_run_is_watched(
         }
     # The last epoch's is that of the network that was saved.
     dataset = load_dataset(data)
-    subject = Model.load("runs/relu")
+    subject = Model.load("runs/default")
     last = measure_health(subject, sample_rows(dataset.train))
     assert records[-1]["health"]["delta_norm"] == list(last.delta_norm)
     assert records[-1]["health"]["weight_grad_norm"] == list(last.weight_grad_norm)

@@ -164,7 +164,7 @@ def test_a_disk_that_is_read_only(
 ) -> None:
     data, runs = blobs(), disk("size=4m")
     assert actcli("train", *chosen(data, 2), "-q", f"--runs-dir={runs}").returncode == 0
-    before = contents(runs / "relu")
+    before = contents(runs / "default")
     disk("ro")
     for args, message in (
         (
@@ -172,15 +172,15 @@ def test_a_disk_that_is_read_only(
             f"cannot make a run folder in {runs}: Read-only file system",
         ),
         (
-            ("--resume", str(runs / "relu"), "--epochs=3"),
-            f"cannot write {runs}/relu/.lock: Read-only file system",
+            ("--resume", str(runs / "default"), "--epochs=3"),
+            f"cannot write {runs}/default/.lock: Read-only file system",
         ),
     ):
         done = actcli("train", *args)
         assert (done.returncode, done.stdout) == (1, "")
         assert done.stderr == f"Error: {message}\n"
-    assert contents(runs / "relu") == before
-    told = actcli("diagnose", str(runs / "relu"))
+    assert contents(runs / "default") == before
+    told = actcli("diagnose", str(runs / "default"))
     assert (told.returncode, told.stderr) == (0, "")
 
 
@@ -188,15 +188,15 @@ def test_a_disk_that_is_read_only(
 def test_a_folder_without_permission(actcli: Any, blobs: Blobs) -> None:
     data = blobs()
     assert actcli("train", *chosen(data, 2), "-q").returncode == 0
-    for folder in (Path("runs/relu"), Path("runs")):
+    for folder in (Path("runs/default"), Path("runs")):
         folder.chmod(0o555)
     new = actcli("train", *chosen(data, 2))
-    again = actcli("train", "--resume=relu", "--epochs=3")
-    for folder in (Path("runs"), Path("runs/relu")):
+    again = actcli("train", "--resume=default", "--epochs=3")
+    for folder in (Path("runs"), Path("runs/default")):
         folder.chmod(0o755)
     assert (new.returncode, new.stdout) == (again.returncode, again.stdout) == (1, "")
     assert new.stderr == "Error: cannot make a run folder in runs: Permission denied\n"
-    assert again.stderr == "Error: cannot write runs/relu/.lock: Permission denied\n"
+    assert again.stderr == "Error: cannot write runs/default/.lock: Permission denied\n"
 
 
 @pytest.mark.parametrize(
@@ -235,8 +235,8 @@ def began(actcli: Any, data: Path) -> subprocess.Popen[str]:
 @pytest.mark.parametrize(
     "remove",
     [
-        lambda: Path("runs/relu/metrics.jsonl").unlink(),
-        lambda: Path("runs/relu").rename("elsewhere"),
+        lambda: Path("runs/default/metrics.jsonl").unlink(),
+        lambda: Path("runs/default").rename("elsewhere"),
         lambda: Path("runs").rename("elsewhere"),
         lambda: shutil.rmtree("runs", ignore_errors=True),
     ],
@@ -250,7 +250,7 @@ def test_what_is_removed_underneath_ends_the_training(
     stdout, stderr = process.communicate(timeout=30)
     *epochs, told = stderr.splitlines()
     assert (process.returncode, stdout) == (1, "")
-    assert told.startswith("Error: cannot write runs/relu/")
+    assert told.startswith("Error: cannot write runs/default/")
     assert told.endswith(": No such file or directory")
     assert all(line.startswith("epoch ") for line in epochs)
 
@@ -259,27 +259,27 @@ def test_a_run_that_was_moved_goes_on_where_it_is(actcli: Any, blobs: Blobs) -> 
     process = began(actcli, blobs())
     Path("runs").rename("elsewhere")
     process.communicate(timeout=30)
-    again = actcli.start("train", "--resume", "elsewhere/relu")
-    assert again.stderr.readline().startswith("Resuming elsewhere/relu after ")
+    again = actcli.start("train", "--resume", "elsewhere/default")
+    assert again.stderr.readline().startswith("Resuming elsewhere/default after ")
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "checkpoint.safetensors", "config.toml"])
 def test_what_is_written_again_may_be_removed(actcli: Any, blobs: Blobs, name: str) -> None:
     process = began(actcli, blobs())
-    (Path("runs/relu") / name).unlink()
+    (Path("runs/default") / name).unlink()
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=30)
     assert process.returncode == 130
-    again = actcli("train", "--resume", "relu", "--epochs=100001", "--dry-run")
+    again = actcli("train", "--resume", "default", "--epochs=100001", "--dry-run")
     if name == "config.toml":
         assert again.returncode == 2
         assert again.stderr == (
-            "Error: cannot read the configuration runs/relu/config.toml: "
+            "Error: cannot read the configuration runs/default/config.toml: "
             "No such file or directory\n"
         )
     else:
         assert again.returncode == 0
-        assert load_file(Path("runs/relu") / name)
+        assert load_file(Path("runs/default") / name)
 
 
 def test_a_run_without_its_network_goes_on(actcli: Any, blobs: Blobs, assert_same: Same) -> None:
@@ -307,7 +307,7 @@ def test_a_current_folder_that_is_gone(actcli: Any, blobs: Blobs) -> None:
         (("train", *chosen(data, 2)), 1, "cannot make a run folder in runs: No such file or"),
         (("train", "--dataset=blobs.npz"), 2, "there is no data set, folder or file 'blobs.npz'"),
         (("train", "config.toml"), 2, "cannot read the configuration config.toml: No such file"),
-        (("train", "--resume=relu"), 2, "there is no run 'relu'. Runs in runs: none"),
+        (("train", "--resume=default"), 2, "there is no run 'default'. Runs in runs: none"),
         (("diagnose",), 2, "there is no run in runs. Make one: actcli train"),
     ):
         Path("gone").mkdir()
