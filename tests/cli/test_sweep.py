@@ -335,6 +335,20 @@ def test_more_keys_are_plotted_as_dots_over_each_numeric_key() -> None:
         assert max(map(cell_len, lines)) <= int(columns)
 
 
+@pytest.mark.parametrize(
+    "rates",
+    ["1e-310,1,1e300", "5e-324,1,1.7976931348623157e308", "1e-310,1e-300,1e-10,1,1e100,1e307"],
+)
+@pytest.mark.parametrize("more", [[], ["model.activation=relu,tanh", "model.dropout=0,0.5"]])
+def test_rates_farther_apart_than_the_largest_float_are_plotted(
+    rates: str, more: list[str]
+) -> None:
+    make((f"optimizer.learning_rate={rates}", *more), lambda *_: result(0.9))
+    shown = run("show", COLUMNS="100")
+    assert (shown.exit_code, shown.stderr) == (0, "")
+    assert shown.stdout.count("●") >= len(rates.split(","))
+
+
 def test_labels_of_jobs_are_aligned() -> None:
     plan = Plan(
         (),
