@@ -9,7 +9,6 @@ import json
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,9 +17,9 @@ from actcli.config.keys import find_key
 from actcli.config.resolved import ResolvedConfig
 from actcli.config.schema import Tables, values
 from actcli.config.sources import Setting, assemble, assemble_tables
-from actcli.datasets.catalogue import DATASETS
 from actcli.errors import UsageError
 from actcli.sweep.axes import Axis
+from actcli.training.build import full_name
 
 SEED = "training.seed"
 MAX_SEED = 2**63 - 1
@@ -153,7 +152,4 @@ def _name(config: Tables) -> str:
 
 def _located(config: ResolvedConfig) -> ResolvedConfig:
     """Return the configuration with an absolute data path: workers run in other folders."""
-    name = config.data.name
-    if name in DATASETS:
-        return config
-    return replace(config, data=replace(config.data, name=str(Path(name).absolute())))
+    return replace(config, data=replace(config.data, name=full_name(config.data.name)))

@@ -208,7 +208,13 @@ def test_environment_variables_of_thousands_of_digits(monkeypatch: pytest.Monkey
             assert key.variable in done.stderr
     monkeypatch.setenv("COLUMNS", digits)
     monkeypatch.setenv("LINES", digits)
-    for command in ("runs", "train --dry-run", "softmax 1 2", "loss 1 2", "activations relu"):
+    for command in (
+        "runs",
+        "train --dry-run",
+        "softmax 1 2",
+        "loss --target 1 --logits 1,2",
+        "activations relu",
+    ):
         done = CliRunner().invoke(main, command.split())
         assert (done.exit_code, done.stderr) == (0, ""), command
         assert max(map(len, done.stdout.splitlines())) <= 10_000
