@@ -89,9 +89,25 @@ def packaged_folder(name: str) -> Path:
     return inside if inside.is_dir() else package.parent / name
 
 
-@contextlib.contextmanager
-def open_regular(path: Path, limit: int | None = None) -> Iterator[BinaryIO]:
+def open_regular(path: Path) -> BinaryIO:
     """Open a regular file for reading; a pipe or a device, which might never end, is refused.
+
+    Raises:
+        OSError: the file cannot be opened, or is not a regular file.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a named pipe must not block
+    kind = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(kind):
+        return os.fdopen(descriptor, "rb")
+    os.close(descriptor)
+    if stat.S_ISDIR(kind):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    raise OSError(errno.EINVAL, "it is not a regular file")
+
+
+@contextlib.contextmanager
+def reading(path: Path, limit: int | None = None) -> Iterator[BinaryIO]:
+    """Yield a regular file that is open for reading.
 
     Args:
         path: of the file.
@@ -102,16 +118,10 @@ def open_regular(path: Path, limit: int | None = None) -> Iterator[BinaryIO]:
         DataError: the file cannot be read, is not a regular file, or is too large.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a named pipe must not block
-        status = os.fstat(descriptor)
-        if stat.S_ISDIR(status.st_mode):
-            os.close(descriptor)
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        with os.fdopen(descriptor, "rb") as file:
-            if not stat.S_ISREG(status.st_mode):
-                raise DataError(f"{path} is not a regular file")
-            if limit is not None and status.st_size > limit:
-                raise DataError(f"{path} has {status.st_size:,} bytes. At most {limit:,} are read")
+        with open_regular(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            if limit is not None and size > limit:
+                raise DataError(f"{path} has {size:,} bytes. At most {limit:,} are read")
             yield file
     except FileNotFoundError:
         raise

@@ -30,6 +30,9 @@ INHERITED_BLAS_THREADS = {
 }
 DEFAULT_WORKERS = 2  # processes per training; more gain little on MNIST
 
+MAX_COUNT = 10**9  # of columns or threads in the environment
+MAX_DIGITS = 10  # enough for MAX_COUNT
+
 BYTE_UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB", "EB")
 
 
@@ -57,8 +60,19 @@ def worker_count(count: int | str = "auto") -> int:
 
 def worker_limit() -> int | None:
     """Return the limit that the environment sets on the threads of the BLAS; None without one."""
-    limits = [int(text) for text in INHERITED_BLAS_THREADS.values() if text.isdecimal()]
+    limits = map(positive_count, INHERITED_BLAS_THREADS.values())
     return min((limit for limit in limits if limit), default=None)
+
+
+def positive_count(text: str) -> int | None:
+    """Return the whole number above 0 in the text of an environment variable, or None.
+
+    A number above `MAX_COUNT` counts as `MAX_COUNT`: Python refuses to read 5,000 digits.
+    """
+    digits = text.lstrip("0")
+    if not (digits.isascii() and digits.isdecimal()):
+        return None
+    return min(int(digits[:MAX_DIGITS]), MAX_COUNT)
 
 
 def is_blas_pinned() -> bool:

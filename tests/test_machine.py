@@ -70,6 +70,17 @@ def test_without_control_groups(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        *(("80", 80), ("007", 7), ("9" * 5000, 10**9), ("0" * 5000 + "3", 3)),
+        *(("", None), ("0", None), ("-1", None), ("²", None), ("٣", None), ("1e3", None)),
+    ],
+)
+def test_the_number_in_an_environment_variable(text: str, count: int | None) -> None:
+    assert machine.positive_count(text) == count
+
+
+@pytest.mark.parametrize(
     ("given", "cores", "forks", "count"),
     [
         ({}, 8, True, 2),
@@ -77,6 +88,8 @@ def test_without_control_groups(tmp_path: Path) -> None:
         ({}, 1, True, 1),
         ({"OMP_NUM_THREADS": "1"}, 8, True, 1),
         ({"OMP_NUM_THREADS": "x"}, 8, True, 2),
+        ({"OMP_NUM_THREADS": "9" * 5000}, 8, True, 2),
+        ({"OMP_NUM_THREADS": "0" * 5000 + "1"}, 8, True, 1),
     ],
 )
 def test_auto_is_two_workers_where_there_are_two_cores(

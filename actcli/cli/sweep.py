@@ -126,7 +126,8 @@ def sweep(
 
     CONFIG is a sweep file, a configuration file, or the name of an example of either; options
     override it. Each job (one combination with one seed) is a run in the folder of the sweep.
-    Finished runs are not trained again: the same command resumes an interrupted sweep.
+    A sweep has at most 20,000 jobs. Finished runs are not trained again: the same command resumes
+    an interrupted sweep.
     """
     exclude({"--json": as_json, "--csv": as_csv})
     exclude({"--workers": workers is not None, "--scheduler": scheduler is not None})

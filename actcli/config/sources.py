@@ -85,8 +85,11 @@ def load_toml(path: Path) -> dict[str, Any]:
     Raises:
         UsageError: the file cannot be read, or is not TOML.
     """
+    # A shell gives the output of a command as a pipe: <(command) is /dev/fd/63. Any other pipe or
+    # device might never end.
+    is_given_by_shell = path.is_relative_to("/dev")
     try:
-        with path.open("rb") as file:
+        with path.open("rb") if is_given_by_shell else files.open_regular(path) as file:
             content = file.read(MAX_FILE_BYTES + 1)
     except OSError as error:
         raise UsageError(f"cannot read the configuration {path}: {error.strerror}") from error

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from actcli.datasets.batches import Split
 from actcli.datasets.npz import Pixels
 from actcli.diagnostics.probe import ROWS
+from actcli.errors import ActcliError
 from actcli.model import Model
 from actcli.nn.arrays import Array, Labels
 
@@ -113,11 +114,14 @@ def predict(
         shape: of an image.
         labels: index of the true class of each image; None if it is unknown.
         indices: row of each image in its split; None without a split.
+
+    Raises:
+        ActcliError: a logit is not finite.
     """
     if not len(pixels):
         return ()
     split = Split(pixels, np.array([label or 0 for label in labels]), np.arange(len(pixels)))
-    logits = model.split_logits(split, ROWS).astype(np.float64)
+    logits = _logits(model, split).astype(np.float64)
     outputs, logs = model.outputs(logits)
     predictions = []
     for row, (label, index) in enumerate(zip(labels, indices, strict=True)):
@@ -147,9 +151,12 @@ def worst(model: Model, split: Split, rows: Labels, count: int) -> tuple[list[in
         split: a split with labels.
         rows: rows of the split to examine.
         count: largest number of mistakes to return.
+
+    Raises:
+        ActcliError: a logit is not finite.
     """
     subset = split.subset(rows)
-    outputs, _ = model.outputs(model.split_logits(subset, ROWS))
+    outputs, _ = model.outputs(_logits(model, subset))
     answers = outputs.argmax(axis=1)
     wrong = np.flatnonzero(answers != subset.labels)
     confidences = outputs[wrong, answers[wrong]]
@@ -157,6 +164,21 @@ def worst(model: Model, split: Split, rows: Labels, count: int) -> tuple[list[in
     # Among equal confidences, the less probable true class comes first.
     order = np.lexsort((wrong, true_outputs, -confidences))[:count]
     return rows[wrong[order]].tolist(), len(wrong)
+
+
+def _logits(model: Model, split: Split) -> Array:
+    """Return the logits of all rows of a split.
+
+    Raises:
+        ActcliError: a logit is not finite, so that no class is the most probable one.
+    """
+    logits = model.split_logits(split, ROWS)
+    if not np.isfinite(logits).all():
+        raise ActcliError(
+            "the network's parameters are so large that its logits are not finite",
+            "To see where: actcli diagnose",
+        )
+    return logits
 
 
 def _loss(model: Model, logits: Vector, label: int) -> float:

@@ -13,11 +13,13 @@ from pathlib import Path
 from actcli.config.schema import Tables
 from actcli.config.sources import assemble_tables, read_toml
 from actcli.errors import DataError, UsageError
+from actcli.files import open_regular
 from actcli.registry import nearest
 from actcli.store.folder import CHECKPOINT, CONFIG, LOCK, METRICS, MODEL, RESULT
 from actcli.store.record import RunResult, read_last_epoch
 from actcli.training.events import Score
 
+MAX_LOCK_BYTES = 1000  # a lock file names a process and a host
 STATES = ("finished", "diverged", "training", "unfinished", "damaged")
 FILES_OF_A_RUN = (CONFIG, MODEL, METRICS, CHECKPOINT)
 
@@ -185,7 +187,8 @@ def _state(folder: Path) -> str:
     The state is "training" if the process that the lock file names is alive, else "unfinished".
     """
     try:
-        words = (folder / LOCK).read_text(encoding="utf-8", errors="replace").split()
+        with open_regular(folder / LOCK) as file:
+            words = file.read(MAX_LOCK_BYTES).decode(errors="replace").split()
         process, host = int(words[1]), words[3]
         if host == socket.gethostname():
             os.kill(process, 0)

@@ -12,7 +12,7 @@ from typing import Any
 
 from actcli import __version__
 from actcli.errors import DataError
-from actcli.files import open_regular
+from actcli.files import reading
 from actcli.machine import BLAS_THREAD_VARIABLES, core_count
 
 # The entries on which the last bits of a matrix product depend.
@@ -48,7 +48,7 @@ def read_environment(path: Path) -> dict[str, Any]:
         DataError: the file cannot be read or is damaged.
     """
     try:
-        with open_regular(path, MAX_BYTES) as file:
+        with reading(path, MAX_BYTES) as file:
             environment: dict[str, Any] = json.loads(file.read())
         resumed = environment.setdefault("resumed", [])
         if not isinstance(resumed, list):

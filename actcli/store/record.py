@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from actcli import jsonlines
 from actcli.errors import DataError
-from actcli.files import open_regular
+from actcli.files import reading
 from actcli.training.events import EpochDone, Health, Score
 
 FINISHED, DIVERGED = "finished", "diverged"
@@ -82,7 +82,7 @@ class RunResult:
             DataError: the file cannot be read, or a field has a wrong type or value.
         """
         try:
-            with open_regular(path, MAX_RESULT_BYTES) as file:
+            with reading(path, MAX_RESULT_BYTES) as file:
                 content = file.read()
         except FileNotFoundError:
             return None
@@ -157,7 +157,7 @@ def complete_lines(path: Path) -> Iterator[bytes]:
         DataError: the file cannot be read, or a line is too long for a record.
     """
     try:
-        with open_regular(path) as file:
+        with reading(path) as file:
             while (line := file.readline(MAX_LINE_BYTES)).endswith(b"\n"):
                 yield line
             if len(line) == MAX_LINE_BYTES:
@@ -175,7 +175,7 @@ def read_last_epoch(path: Path) -> EpochDone | None:
         DataError: the file cannot be read, or its last complete line is not the record of an epoch.
     """
     try:
-        with open_regular(path) as file:
+        with reading(path) as file:
             size = file.seek(0, os.SEEK_END)
             length = TAIL_BYTES
             while True:

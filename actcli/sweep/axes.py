@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 SPAN = re.compile(r"\s*(?P<low>.+?)\s*\.\.\s*(?P<high>.+?)\s*(?P<log>:\s*log)?\s*")
 COMMA = re.compile(r",(?![^\[\]]*\])")  # outside brackets
 SIGNIFICANT_DIGITS = 3  # of a sampled number
+MAX_VALUES = 10_000  # of an axis
 WORKERS = "training.workers"
 
 
@@ -108,11 +109,13 @@ def make_axis(key: Key, values: Any, origin: str) -> Axis:
         values = COMMA.split(values)
     if not isinstance(values, list) or not values:
         raise UsageError(f"{origin} must be a list of values, or a text such as '0.01,0.1'")
+    if len(values) > MAX_VALUES:
+        raise UsageError(f"{origin} has {len(values):,} values. At most {MAX_VALUES:,} are allowed")
     return Axis(key, _values(key, values, origin))
 
 
 def _values(key: Key, raw_values: Sequence[Any], origin: str) -> tuple[Any, ...]:
-    values: list[Any] = []
+    values: dict[Any, None] = {}  # in order; a list would take minutes for 100,000 values
     for each in raw_values:
         try:
             value = (
@@ -124,7 +127,7 @@ def _values(key: Key, raw_values: Sequence[Any], origin: str) -> tuple[Any, ...]
             raise UsageError(f"{origin} must be {error}") from None
         if value in values:
             raise UsageError(f"{origin}: {each!a} is given twice")
-        values.append(value)
+        values[value] = None
     return tuple(values)
 
 

@@ -6,9 +6,9 @@ The name of a job is a hash of its configuration, so the same job has the same n
 import hashlib
 import itertools
 import json
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,11 +17,13 @@ from actcli.config.keys import find_key
 from actcli.config.resolved import ResolvedConfig
 from actcli.config.schema import Tables, values
 from actcli.config.sources import Setting, assemble, assemble_tables
-from actcli.datasets.catalogue import DATASETS
 from actcli.errors import UsageError
 from actcli.sweep.axes import Axis
+from actcli.training.build import full_name
 
 SEED = "training.seed"
+MAX_SEED = 2**63 - 1
+MAX_JOBS = 20_000  # of a sweep; to plan so many takes about ten seconds and 60 MB
 
 
 @dataclass(frozen=True)
@@ -73,16 +75,28 @@ class Plan:
 
         Raises:
             UsageError: a range is given without `draws`, or `draws` without an axis, or both
-                `seeds` and an axis set the seed.
+                `seeds` and an axis set the seed, or there are too many jobs or seeds.
         """
         self._check()
         first = assemble_tables(self.base).training.seed
+        if first + self.seeds - 1 > MAX_SEED:
+            raise UsageError(
+                f"--seeds {self.seeds}: the seeds count up from {first}, beyond the largest seed, "
+                f"{MAX_SEED}",
+                "Give a smaller --seed",
+            )
         jobs: dict[str, Job] = {}
         for varied in self._combinations(first):
             for seed in range(first, first + self.seeds):
                 job = _job(self.base, self.axes, varied, seed)
                 jobs.setdefault(job.name, job)
         return list(jobs.values())
+
+    @property
+    def count(self) -> int:
+        """Return the number of jobs, in which equal jobs of a random search count several times."""
+        combinations = math.prod(len(axis.values) for axis in self.axes)
+        return self.seeds * (combinations if self.draws is None else self.draws)
 
     def _check(self) -> None:
         if self.seeds > 1 and any(str(axis.key) == SEED for axis in self.axes):
@@ -97,6 +111,11 @@ class Plan:
                     f"--vary {axis.key}: a range needs a random search",
                     "Example: --random 20. Or give values: 0.01,0.03,0.1",
                 )
+        if self.count > MAX_JOBS:
+            raise UsageError(
+                f"this sweep has {self.count:,} jobs, but {MAX_JOBS:,} are allowed",
+                "Give fewer --seeds, fewer values, or a sample of the combinations: --random 100",
+            )
 
     def _combinations(self, seed: int) -> Iterator[tuple[Any, ...]]:
         if self.draws is None:
@@ -133,7 +152,4 @@ def _name(config: Tables) -> str:
 
 def _located(config: ResolvedConfig) -> ResolvedConfig:
     """Return the configuration with an absolute data path: workers run in other folders."""
-    name = config.data.name
-    if name in DATASETS:
-        return config
-    return replace(config, data=replace(config.data, name=str(Path(name).absolute())))
+    return replace(config, data=replace(config.data, name=full_name(config.data.name)))

@@ -3,9 +3,7 @@
 Tables, plots, JSON and CSV are all made from one `SweepTable`.
 """
 
-import contextlib
 import json
-import math
 import statistics
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,8 +11,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from actcli.errors import DataError
 from actcli.store.folder import RESULT
+from actcli.store.record import FINISHED, RunResult
 from actcli.sweep.axes import written
 from actcli.sweep.store import read_plan
 
@@ -120,40 +118,20 @@ def read_table(folder: Path) -> SweepTable:
 
 
 def _outcome(folder: Path, job: dict[str, Any]) -> Outcome:
-    path = folder / job["name"] / RESULT
-    record: dict[str, Any] = {"status": "failed" if job["error"] else "missing"}
-    try:
-        with contextlib.suppress(FileNotFoundError):
-            record = json.loads(path.read_text(encoding="utf-8"))
-        return Outcome(
-            job=job["name"],
-            varied=tuple(
-                tuple(value) if isinstance(value, list) else value for value in job["varied"]
-            ),
-            seed=job["seed"],
-            status=str(record["status"]),
-            validation=_number((record.get("validation") or {}).get("accuracy")),
-            test=_number((record.get("test") or {}).get("accuracy")),
-            dead=_number(record.get("dead")),
-            verdict=record.get("verdict") and str(record["verdict"]),
-            seconds=_number(record.get("seconds")),
-            error=record.get("message") or job["error"],
-        )
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise DataError(f"{path} is not the result of a run") from error
-
-
-def _number(value: Any) -> float | None:
-    """Return a finite number, or None for None.
-
-    Raises:
-        ValueError: the value is not a finite number.
-    """
-    if value is None:
-        return None
-    if not math.isfinite(number := float(value)):
-        raise ValueError(value)
-    return number
+    result = RunResult.read(folder / job["name"] / RESULT)
+    without_result = "failed" if job["error"] else "missing"
+    return Outcome(
+        job=job["name"],
+        varied=tuple(tuple(value) if isinstance(value, list) else value for value in job["varied"]),
+        seed=job["seed"],
+        status=result.status if result else without_result,
+        validation=result.validation.accuracy if result and result.validation else None,
+        test=result.test.accuracy if result and result.test else None,
+        dead=result.dead if result else None,
+        verdict=result.verdict if result else None,
+        seconds=result.seconds if result and result.status == FINISHED else None,
+        error=(result.message if result else None) or job["error"],
+    )
 
 
 def _point(outcomes: Sequence[Outcome]) -> Point:

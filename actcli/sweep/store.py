@@ -5,6 +5,7 @@ without a run folder.
 """
 
 import json
+import math
 import secrets
 import shutil
 from collections.abc import Mapping, Sequence
@@ -13,14 +14,18 @@ from typing import TYPE_CHECKING, Any
 
 from actcli import jsonlines
 from actcli.errors import ActcliError, DataError, UsageError
+from actcli.files import open_regular, reading
 from actcli.registry import nearest
 from actcli.store.folder import NAME, RESULT, Folder
+from actcli.store.record import MAX_RESULT_BYTES
 from actcli.store.removal import remove_run
 
 if TYPE_CHECKING:  # imports NumPy
     from actcli.sweep.plan import Job, Plan
 
 PLAN = "sweep.json"
+MAX_PLAN_BYTES = 1 << 26  # a plan of 20,000 jobs has some megabytes
+MAX_NAME_LENGTH = 255  # of a folder
 
 
 def open_sweep(runs: Path, name: str) -> Folder:
@@ -73,7 +78,8 @@ def is_done(folder: Path, job: "Job") -> bool:
     lack of permission for example, may be sound, and counts as complete.
     """
     try:
-        record = json.loads((folder / job.name / RESULT).read_text(encoding="utf-8"))
+        with open_regular(folder / job.name / RESULT) as file:
+            record = json.loads(file.read(MAX_RESULT_BYTES))
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError, ValueError, RecursionError):
         return False
     except OSError:
@@ -148,7 +154,8 @@ def read_plan(folder: Path) -> dict[str, Any]:
     """
     path = folder / PLAN
     try:
-        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        with reading(path, MAX_PLAN_BYTES) as file:
+            record: dict[str, Any] = json.loads(file.read())
         if (
             record["format"] != 1
             or not isinstance(record["shows"], str)
@@ -160,6 +167,8 @@ def read_plan(folder: Path) -> dict[str, Any]:
                 and all(map(_is_value, job["varied"]))
                 and len(job["varied"]) == len(record["axes"])
                 and isinstance(job["seed"], int)
+                and 0 <= job["seed"] < 2**63
+                and len(job["name"]) <= MAX_NAME_LENGTH
                 and isinstance(job["error"], str | None)
                 for job in record["jobs"]
             )
@@ -175,5 +184,7 @@ def read_plan(folder: Path) -> dict[str, Any]:
 def _is_value(value: Any) -> bool:
     """Return whether this can be a configuration value: a string, a number, or a list of them."""
     if isinstance(value, list):
-        return all(isinstance(each, str | int | float) for each in value)
-    return isinstance(value, str | int | float)
+        return all(map(_is_value, value)) and not any(isinstance(each, list) for each in value)
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return isinstance(value, str) or (isinstance(value, int) and abs(value) < 2**63)

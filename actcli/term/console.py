@@ -10,6 +10,8 @@ from typing import TextIO
 
 from rich.console import Console
 
+from actcli.machine import positive_count
+
 UNLIMITED = 10_000  # columns: in a pipe or a file, a table is never cut
 
 
@@ -43,7 +45,7 @@ def size_now(console: Console) -> tuple[int, int]:
     A console keeps its initial width when the window is resized. If COLUMNS is set, the width of
     the console is the maximum.
     """
-    is_limited = os.environ.get("COLUMNS", "").isdecimal()
+    is_limited = positive_count(os.environ.get("COLUMNS", "")) is not None
     try:
         columns, lines = os.get_terminal_size(console.file.fileno())
     except (OSError, ValueError):  # not a terminal any more
@@ -53,9 +55,8 @@ def size_now(console: Console) -> tuple[int, int]:
 
 
 def _terminal_size(stream: TextIO | None) -> tuple[int, int]:
-    columns = os.environ.get("COLUMNS", "")
-    if columns.isdecimal() and int(columns) > 0:
-        return int(columns), 25
+    if columns := positive_count(os.environ.get("COLUMNS", "")):
+        return min(columns, UNLIMITED), 25
     try:
         size = os.get_terminal_size(stream.fileno() if stream else -1)
     except (OSError, ValueError, AttributeError):  # not a terminal, or a stream without a file

@@ -62,7 +62,8 @@ class ValuesAxis(LinearAxis):
         """Return the position of a value on the scale: 0 at the low end, 1 at the high end."""
         if not self.log:
             return super().share(value)
-        return math.log(value / self.low) / math.log(self.high / self.low)
+        low = math.log(self.low)  # the quotient of the ends may be too large for a float
+        return (math.log(value) - low) / (math.log(self.high) - low)
 
     def label(self, tick: float) -> str:
         """Return a tick as text with at most three digits."""

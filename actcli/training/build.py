@@ -8,6 +8,7 @@ from actcli.config.resolved import ResolvedConfig, ResolvedData
 from actcli.datasets.catalogue import DATASETS
 from actcli.datasets.dataset import Dataset, RawDataset, make_splits, read_dataset
 from actcli.datasets.download import Progress
+from actcli.errors import UsageError
 from actcli.nn.optimizers import OPTIMIZERS, Optimizer
 
 
@@ -38,8 +39,24 @@ def split_dataset(data: ResolvedData, raw: RawDataset) -> tuple[ResolvedData, Da
     dataset = make_splits(
         raw, validation=data.validation, classes=data.classes, normalize=data.normalize
     )
-    name = data.name if data.name in DATASETS else str(Path(data.name).absolute())
-    return replace(data, name=name, validation=len(dataset.validation)), dataset
+    return replace(data, name=full_name(data.name), validation=len(dataset.validation)), dataset
+
+
+def full_name(name: str) -> str:
+    """Return the name of a data set of the catalogue, or the full path of another data set.
+
+    Raises:
+        UsageError: the path is not UTF-8 text. The `config.toml` of a run could not hold it.
+    """
+    if name in DATASETS:
+        return name
+    path = str(Path(name).absolute())
+    if any("\ud800" <= character <= "\udfff" for character in path):
+        raise UsageError(
+            f"the path of the data set, {path!a}, is not UTF-8 text",
+            "Rename its folder: the config.toml of a run could not hold the path",
+        )
+    return path
 
 
 def make_optimizer(config: ResolvedConfig) -> Optimizer:

@@ -7,6 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
+
+from actcli.cli import main
+from actcli.config.schema import KEYS
 
 Refused = Callable[..., str]
 
@@ -189,6 +193,31 @@ def test_of_very_many_mistakes_the_first_are_reported(refused: Refused) -> None:
 def test_a_value_out_of_range(refused: Refused, option: str, value: str, message: str) -> None:
     text = refused("train", option, value, status=2)
     assert text.startswith(f"Invalid value for {option}: {message}")
+
+
+def test_environment_variables_of_thousands_of_digits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key's variable is refused by its name; a terminal of that many columns has 10,000."""
+    digits = "1" * 5000
+    dry_run = "train", "--dry-run", "--hidden", "8"
+    for key in KEYS:
+        done = CliRunner().invoke(main, dry_run, env={key.variable: digits})
+        assert isinstance(done.exception, SystemExit | None), (key, done.exception)
+        assert done.exit_code in {0, 2}
+        assert done.stderr.count("\n") == (done.exit_code == 2)
+        if done.exit_code:
+            assert key.variable in done.stderr
+    monkeypatch.setenv("COLUMNS", digits)
+    monkeypatch.setenv("LINES", digits)
+    for command in (
+        "runs",
+        "train --dry-run",
+        "softmax 1 2",
+        "loss --target 1 --logits 1,2",
+        "activations relu",
+    ):
+        done = CliRunner().invoke(main, command.split())
+        assert (done.exit_code, done.stderr) == (0, ""), command
+        assert max(map(len, done.stdout.splitlines())) <= 10_000
 
 
 @pytest.mark.parametrize(

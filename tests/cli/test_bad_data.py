@@ -288,6 +288,24 @@ def test_an_npz_that_is_a_folder(tmp_path: Path, refused: Refused) -> None:
     assert f"{tmp_path}/set.npz lacks train-images" in data_fault(refused, tmp_path / "set.npz")
 
 
+def test_a_path_that_is_not_utf_8(
+    refused: Refused, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A Latin-1 é: the config.toml of a run could not hold it."""
+    latin = tmp_path / "caf\udce9"
+    latin.mkdir()
+    npz(latin / "set.npz")
+    for command in (("train",), ("sweep", "--seeds", "2"), ("diagnose", "--at-init")):
+        text = refused(*command, "--dataset", str(latin / "set.npz"), status=2)
+        assert "must be UTF-8 text, not '" in text
+        monkeypatch.chdir(latin)
+        if command != ("diagnose", "--at-init"):
+            text = refused(*command, "--dataset", "set.npz", "--epochs", "1", status=2)
+            path = ascii(str(latin / "set.npz"))
+            assert text.startswith(f"the path of the data set, {path}, is not UTF-8 text. Rename")
+        monkeypatch.chdir(tmp_path)
+
+
 def test_a_data_set_that_is_shown_cannot_drive_the_terminal(tmp_path: Path) -> None:
     """Neither in a table nor in JSON: its name is that of its folder or file."""
     from click.testing import CliRunner

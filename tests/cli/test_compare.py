@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -275,3 +276,12 @@ def test_a_damaged_run(folder: Path) -> None:
     done = compare(folder, "fast", "slow")
     assert (done.exit_code, done.stdout) == (1, "")
     assert done.stderr.startswith(f"Error: {folder / 'slow'} is damaged: config.toml is not TOML")
+
+
+def test_configurations_that_leave_the_learning_rate_open(folder: Path) -> None:
+    for name, line in (("fast", ""), ("slow", 'learning_rate = "auto"')):
+        path = folder / name / "config.toml"
+        path.write_text(re.sub("learning_rate = .*", line, path.read_text()))
+    done = compare(folder, "fast", "slow")
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert "model.activation" in done.stdout

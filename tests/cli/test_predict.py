@@ -336,6 +336,22 @@ def test_a_mistake_is_one_clear_line(args: list[str], message: str, runs: str) -
     assert done.stderr.count("\n") == 1
 
 
+def test_logits_that_overflow(blobs: Blobs, tmp_path: Path) -> None:
+    weights = tmp_path / "large.npz"
+    layers = [("0", (8, 12)), ("2", (3, 8))]
+    named = {f"{name}.weight": np.full(shape, 3e38, np.float32) for name, shape in layers}
+    biases = {f"{name}.bias": np.zeros(shape[0], np.float32) for name, shape in layers}
+    np.savez(weights, **named, **biases)
+    options = "--activation", "relu", "--dataset", str(blobs())
+    for choice in ("--index", "--worst"):
+        done = call("predict", str(weights), *options, choice, "2")
+        assert (done.exit_code, done.stdout) == (1, "")
+        assert done.stderr == (
+            "Error: the network's parameters are so large that its logits are not finite. "
+            "To see where: actcli diagnose\n"
+        )
+
+
 def test_a_split_without_rows(blobs: Blobs, tmp_path: Path) -> None:
     runs = blob_run(blobs(), tmp_path / "r", "--validation", "0")
     done = predict(runs, "--split", "validation")

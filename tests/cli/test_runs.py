@@ -151,6 +151,9 @@ def test_a_run_that_is_trained_right_now(folder: Path) -> None:
     for other in (f"process 999999999 on {host}", "process 1 on elsewhere", "", "process x on y"):
         lock.write_text(other)
         assert listed(folder)["stopped"]["state"] == "unfinished"
+    lock.unlink()
+    lock.symlink_to("/dev/zero")  # reading it would not end
+    assert listed(folder)["stopped"]["state"] == "unfinished"
 
 
 @pytest.mark.parametrize(

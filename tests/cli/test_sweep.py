@@ -81,8 +81,8 @@ def make(
 def result(test: float, dead: float = 0.0, verdict: str = "healthy") -> dict[str, Any]:
     return {
         "status": "finished",
-        "validation": {"accuracy": test + 0.001},
-        "test": {"accuracy": test},
+        "validation": {"loss": 0.5, "accuracy": test + 0.001},
+        "test": {"loss": 0.5, "accuracy": test},
         "dead": dead,
         "verdict": verdict,
         "seconds": 1.25,
@@ -185,7 +185,17 @@ def test_the_folder_of_a_run_is_not_a_sweep(blobs: Blobs) -> None:
     assert done.stderr == "Error: runs/s exists and is not a sweep. Choose another --name\n"
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[]", "{", '{"format": 1, "jobs": [{}]}', "null"])
+JOB = '{"format": 1, "shows": "", "axes": [], "jobs": [{"varied": [], "error": null, '
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "{}", "[]", "{", '{"format": 1, "jobs": [{}]}', "null"),
+        *(f'{JOB}"name": "{"x" * 1000}", "seed": 1}}]}}', f'{JOB}"name": "a", "seed": -1}}]}}'),
+        f'{JOB}"name": "a", "seed": 1}}]}}'.replace("[]", "[NaN]"),
+    ],
+)
 def test_a_damaged_plan_is_reported(text: str) -> None:
     folder = make(("model.dropout=0,0.5",), lambda *_: result(0.9))
     (folder / "sweep.json").write_text(text)
@@ -194,14 +204,23 @@ def test_a_damaged_plan_is_reported(text: str) -> None:
     assert done.stderr == "Error: runs/made/sweep.json is not the plan of a sweep\n"
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"status": "finished", "test": 3}'])
-def test_a_damaged_result_is_reported(text: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("", " is not JSON"),
+        ("[]", " is not a JSON object"),
+        ("{}", ": 'status' is not a text"),
+        ('{"status": "finished", "test": 3}', ": 'test' is not an object"),
+        ('{"status": "finished", "dead": 1e999}', ": 'dead' is not a finite number"),
+    ],
+)
+def test_a_damaged_result_is_reported(text: str, fault: str) -> None:
     folder = make(("model.dropout=0,0.5",), lambda *_: result(0.9))
     path = min(folder.glob("*/result.json"))
     path.write_text(text)
     done = run("show", "made")
     assert (done.exit_code, done.stdout) == (1, "")
-    assert done.stderr == f"Error: {path} is not the result of a run\n"
+    assert done.stderr == f"Error: {path}{fault}\n"
 
 
 # Tables and pictures --------------------------------------------------------------------------
@@ -333,6 +352,20 @@ def test_more_keys_are_plotted_as_dots_over_each_numeric_key() -> None:
         )
         assert not any("dead" in line for line in lines)
         assert max(map(cell_len, lines)) <= int(columns)
+
+
+@pytest.mark.parametrize(
+    "rates",
+    ["1e-310,1,1e300", "5e-324,1,1.7976931348623157e308", "1e-310,1e-300,1e-10,1,1e100,1e307"],
+)
+@pytest.mark.parametrize("more", [[], ["model.activation=relu,tanh", "model.dropout=0,0.5"]])
+def test_rates_farther_apart_than_the_largest_float_are_plotted(
+    rates: str, more: list[str]
+) -> None:
+    make((f"optimizer.learning_rate={rates}", *more), lambda *_: result(0.9))
+    shown = run("show", COLUMNS="100")
+    assert (shown.exit_code, shown.stderr) == (0, "")
+    assert shown.stdout.count("●") >= len(rates.split(","))
 
 
 def test_labels_of_jobs_are_aligned() -> None:

@@ -1,5 +1,6 @@
 """Settings from files and texts, and the configuration that they give."""
 
+import os
 import string
 from dataclasses import replace
 from pathlib import Path
@@ -90,13 +91,27 @@ def test_all_mistakes_of_a_file_at_once(tmp_path: Path) -> None:
 
 
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
+    pipe, device = tmp_path / "pipe.toml", tmp_path / "device.toml"
+    os.mkfifo(pipe)  # opening it would wait for a writer
+    device.symlink_to("/dev/zero")  # reading it would not end
     for path, reason in (
         (tmp_path, "Is a directory"),
         (tmp_path / "none.toml", "No such file or directory"),
+        (pipe, "it is not a regular file"),
+        (device, "it is not a regular file"),
     ):
         with pytest.raises(UsageError) as caught:
             read_toml(path)
         assert str(caught.value) == f"cannot read the configuration {path}: {reason}"
+
+
+def test_the_pipe_of_a_shell_is_read() -> None:
+    """<(command) is such a pipe."""
+    reading, writing = os.pipe()
+    os.write(writing, b"[training]\nepochs = 7\n")
+    os.close(writing)
+    assert [each.value for each in read_toml(Path(f"/dev/fd/{reading}"))] == [7]
+    os.close(reading)
 
 
 def test_where_values_come_from(tmp_path: Path) -> None:

@@ -89,6 +89,7 @@ def test_a_span_has_two_ends(text: str, span: Span) -> None:
         ("model.dropout=0..1.5", "must be a number of at least 0 and below 1, not 1.5"),
         ("optimizer.learning_rate=auto..1", "a range lies between two numbers"),
         ("training.workers=1,2", "--vary training.workers: all jobs use the same number"),
+        ("training.seed=" + "1," * 10_000 + "1", "has 10,001 values. At most 10,000 are allowed"),
     ],
 )
 def test_a_mistake_is_reported(text: str, message: str) -> None:
@@ -228,6 +229,41 @@ def test_a_span_needs_a_number_of_draws() -> None:
         plan("model.dropout=0..0.5").jobs()
     with pytest.raises(UsageError, match=r"--random: nothing varies"):
         plan(draws=3).jobs()
+
+
+SEVEN_AXES = [
+    f"{key}=.01,.11,.21,.31,.41,.51,.61,.71,.81,.91"
+    for key in (
+        *("model.dropout", "loss.label_smoothing", "optimizer.learning_rate", "optimizer.momentum"),
+        *("optimizer.weight_decay", "optimizer.clip_norm", "optimizer.warmup"),
+    )
+]
+LARGEST = 2**63 - 1
+
+
+@pytest.mark.parametrize(
+    ("planned", "message"),
+    [
+        (plan("model.dropout=0,0.5", draws=10**9), "1,000,000,000 jobs, but 20,000 are allowed"),
+        (plan(seeds=10**9), "1,000,000,000 jobs, but 20,000 are allowed. Give fewer --seeds"),
+        (plan(seeds=LARGEST), "9,223,372,036,854,775,807 jobs, but 20,000"),
+        (plan(*SEVEN_AXES, seeds=10), "100,000,000 jobs, but 20,000 are allowed"),
+        (plan(seeds=3, base=(f"training.seed={LARGEST - 1}",)), f"the largest seed, {LARGEST}"),
+    ],
+)
+def test_too_many_jobs_are_refused_before_they_are_made(planned: Plan, message: str) -> None:
+    with (
+        mock.patch("actcli.sweep.plan._job", side_effect=AssertionError),
+        pytest.raises(UsageError, match=message),
+    ):
+        planned.jobs()
+
+
+def test_as_many_jobs_and_seeds_as_allowed() -> None:
+    with mock.patch("actcli.sweep.plan.MAX_JOBS", 4):
+        assert len(plan("model.dropout=0,0.5", seeds=2).jobs()) == 4
+    jobs = plan(seeds=2, base=(f"training.seed={LARGEST - 1}",)).jobs()
+    assert [job.seed for job in jobs] == [LARGEST - 1, LARGEST]
 
 
 def test_keys_that_do_not_go_together_are_a_job_with_an_error() -> None:
