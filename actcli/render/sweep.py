@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
@@ -25,6 +26,7 @@ from actcli.term.table import (
 
 MAX_ROWS = 20  # of the table, so that it fits one screen together with its plots
 MAX_TEXT_WIDTH = 96
+LABEL = "next  "
 ENDINGS = {"diverged": "bold", "failed": "red", "missing": "dim"}
 
 
@@ -34,12 +36,12 @@ class SweepView:
 
     Args:
         table: the result of the sweep.
-        next_command: a command that examines the best run.
+        next_commands: commands that examine a run, each with what the run is.
         complete: whether to show all rows.
     """
 
     table: SweepTable
-    next_command: str | None
+    next_commands: Sequence[tuple[str, str]]
     complete: bool = False
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
@@ -59,9 +61,22 @@ class SweepView:
         if table.shows:
             yield Text()
             yield paragraph(table.shows, canvas.resized(text))
-        if self.next_command:
+        if self.next_commands:
             yield Text()
-            yield Text.assemble("next  ", (canvas.plain(self.next_command), "bold"))
+            yield from self._next(canvas)
+
+    def _next(self, canvas: Canvas) -> Iterator[Text]:
+        """Yield the commands to try next; with what each run is, if there are several."""
+        commands = [canvas.plain(command) for command, _ in self.next_commands]
+        abouts = [canvas.plain(about) for _, about in self.next_commands]
+        width = max(map(cell_len, commands))
+        has_room = len(LABEL) + width + GAP + max(map(cell_len, abouts)) <= canvas.width
+        for number, (command, about) in enumerate(zip(commands, abouts, strict=True)):
+            line = Text(" " * len(LABEL) if number else LABEL)
+            line.append(command, "bold")
+            if has_room and len(commands) > 1:
+                line.append(f"{' ' * (width - cell_len(command) + GAP)}{about}", "dim")
+            yield line
 
 
 def _abouts(table: SweepTable) -> Iterator[str]:
@@ -100,7 +115,12 @@ def _columns(table: SweepTable, points: Sequence[Point], canvas: Canvas) -> list
         runs = [f"{point.runs} of {point.planned}" for point in points]
         columns.append(Column("finished", runs, rank=3))
     seconds = [optional(point.seconds, _seconds, canvas) for point in points]
-    return [*columns, numbers("seconds", seconds, rank=5)]
+    names = [canvas.plain(point.name or f"{point.job}, …") for point in points]
+    return [
+        *columns,
+        numbers("seconds", seconds, rank=5),
+        Column("run", names, rank=7, left=True),
+    ]
 
 
 def varied_column(axis: str, values: Sequence[object], canvas: Canvas) -> Column:
