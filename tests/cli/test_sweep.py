@@ -20,14 +20,19 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 from rich.cells import cell_len
+from rich.console import Console
 from sweep_commands import ENVIRONMENT, actcli, strict
 
 from actcli.cli import main
 from actcli.cli.sweep import show
 from actcli.cli.sweep_watch import aligned
 from actcli.config.schema import KEYS
+from actcli.render.sweep import SweepView
+from actcli.render.sweep_list import ForecastView
 from actcli.sweep.axes import parse_axis
-from actcli.sweep.plan import Plan
+from actcli.sweep.estimate import JobForecast, SweepForecast
+from actcli.sweep.plan import Job, Plan
+from actcli.sweep.results import read_table
 
 Blobs = Callable[..., Path]
 SMALL = ("--hidden", "8", "--epochs", "1", "--batch-size", "32")
@@ -42,6 +47,10 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def run(*args: str, **env: str) -> Result:
     return CliRunner().invoke(main, ["sweep", *args], env={"COLUMNS": "100", **env})
+
+
+def planned(vary: tuple[str, ...], seeds: int = 1) -> list[Job]:
+    return Plan((), tuple(map(parse_axis, vary)), seeds).jobs()
 
 
 def make(
@@ -63,7 +72,7 @@ def make(
     """
     folder = Path("runs", name)
     axes = tuple(map(parse_axis, vary))
-    jobs = Plan((), axes, seeds).jobs()
+    jobs = planned(vary, seeds)
     records = []
     for job in jobs:
         result = score(*job.varied, job.seed)
@@ -336,10 +345,10 @@ def test_a_sweep_without_any_finished_run_is_shown() -> None:
 def test_a_table_of_a_thousand_combinations_fits_one_screen() -> None:
     rates = ",".join(str(0.001 * 1.01**number) for number in range(1000))
     make((f"optimizer.learning_rate={rates}",), lambda rate, _: result(0.5, min(1, rate)))
-    for columns, most in (("80", 80), ("120", 120), ("40", 60)):
+    for columns in ("80", "120", "40"):
         lines = run("show", COLUMNS=columns).stdout.splitlines()
         assert len(lines) <= (57 if columns == "40" else 45)
-        assert max(map(cell_len, lines)) <= most
+        assert max(map(cell_len, lines)) <= int(columns)
         assert "… 980 more: --all or --csv" in lines
     assert len(run("show", "--all").stdout.splitlines()) > 1000
     shown = actcli("sweep", "show", PYTHONIOENCODING="ascii", COLUMNS="80").stdout
@@ -407,6 +416,38 @@ def test_more_keys_are_plotted_as_dots_over_each_numeric_key() -> None:
         )
         assert not any("dead" in line for line in lines)
         assert max(map(cell_len, lines)) <= int(columns)
+
+
+NARROW = (
+    ("optimizer.learning_rate=0.001,0.01,0.1",),
+    ("loss.name=mse,cross-entropy,binary-cross-entropy",),
+    ("model.hidden=[8,8],[512,256,128,64],none", "model.activation=relu,leaky-relu,tanh"),
+    ("optimizer.learning_rate=0.0123,0.5", "model.dropout=0,0.1,0.2,0.3,0.4,0.5,0.6,0.7"),
+    (
+        *("model.hidden=[8,8],[512,256,128,64]", "model.activation=leaky-relu,tanh"),
+        *("optimizer.learning_rate=0.01,0.1", "training.batch_size=32,64", "model.init=auto,zeros"),
+    ),
+)
+
+
+@pytest.mark.parametrize("vary", NARROW, ids=len)
+def test_no_line_is_broken_at_40_columns(vary: tuple[str, ...]) -> None:
+    rank = iter(range(1000))
+    folder = make(
+        vary,
+        lambda *_: result(0.9 - next(rank) / 200, 0.1, "learning-rate-too-high"),
+        seeds=2,
+        name="a-sweep-with-a-name-of-more-than-forty-columns",
+    )
+    console = Console(file=io.StringIO(), width=40)
+    table = read_table(folder)
+    axes = list(table.axes)
+    jobs = [JobForecast(job, "to do", None, 1.0) for job in planned(vary)]
+    for view in (SweepView(table, ()), ForecastView(SweepForecast(folder, axes, jobs, 2, 9))):
+        texts = [str(part) for part in view.__rich_console__(console, console.options)]
+        lines = "\n".join(texts).splitlines()
+        assert max(map(cell_len, lines)) <= 40
+        assert lines == [line.rstrip() for line in lines]
 
 
 def test_labels_of_jobs_are_aligned() -> None:
