@@ -11,9 +11,9 @@ from actcli.cli.messages import print_note
 from actcli.cli.options import KindType, runs_dir_option
 from actcli.cli.output import emit, json_option
 from actcli.cli.parameter_types import TargetType
+from actcli.cli.sweep_targets import find_run
 from actcli.config.values import Number
 from actcli.errors import ActcliError, DataError, UsageError
-from actcli.store.catalog import find_run
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -30,14 +30,25 @@ class RunType(click.ParamType[str]):
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
-        names = run_names(ctx)
+        names = run_names(ctx, incomplete)
         items = [CompletionItem(name) for name in names if name.startswith(incomplete)]
         return [*items, CompletionItem(incomplete, type="dir")]
 
 
-def run_names(ctx: click.Context) -> list[str]:
-    """Return the names of all runs in the folder of the runs."""
-    return [folder.name for folder in usable_runs(Path(ctx.params.get("runs_dir") or "runs"))]
+def run_names(ctx: click.Context, incomplete: str) -> list[str]:
+    """Return the names of all runs in the folder of the runs, and those of sweeps: SWEEP/RUN.
+
+    To keep the list short, a sweep whose name is not begun is only SWEEP/.
+    """
+    from actcli.sweep.store import all_sweeps, complete_runs
+
+    runs = Path(ctx.params.get("runs_dir") or "runs")
+    names = [folder.name for folder in usable_runs(runs)]
+    for folder in all_sweeps(runs):
+        is_begun = incomplete and f"{folder.name}/".startswith(incomplete.partition("/")[0])
+        of_sweep = sorted(complete_runs(folder)) if is_begun else [""]
+        names += [f"{folder.name}/{name}" for name in of_sweep]
+    return names
 
 
 class TargetType(click.ParamType[str]):
@@ -48,7 +59,7 @@ class TargetType(click.ParamType[str]):
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
-        names = [*run_names(ctx), *(examples() if ctx.params.get("at_init") else ())]
+        names = [*run_names(ctx, incomplete), *(examples() if ctx.params.get("at_init") else ())]
         items = [CompletionItem(name) for name in names if name.startswith(incomplete)]
         return [*items, CompletionItem(incomplete, type="file")]
 

@@ -16,6 +16,8 @@ from actcli.errors import ActcliError, UsageError
 from actcli.registry import nearest
 from actcli.store.catalog import Summary, run_folders, summarize, usable_runs
 from actcli.store.removal import check_removable, remove_run
+from actcli.sweep.results import SweepSummary, summarize_sweep
+from actcli.sweep.store import all_sweeps
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -33,7 +35,7 @@ Examples:
 @json_option
 @click.pass_context
 def runs(ctx: click.Context, runs_dir: Path, as_json: bool) -> None:
-    """List the runs, the newest first.
+    """List the runs and the sweeps, the newest first.
 
     The accuracy and loss of a run are measured on the test rows at its end. A run without them is
     still in training, was interrupted (resume it with actcli train --resume), or has diverged.
@@ -42,13 +44,16 @@ def runs(ctx: click.Context, runs_dir: Path, as_json: bool) -> None:
         return
     summaries = [summarize(folder) for folder in run_folders(runs_dir)]
     summaries.sort(key=lambda run: (-run.changed, run.name))
+    sweeps = [summarize_sweep(folder) for folder in all_sweeps(runs_dir)]
+    sweeps.sort(key=lambda sweep: (-sweep.changed, sweep.name))
 
     def view(_: object) -> "RenderableType":
         from actcli.render.runs import RunsView, no_runs
 
-        return RunsView(summaries, time.time()) if summaries else no_runs(str(runs_dir))
+        is_empty = not (summaries or sweeps)
+        return no_runs(str(runs_dir)) if is_empty else RunsView(summaries, sweeps, time.time())
 
-    emit(runs_json(summaries) if as_json else None, view, as_json)
+    emit(runs_json(summaries, sweeps) if as_json else None, view, as_json)
 
 
 @runs.command(
@@ -119,11 +124,18 @@ def confirmed(folders: list[Path]) -> bool:
         ) from None
 
 
-def runs_json(summaries: list[Summary]) -> dict[str, Any]:
+def runs_json(summaries: list[Summary], sweeps: list[SweepSummary]) -> dict[str, Any]:
     """Return the JSON object of the list."""
 
-    def fields(run: Summary) -> dict[str, Any]:
-        changed = datetime.fromtimestamp(run.changed, UTC).isoformat(timespec="seconds")
-        return asdict(run) | {"path": str(run.path), "changed": changed}
+    def fields(entry: Summary | SweepSummary) -> dict[str, Any]:
+        changed = datetime.fromtimestamp(entry.changed, UTC).isoformat(timespec="seconds")
+        return asdict(entry) | {"path": str(entry.path), "changed": changed}
 
-    return {"runs": [fields(run) for run in summaries]}
+    def of_sweep(sweep: SweepSummary) -> dict[str, Any]:
+        runs = {"best": sweep.best, "worst": sweep.worst}
+        return fields(sweep) | {
+            name: run and {"run": run.job, "test": run.test, "verdict": run.verdict}
+            for name, run in runs.items()
+        }
+
+    return {"runs": [fields(run) for run in summaries], "sweeps": list(map(of_sweep, sweeps))}

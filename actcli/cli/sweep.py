@@ -198,12 +198,14 @@ def write_table(table: "SweepTable", as_json: bool, as_csv: bool, complete: bool
 
 
 def table_view(table: "SweepTable", complete: bool) -> "RenderableType":
-    """Return the view of a result, with the command that diagnoses the best run."""
+    """Return the view of a result, with the commands that diagnose the worst and the best run."""
     from actcli.render.sweep import SweepView
 
-    best = table.points[0]
-    run = shlex.quote(str(table.folder / best.job))
-    return SweepView(table, f"actcli diagnose {run}" if best.runs else None, complete)
+    commands = [
+        (f"actcli diagnose {shlex.quote(str(table.folder / run.job))}", f"the {name}: {run.ending}")
+        for name, run in table.notable().items()
+    ]
+    return SweepView(table, commands, complete)
 
 
 def exclude(options: dict[str, bool]) -> None:

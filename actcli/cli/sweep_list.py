@@ -1,18 +1,18 @@
 """`actcli sweep --dry-run`: list the jobs of a sweep and estimate their time; train nothing."""
 
-from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from actcli.cli.output import emit, emit_csv
-from actcli.cli.sweep_run import Request, read_data
-from actcli.config.resolved import ResolvedData
-from actcli.datasets.dataset import Dataset, RawDataset
-from actcli.errors import UsageError
+from actcli.cli.sweep_run import (
+    Request,
+    needed,
+    read_data,
+    report_inventory,
+    split_datasets,
+)
 from actcli.machine import core_count
 from actcli.sweep.estimate import JobForecast, SweepForecast, estimate, worker_bytes
-from actcli.sweep.plan import Job
-from actcli.sweep.store import is_done
-from actcli.training.build import split_dataset
+from actcli.sweep.inventory import take_inventory
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -39,13 +39,16 @@ def forecast_view(result: SweepForecast) -> "RenderableType":
 def forecast(request: Request) -> SweepForecast:
     """Return the state of each job, and the estimated time of the jobs that are to be trained."""
     path = request.runs / request.name
-    unfinished = [job for job in request.jobs if not (job.error or is_done(path, job))]
-    raw = read_data(unfinished, request.quiet)
-    datasets, errors = split_datasets(unfinished, raw)
-    todo = [job for job in unfinished if job.config.data in datasets]
+    legal = [job for job in request.jobs if not job.error]
+    raw = read_data(legal, request.quiet)
+    splits, errors = split_datasets(legal, raw)
+    inventory = take_inventory(path, request.jobs, splits)
+    report_inventory(path, inventory)
+    todo = [job for job in inventory.todo if job.config.data in splits]
+    datasets = {config: dataset for config, (_, dataset) in splits.items()}
     costs = dict(zip((job.name for job in todo), estimate(todo, datasets), strict=True))
     jobs = []
-    for job in request.jobs:
+    for job in inventory.jobs:
         error = job.error or errors.get(job.config.data)
         state = ILLEGAL if error else TO_DO if job.name in costs else DONE
         seconds = costs[job.name].seconds if job.name in costs else None
@@ -56,19 +59,5 @@ def forecast(request: Request) -> SweepForecast:
         request.axes,
         jobs,
         None if request.scheduler else workers,
-        worker_bytes(list(costs.values()), raw),
+        worker_bytes(list(costs.values()), needed(raw, todo)),
     )
-
-
-def split_datasets(
-    jobs: Sequence[Job], raw: Mapping[str, RawDataset]
-) -> tuple[dict[ResolvedData, Dataset], dict[ResolvedData, str]]:
-    """Return the data sets of jobs, split, and the errors of those that cannot be split."""
-    datasets: dict[ResolvedData, Dataset] = {}
-    errors: dict[ResolvedData, str] = {}
-    for config in dict.fromkeys(job.config.data for job in jobs):
-        try:
-            datasets[config] = split_dataset(config, raw[config.name])[1]
-        except UsageError as error:
-            errors[config] = str(error)
-    return datasets, errors

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from actcli.cli.sweep_targets import find_run
 from actcli.config.resolved import ResolvedConfig
 from actcli.config.schema import Config
 from actcli.config.sources import assemble, examples, find_config, read_toml
@@ -17,7 +18,7 @@ from actcli.datasets.download import Progress
 from actcli.diagnostics.evidence import Training
 from actcli.errors import DataError, UsageError
 from actcli.model import Model, ModelFile, read_model_file
-from actcli.store.catalog import find_run, is_run, newest, usable_runs
+from actcli.store.catalog import is_run, usable_runs
 from actcli.store.folder import CONFIG, MODEL
 from actcli.store.train import read_training
 from actcli.training.build import prepare_dataset
@@ -60,7 +61,8 @@ def find_target(
     """Return the target that a user names.
 
     Args:
-        target: the name or folder of a run, or the path of a model file; None for the newest run.
+        target: the name or folder of a run, SWEEP/RUN, or the path of a model file; None for the
+            newest run.
         runs: the folder of the runs.
         overrides: properties that replace the target's.
         at_init: whether to return the untrained network. The target may then also be a
@@ -77,7 +79,7 @@ def find_target(
         settings = read_toml(find_config(target)) if target else []
         config = _overridden(assemble(settings), overrides)
         return _initial(config, target or "default", progress)
-    path = newest(runs) if target is None else find_run(target, runs, or_file=True)
+    path = find_run(target, runs, or_file=True)
     if path.is_dir():
         return _run(path, overrides, at_init, progress)
     if at_init:

@@ -19,10 +19,10 @@ from actcli.cli.options import (
 )
 from actcli.cli.parameter_types import RunType
 from actcli.cli.resume import describe_finished, print_changes, settings_of_run
+from actcli.cli.sweep_targets import find_run
 from actcli.cli.watch import print_interrupted, watch, write_result
 from actcli.config.sources import Setting, assemble, examples, first_sentence
 from actcli.errors import UsageError
-from actcli.store.catalog import find_run
 from actcli.store.folder import CONFIG
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import stat
 from collections.abc import Mapping
 from io import BufferedReader
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from actcli import jsonlines
 from actcli.config.values import quoted
 from actcli.errors import DataError
-from actcli.files import Buffer
+from actcli.files import Buffer, open_regular
 from actcli.formats.layers import Layers, Tensors, pair_layers
 from actcli.machine import require_memory
 from actcli.nn.arrays import Array
@@ -84,6 +84,20 @@ def read_safetensors(path: Path) -> tuple[Tensors, dict[str, Any]]:
     return tensors, metadata
 
 
+def read_metadata(path: Path) -> dict[str, Any]:
+    """Return the metadata that actcli wrote into a file, without reading its arrays.
+
+    Raises:
+        DataError: the file cannot be read or is not a safetensors file.
+    """
+    try:
+        with open_regular(path) as file:
+            header, _ = _read_header(path, file)
+    except FileNotFoundError as error:
+        raise DataError(f"cannot read {path}: {error.strerror}") from error
+    return _read_metadata(path, header.get("__metadata__") or {})
+
+
 def read_safetensors_layers(path: Path) -> tuple[Layers, dict[str, Any]]:
     """Return the layers of a file and the metadata that actcli wrote beside them.
 
@@ -99,7 +113,7 @@ def _not_safetensors(path: Path, reason: str) -> DataError:
     return DataError(f"{path} is not a safetensors file: {reason}")
 
 
-def _read_header(path: Path, file: BufferedReader) -> tuple[dict[str, Any], int]:
+def _read_header(path: Path, file: BinaryIO) -> tuple[dict[str, Any], int]:
     """Return the header and the number of bytes after it."""
     size = os.fstat(file.fileno()).st_size
     length = int.from_bytes(file.read(8), "little")

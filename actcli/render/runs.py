@@ -1,4 +1,4 @@
-"""The runs as a table, the newest first."""
+"""The runs and the sweeps as tables, the newest first."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -8,8 +8,10 @@ from rich.text import Text
 
 from actcli.diagnostics import HEALTHY
 from actcli.store.catalog import Summary
+from actcli.sweep.axes import option_of
+from actcli.sweep.results import SweepSummary
 from actcli.term.canvas import Canvas
-from actcli.term.numbers import percent, significant
+from actcli.term.numbers import align_points, percent, significant
 from actcli.term.table import (
     Column,
     fit,
@@ -22,6 +24,7 @@ from actcli.term.table import (
 )
 
 ABOUT = "dead: share of hidden units that no training row activates"
+ABOUT_SWEEPS = "accuracy: of the best run. actcli sweep show SWEEP"
 UNITS = ((60, "s", 1), (3600, "min", 60), (86_400, "h", 3600), (float("inf"), "days", 86_400))
 
 
@@ -31,14 +34,24 @@ class RunsView:
 
     Args:
         runs: in the order in which they are shown.
+        sweeps: in the order in which they are shown.
         now: the present time, in seconds since 1970.
     """
 
     runs: Sequence[Summary]
+    sweeps: Sequence[SweepSummary]
     now: float
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         canvas = Canvas.of(options)
+        if self.runs:
+            yield from self._runs(canvas)
+        if self.runs and self.sweeps:
+            yield Text()
+        if self.sweeps:
+            yield from self._sweeps(canvas)
+
+    def _runs(self, canvas: Canvas) -> Iterator[Text]:
         intact = [run for run in self.runs if run.config]
         columns = _columns(intact, self.now, canvas) if intact else []
         has_dead = any(column.heading == "dead" for column in columns)
@@ -50,6 +63,35 @@ class RunsView:
             if not run.config:
                 text = f"{run.name} is damaged: {run.fault}"
                 yield paragraph(text, canvas, style="bold")
+
+    def _sweeps(self, canvas: Canvas) -> Iterator[Text]:
+        intact = [sweep for sweep in self.sweeps if not sweep.fault]
+        yield titled("Sweeps", ABOUT_SWEEPS, canvas)
+        if intact:
+            yield from lines(_sweep_columns(intact, self.now, canvas))
+        for sweep in self.sweeps:
+            if sweep.fault:
+                text = f"{sweep.name} is damaged: {sweep.fault}"
+                yield paragraph(text, canvas, style="bold")
+
+
+def _sweep_columns(sweeps: Sequence[SweepSummary], now: float, canvas: Canvas) -> list[Column]:
+    """Return the columns of the table of sweeps that fit the canvas."""
+    best = [sweep.best for sweep in sweeps]
+    scores = [
+        optional(run.test if run else None, lambda share: percent(share, 2), canvas) for run in best
+    ]
+    varied = [canvas.plain(", ".join(map(option_of, sweep.axes)) or "seed") for sweep in sweeps]
+    names = [optional(run, lambda run: canvas.plain(run.job), canvas) for run in best]
+    columns = [
+        Column("sweep", [canvas.plain(sweep.name) for sweep in sweeps], left=True),
+        Column("finished", [f"{sweep.finished} of {sweep.planned}" for sweep in sweeps], rank=1),
+        Column("varies", varied, rank=2, left=True),
+        Column("accuracy", align_points(scores)),
+        Column("age", [age(now - sweep.changed) for sweep in sweeps], rank=3),
+        Column("best run", names, rank=4, left=True),
+    ]
+    return fit(shorten(columns, 0, canvas.width), canvas.width)
 
 
 def _columns(runs: Sequence[Summary], now: float, canvas: Canvas) -> list[Column]:

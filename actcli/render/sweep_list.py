@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from actcli.render.sweep import MAX_ROWS, MAX_TEXT_WIDTH, varied_column
+from actcli.render.sweep import KEY_RANK, MAX_ROWS, MAX_TEXT_WIDTH, left_out, varied_column
 from actcli.render.sweep_progress import clock
 from actcli.sweep.estimate import JobForecast, SweepForecast
 from actcli.term.canvas import Canvas
 from actcli.term.numbers import grouped, significant
-from actcli.term.table import Column, fit, lines, numbers, paragraph, titled
+from actcli.term.table import Column, cut, cut_names, fit, lines, numbers, paragraph, titled
 
 BYTES_PER_MB = 1e6
 
@@ -28,10 +28,14 @@ class ForecastView:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         canvas, jobs = Canvas.of(options), self.forecast.jobs
-        yield titled(canvas.printable(self.forecast.folder.name), self._counts(), canvas)
+        name = cut(canvas.printable(self.forecast.folder.name), canvas.width)
+        yield titled(name, self._counts(), canvas)
         shown = jobs[:MAX_ROWS]
         styles = ["dim" if each.seconds is None else "" for each in shown]
-        yield from lines(fit(self._columns(shown, canvas), canvas.width), styles)
+        columns = cut_names(fit(self._columns(shown, canvas), canvas.width, 2), canvas.width)
+        columns = fit(columns, canvas.width)
+        yield from lines(columns, styles)
+        yield from left_out(self.forecast.axes, columns)
         if hidden := len(jobs) - len(shown):
             yield Text(canvas.plain(f"… {grouped(hidden)} more: --json or --csv"), "dim")
         yield Text()
@@ -39,7 +43,7 @@ class ForecastView:
             yield paragraph(
                 error, canvas.resized(min(canvas.width, MAX_TEXT_WIDTH)), label="illegal: "
             )
-        yield Text(canvas.plain(self._estimate()))
+        yield paragraph(self._estimate(), canvas)
 
     def _counts(self) -> str:
         states = [each.state for each in self.forecast.jobs]
@@ -49,11 +53,16 @@ class ForecastView:
 
     def _columns(self, jobs: Sequence[JobForecast], canvas: Canvas) -> list[Column]:
         varied = [
-            varied_column(axis, [each.job.varied[index] for each in jobs], canvas)
+            varied_column(
+                axis,
+                [each.job.varied[index] for each in jobs],
+                canvas,
+                rank=KEY_RANK if index else 0,
+            )
             for index, axis in enumerate(self.forecast.axes)
         ]
         return [
-            Column("run", [each.job.name for each in jobs], rank=1, left=True),
+            Column("run", [each.job.name for each in jobs], rank=2, left=True),
             *varied,
             numbers("seed", [str(each.job.seed) for each in jobs]),
             Column("state", [each.state for each in jobs], left=True),

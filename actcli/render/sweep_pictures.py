@@ -23,14 +23,14 @@ from actcli.term.heatmap import HeatMap
 from actcli.term.numbers import align_points, percent, shortest
 from actcli.term.plot import Plot
 from actcli.term.plot_area import Curve
-from actcli.term.table import Column, beside, lines
+from actcli.term.table import Column, beside, cut, cut_names, lines, total_width
 
 MIN_CURVE_VALUES = 3  # fewer values are clearer as bars
 MAX_MAP_VALUES = 24  # of each axis
 MAX_BARS = 20
 HEIGHT = 9  # lines of a plot
 MAX_WIDTH, MIN_WIDTH = 56, 36  # columns of a plot
-MAX_BAR_WIDTH = 24
+MIN_BAR_WIDTH, MAX_BAR_WIDTH = 4, 24
 SHORT_LABEL_WIDTH = 8
 GAP_WIDTH = 4  # columns between two plots
 
@@ -181,19 +181,38 @@ def _bars(
     width: int,
     console: Console,
 ) -> Iterator[Text]:
+    columns = _bar_columns(axes[0], values[0], measures, width, console)
+    if total_width(columns) <= width:
+        yield from lines(columns)
+        return
+    drawn = [
+        lines(cut_names(_bar_columns(axes[0], values[0], [measure], width, console), width))
+        for measure in measures
+    ]
+    yield from _together(drawn, stacked=True)
+
+
+def _bar_columns(
+    axis: str,
+    values: Sequence[Any],
+    measures: Sequence[Measure],
+    width: int,
+    console: Console,
+) -> list[Column]:
+    """Return a column of names and, for each measure, a column of numbers and one of bars."""
     canvas = Canvas.of(console.options)
-    texts = [value_text(value, canvas) for value in values[0]]
-    columns = [Column(option_of(axes[0]), texts, left=True)]
-    room = width - columns[0].width - len(measures) * 11
-    room = max(4, min(MAX_BAR_WIDTH, room // len(measures)))
+    names = Column(option_of(axis), [value_text(value, canvas) for value in values], left=True)
+    columns = [names]
+    room = width - names.width - len(measures) * 11
+    room = max(MIN_BAR_WIDTH, min(MAX_BAR_WIDTH, room // len(measures)))
     for measure in measures:
-        shares = [measure.shares.get((value,), math.nan) for value in values[0]]
+        shares = [measure.shares.get((value,), math.nan) for value in values]
         drawn = [bar(share, room, canvas) for share in shares]
         columns += [
             Column("", align_points(_share(share, canvas) for share in shares)),
             Column(measure.name, drawn, left=True, style="cyan"),
         ]
-    yield from lines(columns)
+    return columns
 
 
 def _share(share: float, canvas: Canvas) -> str:
@@ -211,10 +230,41 @@ def _maps(
     console: Console,
 ) -> Iterator[Text]:
     canvas = Canvas.of(console.options)
-    order = _order([[value_text(value, canvas) for value in axis_values] for axis_values in values])
+    down, across = _order([[value_text(value, canvas) for value in part] for part in values])
+    for order in ((down, across), (across, down)):
+        for longest in (width, SHORT_LABEL_WIDTH):
+            drawn = _map_blocks(axes, values, measures, order, longest, console)
+            if max(map(_width, drawn)) <= width:
+                total = sum(map(_width, drawn)) + GAP_WIDTH * (len(drawn) - 1)
+                yield from _together(drawn, stacked=total > width)
+                return
+    yield from _scatters(axes, values, measures, width, console)
+
+
+def _map_blocks(
+    axes: Sequence[str],
+    values: Values,
+    measures: Sequence[Measure],
+    order: tuple[int, int],
+    longest: int,
+    console: Console,
+) -> list[list[Text]]:
+    """Return the lines of the map of each measure.
+
+    Args:
+        axes: the two keys.
+        values: the values of each key.
+        measures: what is drawn.
+        order: the index of the key for the rows, and of the key for the columns.
+        longest: the number of columns to which labels are cut.
+        console: the console on which the maps are drawn.
+    """
+    canvas = Canvas.of(console.options)
     down, across = (_sorted(values[index]) for index in order)
     names = (option_of(axes[order[0]]), option_of(axes[order[1]]))
-    labels = tuple(tuple(value_text(value, canvas) for value in part) for part in (down, across))
+    labels = tuple(
+        tuple(cut(value_text(value, canvas), longest) for value in part) for part in (down, across)
+    )
     drawn = []
     for measure in measures:
         shares = {
@@ -222,8 +272,7 @@ def _maps(
         }
         rows = [[shares.get((one, other)) for other in across] for one in down]
         drawn.append(HeatMap(measure.name, names, labels, rows, measure.ramp).lines(console))
-    total_width = sum(_width(block) for block in drawn) + GAP_WIDTH * (len(drawn) - 1)
-    yield from _together(drawn, stacked=total_width > width)
+    return drawn
 
 
 def _order(labels: Sequence[Sequence[str]]) -> tuple[int, int]:

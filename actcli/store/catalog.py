@@ -89,12 +89,18 @@ def is_usable(folder: Path) -> bool:
 
 def is_run(target: str, runs: Path) -> bool:
     """Return whether a text is the name of a run or the path of its folder."""
-    return is_name(target, runs) or is_usable(Path(target))
+    return is_name(target, runs) or is_usable(Path(target)) or is_in_sweep(target, runs)
 
 
 def is_name(target: str, runs: Path) -> bool:
     """Return whether a text is the name of a run; `./relu` is not, even if `relu` is one."""
     return target not in {"", ".."} and Path(target).name == target and is_usable(runs / target)
+
+
+def is_in_sweep(target: str, runs: Path) -> bool:
+    """Return whether a text is the name of a sweep and of one of its runs: SWEEP/RUN."""
+    parts = Path(target).parts
+    return len(parts) == 2 and not {"/", ".."} & {*parts} and is_usable(runs / target)
 
 
 def newest(runs: Path) -> Path:
@@ -113,7 +119,7 @@ def find_run(target: str, runs: Path, or_file: bool = False) -> Path:
     """Return the folder of a run.
 
     Args:
-        target: the name of the run, or the path of its folder.
+        target: the name of the run (SWEEP/RUN in a sweep), or the path of its folder.
         runs: the folder of all runs.
         or_file: whether the path of a file is allowed, too; it is returned unchanged.
 
@@ -123,6 +129,8 @@ def find_run(target: str, runs: Path, or_file: bool = False) -> Path:
     if is_name(target, runs):
         return runs / target
     path = Path(target)
+    if is_in_sweep(target, runs) and not is_usable(path):
+        return runs / target
     is_folder = target != "" and path.is_dir()  # an empty path is the current folder
     if is_folder and not is_usable(path):
         raise UsageError(f"{target} is not a run: it has no {MODEL}")
@@ -139,9 +147,9 @@ def find_run(target: str, runs: Path, or_file: bool = False) -> Path:
 
 def summarize(folder: Path) -> Summary:
     """Return the summary of a run. A damaged run gives a summary with a fault, not an error."""
-    changed = max((_modified(folder / name) for name in (CONFIG, MODEL, METRICS)), default=0.0)
+    changed = max((modified(folder / name) for name in (CONFIG, MODEL, METRICS)), default=0.0)
     if (folder / CONFIG).is_file():
-        changed = _modified(folder / CONFIG)
+        changed = modified(folder / CONFIG)
     try:
         return _read(folder, changed)
     except (DataError, UsageError) as error:
@@ -200,7 +208,8 @@ def _state(folder: Path) -> str:
     return "unfinished"
 
 
-def _modified(path: Path) -> float:
+def modified(path: Path) -> float:
+    """Return when a file was written, in seconds since 1970; 0 if it does not exist."""
     try:
         return path.stat().st_mtime
     except OSError:

@@ -21,7 +21,7 @@ from actcli.config.resolved import ResolvedConfig
 from actcli.config.schema import KEYS, values
 from actcli.errors import ActcliError, DataError
 from actcli.files import Buffer
-from actcli.formats.safetensors import read_safetensors, safetensors_parts
+from actcli.formats.safetensors import read_metadata, read_safetensors, safetensors_parts
 from actcli.nn.arrays import Array
 from actcli.training.learner import Learner
 from actcli.training.loop import EpochSums, Position
@@ -65,7 +65,7 @@ class Checkpoint:
             )
         changed = [
             f"{name} = {json.dumps(value)}, was {json.dumps(config.get(name))}"
-            for name, value in _settings(learner.config).items()
+            for name, value in settings(learner.config).items()
             if name not in MAY_CHANGE and value != config.get(name)
         ]
         if changed:
@@ -135,7 +135,7 @@ def checkpoint_file(
         "format": 1,
         "actcli": __version__,
         "fingerprint": learner.dataset.fingerprint,
-        "config": _settings(learner.config),
+        "config": settings(learner.config),
         "optimizer_step": learner.state.step,
         "dropping": learner.dropout and learner.dropout.rng.bit_generator.state,
         "kept_epoch": kept_epoch,
@@ -167,6 +167,21 @@ def read_checkpoint(path: Path) -> Checkpoint:
     except DAMAGE as error:
         raise DataError(f"{path} does not say where the training stands: {error}") from None
     return Checkpoint(path, tensors, record, position, record["kept_epoch"])
+
+
+def read_identity(path: Path) -> tuple[dict[str, Any], str]:
+    """Return the settings of the run that a checkpoint belongs to, and the fingerprint of its data.
+
+    Only the header of the file is read, so that the runs of a large sweep are read quickly.
+
+    Raises:
+        DataError: the file cannot be read, or is not a checkpoint.
+    """
+    record = read_metadata(path)
+    config, fingerprint = record.get("config"), record.get("fingerprint")
+    if not isinstance(config, dict) or not isinstance(fingerprint, str):
+        raise DataError(f"{path} is not a checkpoint")
+    return _with_new_names(config), fingerprint
 
 
 def _position(record: dict[str, Any]) -> Position:
@@ -206,7 +221,7 @@ def _with_new_names(config: dict[str, Any]) -> dict[str, Any]:
     return {new_names.get(name, name): value for name, value in config.items()}
 
 
-def _settings(config: ResolvedConfig) -> dict[str, Any]:
+def settings(config: ResolvedConfig) -> dict[str, Any]:
     """Return the value of each key in the types that reading it from JSON gives."""
     plain: dict[str, Any] = json.loads(
         json.dumps({str(key): value for key, value in values(config)})

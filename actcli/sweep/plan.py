@@ -1,7 +1,4 @@
-"""The plan of a sweep: the keys that vary, and one job for each combination and seed.
-
-The name of a job is a hash of its configuration, so the same job has the same name in every sweep.
-"""
+"""The plan of a sweep: the keys that vary, and one job for each combination and seed."""
 
 import hashlib
 import itertools
@@ -19,9 +16,9 @@ from actcli.config.schema import Tables, values
 from actcli.config.sources import Setting, assemble, assemble_tables
 from actcli.errors import UsageError
 from actcli.sweep.axes import Axis
+from actcli.sweep.names import SEED, run_name, unique_names
 from actcli.training.build import full_name
 
-SEED = "training.seed"
 MAX_SEED = 2**63 - 1
 MAX_JOBS = 20_000  # of a sweep; to plan so many takes about ten seconds and 60 MB
 
@@ -88,9 +85,10 @@ class Plan:
         jobs: dict[str, Job] = {}
         for varied in self._combinations(first):
             for seed in range(first, first + self.seeds):
-                job = _job(self.base, self.axes, varied, seed)
-                jobs.setdefault(job.name, job)
-        return list(jobs.values())
+                digest, job = _job(self.base, self.axes, varied, seed)
+                jobs.setdefault(digest, job)
+        names = unique_names((job.name for job in jobs.values()), jobs)
+        return [replace(job, name=name) for job, name in zip(jobs.values(), names, strict=True)]
 
     @property
     def count(self) -> int:
@@ -126,7 +124,10 @@ class Plan:
             yield tuple(axis.draw(rng) for axis in self.axes)
 
 
-def _job(base: Sequence[Setting], axes: Sequence[Axis], varied: tuple[Any, ...], seed: int) -> Job:
+def _job(
+    base: Sequence[Setting], axes: Sequence[Axis], varied: tuple[Any, ...], seed: int
+) -> tuple[str, Job]:
+    """Return the hash of a job's configuration, and the job."""
     varied_settings = [
         Setting(axis.key, value, "--vary") for axis, value in zip(axes, varied, strict=True)
     ]
@@ -134,20 +135,18 @@ def _job(base: Sequence[Setting], axes: Sequence[Axis], varied: tuple[Any, ...],
     if not any(str(axis.key) == SEED for axis in axes):
         settings.append(Setting(find_key("training", "seed"), seed, "--seeds"))
     tables = assemble_tables(settings)
+    name = run_name([str(axis.key) for axis in axes], varied, tables.training.seed)
     try:
         config = assemble(settings, name_origins=False).resolve()
     except UsageError as error:
-        return Job(_name(tables), varied, tables.training.seed, None, str(error))
-    return Job(_name(config), varied, config.training.seed, _located(config), None)
+        return _digest(tables), Job(name, varied, tables.training.seed, None, str(error))
+    return _digest(config), Job(name, varied, config.training.seed, _located(config), None)
 
 
-def _name(config: Tables) -> str:
-    """Return a hash of the configuration.
-
-    A renamed key enters the hash by its former name, so a sweep begun before can be resumed.
-    """
-    settings = {key.former_path or str(key): value for key, value in values(config)}
-    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
+def _digest(config: Tables) -> str:
+    """Return a hash of the configuration."""
+    settings = {str(key): value for key, value in values(config)}
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
 
 
 def _located(config: ResolvedConfig) -> ResolvedConfig:

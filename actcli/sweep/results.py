@@ -11,10 +11,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from actcli.diagnostics import HEALTHY
+from actcli.errors import DataError
+from actcli.store.catalog import modified
 from actcli.store.folder import RESULT
-from actcli.store.record import FINISHED, RunResult
+from actcli.store.record import DIVERGED, FINISHED, RunResult
 from actcli.sweep.axes import written
-from actcli.sweep.store import read_plan
+from actcli.sweep.names import common_part
+from actcli.sweep.store import PLAN, read_plan
 
 RESULT_COLUMNS = ("status", "validation", "test", "dead", "verdict", "seconds", "error")  # of CSV
 
@@ -34,6 +38,11 @@ class Outcome:
     seconds: float | None
     error: str | None
 
+    @property
+    def ending(self) -> str:
+        """Return the verdict or, without one, the status."""
+        return self.verdict or self.status
+
 
 @dataclass(frozen=True)
 class MeanAndDeviation:
@@ -51,6 +60,7 @@ class Point:
     runs: int  # number of finished runs
     planned: int
     job: str  # the name of the first finished run, or of the first run
+    name: str  # the part of the names of all runs that says what varies
     validation: MeanAndDeviation | None
     test: MeanAndDeviation | None
     dead: MeanAndDeviation | None
@@ -76,12 +86,43 @@ class SweepTable:
     points: tuple[Point, ...]
     outcomes: tuple[Outcome, ...]
 
+    @property
+    def best(self) -> Outcome | None:
+        """Return the best run of the best combination, or None if no run is finished."""
+        runs = [outcome for outcome in self.outcomes if outcome.varied == self.points[0].varied]
+        finished = [outcome for outcome in runs if outcome.status == FINISHED]
+        return max(finished, key=_health, default=None)
+
+    @property
+    def worst(self) -> Outcome | None:
+        """Return the finished run with a finding that has the lowest accuracy.
+
+        Of runs with the same accuracy, it is the one with the most dead units. If no run has a
+        finding, it is the first run that diverged, or None if no run diverged.
+        """
+        ill = [
+            outcome
+            for outcome in self.outcomes
+            if outcome.status == FINISHED and outcome.verdict not in {None, HEALTHY}
+        ]
+        diverged = [outcome for outcome in self.outcomes if outcome.status == DIVERGED]
+        return min(ill or diverged[:1], key=_health, default=None)
+
+    def notable(self) -> dict[str, Outcome]:
+        """Return the worst and the best run, if there are any; one run is not both."""
+        runs = {"worst": self.worst, "best": self.best}
+        if self.worst == self.best:
+            del runs["worst"]
+        return {name: run for name, run in runs.items() if run}
+
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON object: points best first, runs in the order of the plan."""
         return {
             "sweep": str(self.folder),
             "shows": self.shows,
             "axes": list(self.axes),
+            "best": self.best and self.best.job,
+            "worst": self.worst and self.worst.job,
             "points": [self._named(point) for point in self.points],
             "runs": [self._named(outcome) for outcome in self.outcomes],
         }
@@ -100,6 +141,52 @@ class SweepTable:
         for outcome in self.outcomes:
             results = [getattr(outcome, column) for column in RESULT_COLUMNS]
             yield [outcome.job, *map(written, outcome.varied), outcome.seed, *results]
+
+
+@dataclass(frozen=True)
+class SweepSummary:
+    """The summary of a sweep, for the list of runs. Results that it does not have are None.
+
+    Args:
+        name: the name of the sweep.
+        path: the path of its folder.
+        changed: the time when its plan was written, in seconds since 1970.
+        fault: the fault of a damaged sweep, in words.
+        axes: the keys that vary.
+        planned: number of planned runs.
+        finished: number of finished runs.
+        best: the best run.
+        worst: the run with a finding that has the lowest accuracy.
+    """
+
+    name: str
+    path: Path
+    changed: float
+    fault: str | None = None
+    axes: tuple[str, ...] = ()
+    planned: int = 0
+    finished: int = 0
+    best: Outcome | None = None
+    worst: Outcome | None = None
+
+
+def summarize_sweep(folder: Path) -> SweepSummary:
+    """Return the summary of a sweep. A damaged sweep gives a summary with a fault."""
+    changed = modified(folder / PLAN)
+    try:
+        table = read_table(folder)
+    except DataError as error:
+        return SweepSummary(folder.name, folder, changed, str(error).replace(f"{folder}/", ""))
+    return SweepSummary(
+        folder.name,
+        folder,
+        changed,
+        axes=table.axes,
+        planned=len(table.outcomes),
+        finished=sum(outcome.status == FINISHED for outcome in table.outcomes),
+        best=table.best,
+        worst=table.worst,
+    )
 
 
 def read_table(folder: Path) -> SweepTable:
@@ -135,20 +222,27 @@ def _outcome(folder: Path, job: dict[str, Any]) -> Outcome:
 
 
 def _point(outcomes: Sequence[Outcome]) -> Point:
-    finished = [outcome for outcome in outcomes if outcome.status == "finished"]
-    verdicts = Counter(outcome.verdict or outcome.status for outcome in outcomes)
+    finished = [outcome for outcome in outcomes if outcome.status == FINISHED]
+    verdicts = Counter(outcome.ending for outcome in outcomes)
     verdict, count = verdicts.most_common(1)[0]
     return Point(
         varied=outcomes[0].varied,
         runs=len(finished),
         planned=len(outcomes),
         job=(finished or outcomes)[0].job,
+        name=common_part([outcome.job for outcome in outcomes]),
         validation=_mean(outcome.validation for outcome in finished),
         test=_mean(outcome.test for outcome in finished),
         dead=_mean(outcome.dead for outcome in finished),
         verdict=verdict if count == len(outcomes) else f"{verdict} ({count} of {len(outcomes)})",
         seconds=_mean(outcome.seconds for outcome in finished),
     )
+
+
+def _health(outcome: Outcome) -> tuple[float, float]:
+    """Return the accuracy, and the share of units that are not dead."""
+    accuracy = outcome.test if outcome.validation is None else outcome.validation
+    return accuracy or 0.0, 1 - (outcome.dead or 0.0)
 
 
 def _mean(numbers: Iterable[float | None]) -> MeanAndDeviation | None:

@@ -1,7 +1,7 @@
 """The folder of a sweep: its plan in `sweep.json`, and one run folder for each job.
 
 A run folder appears complete, with its result. A resumed sweep therefore trains exactly the jobs
-without a run folder.
+without a run folder: see `inventory`.
 """
 
 import json
@@ -19,6 +19,7 @@ from actcli.registry import nearest
 from actcli.store.folder import NAME, RESULT, Folder
 from actcli.store.record import MAX_RESULT_BYTES
 from actcli.store.removal import remove_run
+from actcli.sweep.names import RUN_NAME
 
 if TYPE_CHECKING:  # imports NumPy
     from actcli.sweep.plan import Job, Plan
@@ -71,14 +72,24 @@ def write_plan(
     folder.write(PLAN, f"{jsonlines.dumps(record)}\n".encode())
 
 
-def is_done(folder: Path, job: "Job") -> bool:
-    """Return whether the run of a job is complete.
+def complete_runs(folder: Path) -> set[str]:
+    """Return the names of the complete runs in the folder of a sweep, which need not exist."""
+    try:
+        return {run.name for run in folder.iterdir() if run.name[0] != "." and is_complete(run)}
+    except (FileNotFoundError, NotADirectoryError):
+        return set()
+    except OSError as error:
+        raise ActcliError(f"cannot read {folder}: {error.strerror}") from error
 
-    A run with a damaged result is not, and is trained again. A run whose result cannot be read, for
-    lack of permission for example, may be sound, and counts as complete.
+
+def is_complete(run: Path) -> bool:
+    """Return whether a run has its result.
+
+    A run with a damaged result is not complete, and is trained again. A run whose result cannot be
+    read, for lack of permission for example, may be sound, and counts as complete.
     """
     try:
-        with open_regular(folder / job.name / RESULT) as file:
+        with open_regular(run / RESULT) as file:
             record = json.loads(file.read(MAX_RESULT_BYTES))
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError, ValueError, RecursionError):
         return False
@@ -99,7 +110,7 @@ def store_run(folder: Path, job: "Job", files: Mapping[str, bytes]) -> None:
         temporary.mkdir()
         for name, content in files.items():
             (temporary / name).write_bytes(content)
-        if is_done(folder, job):
+        if is_complete(folder / job.name):
             return
         if (folder / job.name).exists():
             remove_run(folder / job.name)
@@ -117,6 +128,11 @@ def tidy(folder: Path) -> None:
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink(missing_ok=True)
+
+
+def is_sweep(folder: Path) -> bool:
+    """Return whether a folder has the plan of a sweep."""
+    return (folder / PLAN).is_file()
 
 
 def all_sweeps(runs: Path) -> list[Path]:
@@ -162,7 +178,7 @@ def read_plan(folder: Path) -> dict[str, Any]:
             or not all(isinstance(axis, str) for axis in record["axes"])
             or not record["jobs"]
             or not all(
-                NAME.fullmatch(job["name"])
+                RUN_NAME.fullmatch(job["name"])
                 and isinstance(job["varied"], list)
                 and all(map(_is_value, job["varied"]))
                 and len(job["varied"]) == len(record["axes"])

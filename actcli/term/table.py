@@ -104,6 +104,26 @@ def shorten(columns: Sequence[Column], at: int, width: int) -> list[Column]:
     return [*columns[:at], short, *columns[at + 1 :]]
 
 
+def cut_names(columns: Sequence[Column], width: int) -> list[Column]:
+    """Return the columns, with the longest columns of words cut so that the table fits, if it can.
+
+    No column becomes narrower than `MIN_NAME_WIDTH`.
+    """
+    kept = list(columns)
+    while total_width(kept) > width:
+        words = [column for column in kept if column.left and column.width > MIN_NAME_WIDTH]
+        if not words:
+            break
+        longest = max(words, key=lambda column: column.width)
+        room = longest.width - 1
+        kept[kept.index(longest)] = replace(
+            longest,
+            heading=cut(longest.heading, room),
+            cells=[cut(cell, room) for cell in longest.cells],
+        )
+    return kept
+
+
 def lines(columns: Sequence[Column], styles: Sequence[str] = ()) -> list[Text]:
     """Return a line for the headings and one for each row.
 

@@ -20,14 +20,19 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 from rich.cells import cell_len
+from rich.console import Console
 from sweep_commands import ENVIRONMENT, actcli, strict
 
 from actcli.cli import main
 from actcli.cli.sweep import show
 from actcli.cli.sweep_watch import aligned
 from actcli.config.schema import KEYS
+from actcli.render.sweep import SweepView
+from actcli.render.sweep_list import ForecastView
 from actcli.sweep.axes import parse_axis
-from actcli.sweep.plan import Plan
+from actcli.sweep.estimate import JobForecast, SweepForecast
+from actcli.sweep.plan import Job, Plan
+from actcli.sweep.results import read_table
 
 Blobs = Callable[..., Path]
 SMALL = ("--hidden", "8", "--epochs", "1", "--batch-size", "32")
@@ -42,6 +47,10 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def run(*args: str, **env: str) -> Result:
     return CliRunner().invoke(main, ["sweep", *args], env={"COLUMNS": "100", **env})
+
+
+def planned(vary: tuple[str, ...], seeds: int = 1) -> list[Job]:
+    return Plan((), tuple(map(parse_axis, vary)), seeds).jobs()
 
 
 def make(
@@ -63,7 +72,7 @@ def make(
     """
     folder = Path("runs", name)
     axes = tuple(map(parse_axis, vary))
-    jobs = Plan((), axes, seeds).jobs()
+    jobs = planned(vary, seeds)
     records = []
     for job in jobs:
         result = score(*job.varied, job.seed)
@@ -239,20 +248,25 @@ def test_the_best_comes_first_with_its_deviation() -> None:
     lines = done.stdout.splitlines()
     assert lines[:5] == [
         "made  6 runs, mean ± standard deviation over seeds, best validation first",
-        "     lr  validation %        test %      dead %  verdict     seconds",
-        "1  0.1   95.60 ± 0.71  95.50 ± 0.71   2.5 ± 0.0  dead-units     1.25",
-        "2  0.01  90.60 ± 0.71  90.50 ± 0.71   0.2 ± 0.0  dead-units     1.25",
-        "3  1     50.60 ± 0.71  50.50 ± 0.71  25.0 ± 0.0  dead-units     1.25",
+        "     lr  validation %        test %      dead %  verdict     seconds  run",
+        "1  0.1   95.60 ± 0.71  95.50 ± 0.71   2.5 ± 0.0  dead-units     1.25  lr=0.1",
+        "2  0.01  90.60 ± 0.71  90.50 ± 0.71   0.2 ± 0.0  dead-units     1.25  lr=0.01",
+        "3  1     50.60 ± 0.71  50.50 ± 0.71  25.0 ± 0.0  dead-units     1.25  lr=1",
     ]
     assert "test accuracy %" in lines[6]
     assert "dead units %" in lines[6]
     assert sum(line.count("●") for line in lines) == 2 + 6
-    assert "0.01" in lines[-5]
-    assert lines[-3] == "It works."
-    assert re.fullmatch(r"next  actcli diagnose runs/made/[0-9a-f]{12}", lines[-1])
+    assert "0.01" in lines[-6]
+    assert lines[-4:] == [
+        "It works.",
+        "",
+        "next  actcli diagnose runs/made/lr=1,seed=0    the worst: dead-units",
+        "      actcli diagnose runs/made/lr=0.1,seed=1  the best: dead-units",
+    ]
     assert "\x1b" not in done.stdout
     narrow = run("show", COLUMNS="60").stdout.splitlines()
     assert narrow[0] == "made  6 runs, mean ± standard deviation over seeds"
+    assert "run" not in narrow[1].split()
 
 
 def test_missing_failed_and_diverged_runs_are_listed() -> None:
@@ -262,11 +276,80 @@ def test_missing_failed_and_diverged_runs_are_listed() -> None:
     lines = run("show").stdout.splitlines()
     assert lines[0] == "made  4 runs, 1 diverged, 1 failed, 1 missing, best validation first"
     assert [line.split() for line in lines[2:6]] == [
-        ["1", "0.1", "90.10", "90.00", "0.0", "healthy", "1", "of", "1", "1.25"],
-        ["2", "1", "–", "–", "–", "diverged", "0", "of", "1", "–"],
-        ["3", "2", "–", "–", "–", "failed", "0", "of", "1", "–"],
-        ["4", "3", "–", "–", "–", "missing", "0", "of", "1", "–"],
+        ["1", "0.1", "90.10", "90.00", "0.0", "healthy", "1", "of", "1", "1.25", "lr=0.1,seed=0"],
+        ["2", "1", "–", "–", "–", "diverged", "0", "of", "1", "–", "lr=1,seed=0"],
+        ["3", "2", "–", "–", "–", "failed", "0", "of", "1", "–", "lr=2,seed=0"],
+        ["4", "3", "–", "–", "–", "missing", "0", "of", "1", "–", "lr=3,seed=0"],
     ]
+
+
+def test_without_a_sick_run_only_the_best_is_next() -> None:
+    make(("optimizer.learning_rate=0.1,1",), lambda rate, _: result(rate / 2))
+    assert run("show").stdout.splitlines()[-1] == "next  actcli diagnose runs/made/lr=1,seed=0"
+
+
+def test_diagnose_of_a_sweep_lists_its_runs() -> None:
+    verdicts = {0.1: "healthy", 1.0: "dead-units"}
+    make(
+        ("optimizer.learning_rate=0.1,1",),
+        lambda rate, seed: result(0.9 - rate / 2 - seed / 100, 0, verdicts[rate]),
+        seeds=10,
+    )
+    lists = [
+        "  lr=0.1,seed=0  85.00 %  healthy",
+        "  lr=0.1,seed=1  84.00 %  healthy",
+    ]
+    ends = [
+        "  lr=1,seed=9    31.00 %  dead-units",
+        "  8 more: actcli sweep show runs/made --csv",
+        "The worst: actcli diagnose runs/made/lr=1,seed=9",
+        "The best: actcli diagnose runs/made/lr=0.1,seed=0",
+    ]
+    for target, message in (
+        (["made"], "runs/made is a sweep, not a run"),
+        (["runs/made/"], "runs/made is a sweep, not a run"),
+        ([], "there is no run in runs, but runs/made is a sweep"),
+    ):
+        done = CliRunner().invoke(main, ["diagnose", *target])
+        assert (done.exit_code, done.stdout) == (2, "")
+        lines = done.stderr.splitlines()
+        assert lines[:3] == [f"Error: {message}. Its runs:", *lists]
+        assert lines[-4:] == ends
+        assert len(lines) == 1 + 12 + 3
+    done = CliRunner().invoke(main, ["compare", "made/lr=1,sed=0", "made"])
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr.startswith(
+        "Error: there is no run 'lr=1,sed=0' in the sweep runs/made. Did you mean 'lr=1,seed=0'?"
+    )
+
+
+def test_runs_lists_sweeps() -> None:
+    make(
+        ("optimizer.learning_rate=0.1,1", "model.hidden=8,9"),
+        lambda rate, hidden, _: result(rate / 2) if hidden == (8,) else None,
+    )
+    damaged = make(("optimizer.learning_rate=0.1,1",), lambda *_: result(0.9), name="bad")
+    (damaged / "sweep.json").write_text("{}")
+    os.utime(damaged / "sweep.json", (1e9, 1e9))
+    done = CliRunner().invoke(main, ["runs"], env={"COLUMNS": "100"})
+    assert (done.exit_code, done.stderr) == (0, "")
+    title, *lines = done.stdout.splitlines()
+    assert title == "Sweeps  accuracy: of the best run. actcli sweep show SWEEP"
+    assert re.sub(r"\d+ s", "0 s", "\n".join(lines)).splitlines() == [
+        "sweep  finished  varies      accuracy  age  best run",
+        "made     2 of 4  lr, hidden   50.00 %  0 s  lr=1,hidden=8,seed=0",
+        "bad is damaged: sweep.json is not the plan of a sweep",
+    ]
+    record = strict(CliRunner().invoke(main, ["runs", "--json"]).stdout)
+    assert record["runs"] == []
+    made, bad = record["sweeps"]
+    assert (made["planned"], made["finished"], made["axes"]) == (
+        *(4, 2),
+        ["optimizer.learning_rate", "model.hidden"],
+    )
+    assert made["best"] == {"run": "lr=1,hidden=8,seed=0", "test": 0.5, "verdict": "healthy"}
+    assert (made["worst"], made["fault"]) == (None, None)
+    assert bad["fault"] == "sweep.json is not the plan of a sweep"
 
 
 def test_a_sweep_without_any_finished_run_is_shown() -> None:
@@ -281,10 +364,10 @@ def test_a_sweep_without_any_finished_run_is_shown() -> None:
 def test_a_table_of_a_thousand_combinations_fits_one_screen() -> None:
     rates = ",".join(str(0.001 * 1.01**number) for number in range(1000))
     make((f"optimizer.learning_rate={rates}",), lambda rate, _: result(0.5, min(1, rate)))
-    for columns, most in (("80", 80), ("120", 120), ("40", 60)):
+    for columns in ("80", "120", "40"):
         lines = run("show", COLUMNS=columns).stdout.splitlines()
         assert len(lines) <= (57 if columns == "40" else 45)
-        assert max(map(cell_len, lines)) <= most
+        assert max(map(cell_len, lines)) <= int(columns)
         assert "… 980 more: --all or --csv" in lines
     assert len(run("show", "--all").stdout.splitlines()) > 1000
     shown = actcli("sweep", "show", PYTHONIOENCODING="ascii", COLUMNS="80").stdout
@@ -368,6 +451,38 @@ def test_rates_farther_apart_than_the_largest_float_are_plotted(
     assert shown.stdout.count("●") >= len(rates.split(","))
 
 
+NARROW = (
+    ("optimizer.learning_rate=0.001,0.01,0.1",),
+    ("loss.name=mse,cross-entropy,binary-cross-entropy",),
+    ("model.hidden=[8,8],[512,256,128,64],none", "model.activation=relu,leaky-relu,tanh"),
+    ("optimizer.learning_rate=0.0123,0.5", "model.dropout=0,0.1,0.2,0.3,0.4,0.5,0.6,0.7"),
+    (
+        *("model.hidden=[8,8],[512,256,128,64]", "model.activation=leaky-relu,tanh"),
+        *("optimizer.learning_rate=0.01,0.1", "training.batch_size=32,64", "model.init=auto,zeros"),
+    ),
+)
+
+
+@pytest.mark.parametrize("vary", NARROW, ids=len)
+def test_no_line_is_broken_at_40_columns(vary: tuple[str, ...]) -> None:
+    rank = iter(range(1000))
+    folder = make(
+        vary,
+        lambda *_: result(0.9 - next(rank) / 200, 0.1, "learning-rate-too-high"),
+        seeds=2,
+        name="a-sweep-with-a-name-of-more-than-forty-columns",
+    )
+    console = Console(file=io.StringIO(), width=40)
+    table = read_table(folder)
+    axes = list(table.axes)
+    jobs = [JobForecast(job, "to do", None, 1.0) for job in planned(vary)]
+    for view in (SweepView(table, ()), ForecastView(SweepForecast(folder, axes, jobs, 2, 9))):
+        texts = [str(part) for part in view.__rich_console__(console, console.options)]
+        lines = "\n".join(texts).splitlines()
+        assert max(map(cell_len, lines)) <= 40
+        assert lines == [line.rstrip() for line in lines]
+
+
 def test_labels_of_jobs_are_aligned() -> None:
     plan = Plan(
         (),
@@ -405,9 +520,11 @@ def test_json_and_csv_agree_with_the_table() -> None:
         shows='a "word"',
     )
     record = strict(run("show", "--json").stdout)
-    assert list(record) == ["sweep", "shows", "axes", "points", "runs"]
+    assert list(record) == ["sweep", "shows", "axes", "best", "worst", "points", "runs"]
     assert (record["sweep"], record["shows"]) == (str(folder), 'a "word"')
     assert record["axes"] == ["model.hidden", "optimizer.nesterov"]
+    assert record["best"] == "hidden=[8,8],nesterov=true,seed=1"
+    assert record["worst"] == "hidden=none,nesterov=true,seed=0"  # which diverged
     first, *_, last = record["points"]
     assert first["varied"] == {"model.hidden": [8, 8], "optimizer.nesterov": True}
     assert (first["runs"], first["planned"], first["verdict"]) == (2, 2, "healthy")
@@ -461,6 +578,19 @@ def test_a_dry_run_lists_the_jobs_and_estimates_their_cost(blobs: Blobs) -> None
     rows = list(csv.DictReader(run(*arguments, *vary, "--dry-run", "--csv").stdout.splitlines()))
     assert [row["run"] for row in rows] == [job["run"] for job in record["jobs"]]
     assert len(list(Path("runs/s").iterdir())) == 3  # two runs and the plan: nothing was trained
+
+
+def test_changed_data_are_noticed(blobs: Blobs) -> None:
+    arguments = (*SMALL, "--dataset", str(blobs()), "--name", "s", "--seeds", "2", "--workers", "1")
+    assert run(*arguments, "-q").exit_code == 0
+    blobs(noise=3)
+    done = run(*arguments, "--dry-run")
+    assert (done.exit_code, done.stderr) == (
+        0,
+        "Outdated runs in runs/s, because their data have changed since: seed=0, seed=1. "
+        "They are left alone, and their jobs are trained again\n",
+    )
+    assert done.stdout.startswith("s  2 to do\n")
 
 
 def test_a_dry_run_of_a_thousand_jobs_is_short(blobs: Blobs) -> None:
@@ -550,6 +680,7 @@ START = "from actcli.cli import main; main(prog_name='actcli')"
         ("actcli sweep de", ["plain,dead-units-vs-learning-rate", "plain,deep-sigmoid"]),
         ("actcli sweep sh", ["plain,show"]),
         ("actcli sweep show ma", ["plain,made"]),
+        ("actcli diagnose ma", ["plain,made/dropout=0,seed=0", "plain,made/dropout=0.5,seed=0"]),
         ("actcli sweep --vary optimizer.l", ["plain,optimizer.learning_rate="]),
         ("actcli sweep --optimizer ada", ["plain,adagrad", "plain,adam", "plain,adamw"]),
     ],

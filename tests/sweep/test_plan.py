@@ -173,16 +173,16 @@ def test_a_seed_may_vary_by_itself() -> None:
         plan("training.seed=3,1", seeds=2).jobs()
 
 
-def test_the_same_configuration_has_the_same_name_in_every_sweep() -> None:
-    few = plan("optimizer.learning_rate=0.1,0.2")
-    many = plan("optimizer.learning_rate=0.3,0.2,0.1", seeds=2)
-    other = plan("model.activation=relu,tanh", base=("optimizer.learning_rate=0.1",))
+def test_names_say_what_varies() -> None:
+    few = plan("optimizer.learning_rate=0.1,1e-5")
+    assert names(few) == ["lr=0.1,seed=0", "lr=1e-05,seed=0"]
+    many = plan("optimizer.learning_rate=0.3,1e-5,0.1", base=("training.epochs=1",), seeds=2)
     assert set(names(few)) < set(names(many))
-    assert names(other)[0] == names(few)[0]
-    # "auto" is what it stands for.
-    assert names(plan("optimizer.learning_rate=auto", base=("optimizer.name=sgd",))) == names(
-        plan("optimizer.learning_rate=0.1")
-    )
+    assert names(plan(base=("training.seed=7",), seeds=2)) == ["seed=7", "seed=8"]
+    assert names(plan("training.seed=3,1")) == ["seed=3", "seed=1"]
+    assert names(plan("model.hidden=[8,8],none", "optimizer.nesterov=true"))[1:] == [
+        "hidden=none,nesterov=true,seed=0"
+    ]
 
 
 def test_names_stay_the_same_from_process_to_process() -> None:
