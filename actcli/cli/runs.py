@@ -2,7 +2,8 @@
 
 import sys
 import time
-from dataclasses import asdict
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from actcli.cli.options import runs_dir_option
-from actcli.cli.output import emit, json_option
+from actcli.cli.output import csv_option, emit, json_option, save_option
 from actcli.cli.parameter_types import TargetType
 from actcli.errors import ActcliError, UsageError
 from actcli.registry import nearest
@@ -19,6 +20,29 @@ from actcli.store.removal import check_removable, remove_run
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+
+
+@dataclass(frozen=True)
+class RunList:
+    """The result of `actcli runs`: the summaries of the runs, the newest first."""
+
+    summaries: list[Summary]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON object of the list."""
+        return {"runs": [self._fields(run) for run in self.summaries]}
+
+    def csv_rows(self) -> Iterator[list[Any]]:
+        """Yield the header of the CSV, and a row for each run, without its configuration."""
+        columns = [field.name for field in fields(Summary) if field.name != "config"]
+        yield ["run", *columns[1:]]
+        for run in self.summaries:
+            values = self._fields(run)
+            yield [values[column] for column in columns]
+
+    def _fields(self, run: Summary) -> dict[str, Any]:
+        changed = datetime.fromtimestamp(run.changed, UTC).isoformat(timespec="seconds")
+        return asdict(run) | {"path": str(run.path), "changed": changed}
 
 
 @click.group(
@@ -31,8 +55,10 @@ Examples:
 )
 @runs_dir_option
 @json_option
+@csv_option("run")
+@save_option
 @click.pass_context
-def runs(ctx: click.Context, runs_dir: Path, as_json: bool) -> None:
+def runs(ctx: click.Context, runs_dir: Path, as_json: bool, as_csv: bool) -> None:
     """List the runs, the newest first.
 
     The accuracy and loss of a run are measured on the test rows at its end. A run without them is
@@ -48,7 +74,7 @@ def runs(ctx: click.Context, runs_dir: Path, as_json: bool) -> None:
 
         return RunsView(summaries, time.time()) if summaries else no_runs(str(runs_dir))
 
-    emit(runs_json(summaries) if as_json else None, view, as_json)
+    emit(RunList(summaries), view, as_json, as_csv)
 
 
 @runs.command(
@@ -117,13 +143,3 @@ def confirmed(folders: list[Path]) -> bool:
         raise UsageError(
             "stdin is not a terminal", "Pass --yes to remove without a question"
         ) from None
-
-
-def runs_json(summaries: list[Summary]) -> dict[str, Any]:
-    """Return the JSON object of the list."""
-
-    def fields(run: Summary) -> dict[str, Any]:
-        changed = datetime.fromtimestamp(run.changed, UTC).isoformat(timespec="seconds")
-        return asdict(run) | {"path": str(run.path), "changed": changed}
-
-    return {"runs": [fields(run) for run in summaries]}
