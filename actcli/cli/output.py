@@ -101,18 +101,26 @@ class PictureType(click.ParamType[Path]):
             suggestion = f"Did you mean {str(path.with_suffix(guess))!a}?" if guess else None
             allowed = f"{', '.join(endings[:-1])} or {endings[-1]}"
             raise UsageError(f"--save: {value!a} does not end in {allowed}", suggestion)
-        if path.is_dir():
-            raise ActcliError(f"cannot write {path}: {os.strerror(errno.EISDIR)}")
-        if not path.parent.is_dir():
-            raise ActcliError(f"cannot write {path}: there is no folder {path.parent}")
-        if not os.access(path.parent, os.W_OK):
-            raise ActcliError(f"cannot write {path}: {os.strerror(errno.EACCES)}")
+        if fault := obstacle(path):
+            raise ActcliError(f"cannot write {path}: {fault}")
         return path
 
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
         return [CompletionItem(incomplete, type="file")]
+
+
+def obstacle(path: Path) -> str | None:
+    """Return why a file cannot be written, as far as it can be seen in advance, or None."""
+    try:
+        if path.is_dir():
+            return os.strerror(errno.EISDIR)
+        if not path.parent.is_dir():
+            return f"there is no folder {path.parent}"
+    except (OSError, ValueError) as error:  # a name that is too long, or with a null byte
+        return getattr(error, "strerror", None) or str(error)
+    return None if os.access(path.parent, os.W_OK) else os.strerror(errno.EACCES)
 
 
 def _remember(ctx: click.Context, _param: click.Parameter, path: Path | None) -> None:

@@ -95,7 +95,8 @@ def _svg_marks(row: int, line: Line, sheet: StyleSheet) -> Iterator[str]:
     for piece in line:
         number, left = sheet.number(piece.style), piece.column * CELL_WIDTH
         if piece.kind == DRAWN:
-            yield f'<path class="s{number}" d="{path(piece.text, left, top)}"/>'
+            if shape := path(piece.text, left, top):
+                yield f'<path class="s{number}" d="{shape}"/>'
         elif piece.kind == OTHER:
             centre = left + piece.width * CELL_WIDTH / 2
             yield (

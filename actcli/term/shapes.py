@@ -38,14 +38,15 @@ _BOXES: dict[str, list[Box]] = {
     **{chr(0x2580 + n): [(0.0, max(BETWEEN, 1 - n / 8), 1.0, 1.0)] for n in range(1, 9)},
     **{chr(0x2590 - n): [(0.0, BETWEEN, n / 8, 1.0)] for n in range(1, 8)},
 }
+BLANK_BRAILLE = 0x2800  # the codes after it have one bit per dot
 _DOTS = [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (0, 3), (1, 3)]  # by bit: column, row
 
 
 def boxes(character: str) -> list[Box]:
-    """Return the boxes that draw a character; an empty list if it is not drawn."""
-    dots = ord(character) - 0x2800
-    if not 0 < dots < 0x100:
+    """Return the boxes that draw a character; an empty list for blank braille and other texts."""
+    if not is_braille(character):
         return _BOXES.get(character, [])
+    dots = ord(character) - BLANK_BRAILLE
     centres = [
         (column / 2 + 0.25, row / 4 + 0.125)
         for bit, (column, row) in enumerate(_DOTS)
@@ -55,8 +56,13 @@ def boxes(character: str) -> list[Box]:
 
 
 def is_drawn(character: str) -> bool:
-    """Return whether a character is drawn as boxes."""
-    return bool(boxes(character))
+    """Return whether a character is drawn as boxes and not as text."""
+    return is_braille(character) or character in _BOXES
+
+
+def is_braille(character: str) -> bool:
+    """Return whether a character is a pattern of braille dots, or blank braille."""
+    return 0 <= ord(character) - BLANK_BRAILLE < 0x100
 
 
 def path(text: str, left: float = 0, top: float = 0) -> str:
