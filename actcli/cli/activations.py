@@ -43,7 +43,7 @@ class ActivationsType(NamesType):
 Examples:
   actcli activations
   actcli activations sigmoid relu --at -2,0,0.5
-  actcli activations gelu --json
+  actcli activations gelu --save gelu.svg
 """,
 )
 @click.argument(

@@ -243,6 +243,16 @@ def test_a_file_that_cannot_be_written_is_an_error_after_the_result() -> None:
     assert not [path for path in Path().iterdir() if path.name.endswith((".tmp", "x.txt"))]
 
 
+def test_a_full_stdout_does_not_lose_the_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    full = Path("/dev/full").open("w")  # noqa: SIM115 - its last write fails, too
+    monkeypatch.setattr("sys.stdout", full)
+    with pytest.raises(OSError, match="No space left"):
+        main([*LOSS, "--save", "a.svg"], standalone_mode=False)
+    with pytest.raises(OSError, match="No space left"):
+        full.close()
+    assert ET.parse("a.svg").getroot().tag == f"{SVG}svg"  # noqa: S314 - our file
+
+
 # CSV ------------------------------------------------------------------------------------------
 
 
