@@ -28,9 +28,15 @@ DIM = 0.4  # share of the background in the colour of dim text
 
 
 class StyleSheet:
-    """The CSS classes of the styles in a picture: `s1` for a text, `b1` for its background."""
+    """The CSS classes of the styles in a picture: `s1` for a text, `b1` for its background.
 
-    def __init__(self) -> None:
+    Args:
+        theme: the colours of the picture.
+        dark: the colours on dark pages; None for the same ones.
+    """
+
+    def __init__(self, theme: TerminalTheme = LIGHT, dark: TerminalTheme | None = DARK) -> None:
+        self._theme, self._dark = theme, dark
         self._numbers: dict[Style, int] = {}
 
     def number(self, style: Style) -> int:
@@ -39,13 +45,14 @@ class StyleSheet:
 
     def rules(self) -> str:
         """Return the CSS rules, with the colours of a dark page in a media query."""
-        light, dark = _rules(self._numbers, LIGHT), _rules(self._numbers, DARK)
-        shapes = "".join(
-            f".s{number}{{{css}}}"
-            for style, number in self._numbers.items()
-            if (css := font(style))
-        )
-        return f"{light}{shapes}@media (prefers-color-scheme:dark){{{dark}}}"
+        rules = _rules(self._numbers, self._theme)
+        for style, number in self._numbers.items():
+            if declarations := font(style):
+                rules += f".s{number}{{{declarations}}}"
+        if self._dark:
+            dark = _rules(self._numbers, self._dark)
+            rules += f"@media (prefers-color-scheme:dark){{{dark}}}"
+        return rules
 
 
 def _rules(numbers: dict[Style, int], theme: TerminalTheme) -> str:

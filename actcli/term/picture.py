@@ -57,15 +57,16 @@ WRITERS: Registry[Writer] = Registry("kind of file")  # by the ending of a file'
 
 
 @WRITERS.register(".svg")
-def svg(view: RenderableType, width: int, title: str) -> str:
+def svg(view: RenderableType, width: int, title: str, sheet: StyleSheet | None = None) -> str:
     """Return a view as an SVG picture, as wide as its longest line.
 
     Args:
         view: what is drawn.
         width: number of columns of the terminal.
         title: of the picture, shown as its name by browsers and screen readers.
+        sheet: an empty style sheet with the colours; None for those of light and dark pages.
     """
-    lines, sheet = _lines(view, width, is_coloured=True), StyleSheet()
+    lines, sheet = _lines(view, width, is_coloured=True), sheet or StyleSheet()
     marks = "\n".join(
         mark for row, line in enumerate(lines) for mark in _svg_marks(row, line, sheet)
     )
