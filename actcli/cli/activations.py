@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from actcli.cli.arguments import read_numbers
-from actcli.cli.output import emit, json_option
+from actcli.cli.output import csv_option, emit, json_option, save_option
 from actcli.cli.parameter_types import NamesType
 from actcli.errors import UsageError
 from actcli.registry import declared_aliases, declared_names
@@ -43,7 +43,7 @@ class ActivationsType(NamesType):
 Examples:
   actcli activations
   actcli activations sigmoid relu --at -2,0,0.5
-  actcli activations gelu --json
+  actcli activations gelu --save gelu.svg
 """,
 )
 @click.argument(
@@ -60,7 +60,11 @@ Examples:
     help=f"Points at which to evaluate f and f', with a plot around them.  [{DEFAULT_POINTS}]",
 )
 @json_option
-def activations(names: tuple[tuple[str, ...], ...], at: str | None, as_json: bool) -> None:
+@csv_option("activation, or per point")
+@save_option
+def activations(
+    names: tuple[tuple[str, ...], ...], at: str | None, as_json: bool, as_csv: bool
+) -> None:
     """Compare activation functions and how they scale the error in the backward pass.
 
     Without a NAME, all functions are listed with their range, the supremum of |f'| and whether a
@@ -75,7 +79,7 @@ def activations(names: tuple[tuple[str, ...], ...], at: str | None, as_json: boo
         points = read_numbers(DEFAULT_POINTS if at is None else at, "--at, point")
         if not points:
             raise UsageError("--at: there is no point", "Give at least one number")
-    emit(overview(selected, points), activations_view, as_json)
+    emit(overview(selected, points), activations_view, as_json, as_csv)
 
 
 def activations_view(result: "ActivationOverview") -> "RenderableType":

@@ -9,7 +9,7 @@ import click
 from actcli.cli.downloads import downloads
 from actcli.cli.messages import print_note
 from actcli.cli.options import KindType, runs_dir_option
-from actcli.cli.output import emit, json_option
+from actcli.cli.output import csv_option, emit, json_option, save_option
 from actcli.cli.parameter_types import TargetType
 from actcli.cli.sweep_targets import find_run
 from actcli.config.values import Number
@@ -41,6 +41,8 @@ Examples:
 )
 @click.option("--no-verdict", is_flag=True, help="Do not diagnose runs that have no verdict.")
 @json_option
+@csv_option("run")
+@save_option
 @click.option("-q", "--quiet", is_flag=True, help="Show no download progress.")
 def compare(
     targets: tuple[str, ...],
@@ -48,6 +50,7 @@ def compare(
     goal: float,
     no_verdict: bool,
     as_json: bool,
+    as_csv: bool,
     quiet: bool,
 ) -> None:
     """Compare the configurations, learning curves and results of runs.
@@ -63,7 +66,7 @@ def compare(
     from actcli.explore.compare import compare_runs
 
     runs = [compared_run(folder, not no_verdict, quiet) for folder in folders]
-    emit(compare_runs(runs, goal), compare_view, as_json)
+    emit(compare_runs(runs, goal), compare_view, as_json, as_csv)
 
 
 def compare_view(comparison: "Comparison") -> "RenderableType":

@@ -1,5 +1,7 @@
 """`actcli diagnose`: find the faults inside a network, their causes and their remedies."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,7 +10,7 @@ import click
 from actcli.cli import ExitStatus
 from actcli.cli.downloads import downloads
 from actcli.cli.options import KindType, runs_dir_option
-from actcli.cli.output import emit, json_option
+from actcli.cli.output import csv_option, emit, json_option, save_option
 from actcli.cli.parameter_types import NamesType, TargetType, override_options, rule_names
 from actcli.config.values import Integer
 from actcli.diagnostics import PARTS, SEVERITIES, SPLITS
@@ -75,6 +77,8 @@ Examples:
     help="Rule to explain, with the source of its threshold; nothing is examined.",
 )
 @json_option
+@csv_option("number")
+@save_option
 @click.option("-q", "--quiet", is_flag=True, help="Show no download progress.")
 @click.pass_context
 def diagnose(
@@ -90,6 +94,7 @@ def diagnose(
     fail_on: str | None,
     explain: str | None,
     as_json: bool,
+    as_csv: bool,
     quiet: bool,
     overrides: dict[str, Any],
 ) -> None:
@@ -100,6 +105,8 @@ def diagnose(
     --at-init, TARGET may also be a configuration: a TOML file or the name of an example.
     """
     if explain:
+        if as_csv:
+            raise UsageError("--explain takes no --csv", "A rule is a text and not a table")
         explain_rule(explain, as_json)
         return
     if at_init and history:
@@ -113,7 +120,7 @@ def diagnose(
         examined = find_target(target, runs_dir, Overrides(**overrides), at_init, progress)
     diagnosis = examine(examined, split, rows)
     parts = (*(only or PARTS), *(["history"] if history else []))
-    emit(diagnosis.to_dict(parts), lambda _: diagnosis_view(diagnosis, parts), as_json)
+    emit(DiagnosisParts(diagnosis, parts), diagnosis_view, as_json, as_csv)
     if fail_on and any(matches(finding, fail_on) for finding in diagnosis.findings):
         ctx.exit(ExitStatus.FINDING)
 
@@ -139,11 +146,29 @@ def examine(target: "Target", split: str = "train", rows: int | None = None) -> 
     )
 
 
-def diagnosis_view(diagnosis: "Diagnosis", parts: tuple[str, ...]) -> "RenderableType":
+@dataclass(frozen=True)
+class DiagnosisParts:
+    """The result of `actcli diagnose`: the parts of a diagnosis that are shown."""
+
+    diagnosis: "Diagnosis"
+    parts: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON object of the parts."""
+        return self.diagnosis.to_dict(self.parts)
+
+    def csv_rows(self) -> Iterator[list[Any]]:
+        """Yield the header of the CSV, and a row for each number."""
+        from actcli.diagnostics.long_form import long_rows
+
+        return long_rows(self.to_dict())
+
+
+def diagnosis_view(result: DiagnosisParts) -> "RenderableType":
     """Return the view of some parts of a diagnosis."""
     from actcli.render.diagnose import DiagnoseView
 
-    return DiagnoseView(diagnosis, parts)
+    return DiagnoseView(result.diagnosis, result.parts)
 
 
 def matches(finding: "Finding", fail_on: str) -> bool:

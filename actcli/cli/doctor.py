@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from actcli.cli.options import runs_dir_option
-from actcli.cli.output import emit, json_option
+from actcli.cli.output import emit, json_option, save_option
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -23,6 +23,7 @@ Examples:
 )
 @runs_dir_option
 @json_option
+@save_option
 def doctor(runs_dir: Path, as_json: bool) -> None:
     """Examine the installation: versions, speed, folders.
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from actcli.cli.arguments import NumbersCommand, read_class_index, read_labels, read_numbers
-from actcli.cli.output import emit, json_option
+from actcli.cli.output import csv_option, emit, json_option, save_option
 from actcli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -40,6 +40,8 @@ Examples:
 @click.option("--labels", metavar="A,B,...", help="A name for each class.")
 @click.option("--renormalize", is_flag=True, help="Divide probabilities by their sum.")
 @json_option
+@csv_option("class")
+@save_option
 def loss(
     stray: tuple[str, ...],
     target: str,
@@ -48,6 +50,7 @@ def loss(
     labels: str | None,
     renormalize: bool,
     as_json: bool,
+    as_csv: bool,
 ) -> None:
     """Show all losses of one prediction, class by class.
 
@@ -74,7 +77,7 @@ def loss(
         renormalize=renormalize,
         labels=names,
     )
-    emit(pair, loss_view, as_json)
+    emit(pair, loss_view, as_json, as_csv)
 
 
 def read_target(text: str, labels: list[str] | None, count: int) -> int | list[float]:

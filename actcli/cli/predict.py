@@ -9,7 +9,7 @@ import click
 
 from actcli.cli.downloads import downloads
 from actcli.cli.options import KindType, runs_dir_option
-from actcli.cli.output import emit, json_option
+from actcli.cli.output import csv_option, emit, json_option, save_option
 from actcli.cli.parameter_types import NamesType, TargetType, override_options
 from actcli.config.values import Integer
 from actcli.diagnostics import SPLITS
@@ -67,6 +67,8 @@ Examples:
 )
 @override_options
 @json_option
+@csv_option("output of an image")
+@save_option
 @click.option("-q", "--quiet", is_flag=True, help="Show no download progress.")
 @click.pass_context
 def predict(
@@ -77,6 +79,7 @@ def predict(
     label: str | None,
     split: str,
     as_json: bool,
+    as_csv: bool,
     quiet: bool,
     overrides: dict[str, Any],
     **choices: Any,
@@ -98,7 +101,7 @@ def predict(
         result = predict_rows(network, split, true_class, **choices)
     else:
         result = predict_image(network, choices["image"], choices["invert"], true_class)
-    emit(result, predict_view, as_json)
+    emit(result, predict_view, as_json, as_csv)
 
 
 def require_one_choice(choices: dict[str, Any]) -> None:

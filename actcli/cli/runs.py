@@ -2,7 +2,8 @@
 
 import sys
 import time
-from dataclasses import asdict
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,17 +11,50 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from actcli.cli.options import runs_dir_option
-from actcli.cli.output import emit, json_option
+from actcli.cli.output import csv_option, emit, json_option, save_option
 from actcli.cli.parameter_types import TargetType
 from actcli.errors import ActcliError, UsageError
 from actcli.registry import nearest
 from actcli.store.catalog import Summary, run_folders, summarize, usable_runs
 from actcli.store.removal import check_removable, remove_run
-from actcli.sweep.results import SweepSummary, summarize_sweep
+from actcli.sweep.results import Outcome, SweepSummary, summarize_sweep
 from actcli.sweep.store import all_sweeps
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+
+
+@dataclass(frozen=True)
+class RunList:
+    """The result of `actcli runs`: the summaries of runs and sweeps, the newest first."""
+
+    summaries: list[Summary]
+    sweeps: list[SweepSummary]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON object of the list."""
+        sweeps = [
+            _fields(sweep) | {name: _run_fields(getattr(sweep, name)) for name in ("best", "worst")}
+            for sweep in self.sweeps
+        ]
+        return {"runs": [_fields(run) for run in self.summaries], "sweeps": sweeps}
+
+    def csv_rows(self) -> Iterator[list[Any]]:
+        """Yield the header of the CSV, and a row for each run, without its configuration."""
+        columns = [field.name for field in fields(Summary) if field.name != "config"]
+        yield ["run", *columns[1:]]
+        for run in self.summaries:
+            values = _fields(run)
+            yield [values[column] for column in columns]
+
+
+def _fields(entry: Summary | SweepSummary) -> dict[str, Any]:
+    changed = datetime.fromtimestamp(entry.changed, UTC).isoformat(timespec="seconds")
+    return asdict(entry) | {"path": str(entry.path), "changed": changed}
+
+
+def _run_fields(run: Outcome | None) -> dict[str, Any] | None:
+    return None if run is None else {"run": run.job, "test": run.test, "verdict": run.verdict}
 
 
 @click.group(
@@ -33,8 +67,10 @@ Examples:
 )
 @runs_dir_option
 @json_option
+@csv_option("run")
+@save_option
 @click.pass_context
-def runs(ctx: click.Context, runs_dir: Path, as_json: bool) -> None:
+def runs(ctx: click.Context, runs_dir: Path, as_json: bool, as_csv: bool) -> None:
     """List the runs and the sweeps, the newest first.
 
     The accuracy and loss of a run are measured on the test rows at its end. A run without them is
@@ -53,7 +89,7 @@ def runs(ctx: click.Context, runs_dir: Path, as_json: bool) -> None:
         is_empty = not (summaries or sweeps)
         return no_runs(str(runs_dir)) if is_empty else RunsView(summaries, sweeps, time.time())
 
-    emit(runs_json(summaries, sweeps) if as_json else None, view, as_json)
+    emit(RunList(summaries, sweeps), view, as_json, as_csv)
 
 
 @runs.command(
@@ -122,20 +158,3 @@ def confirmed(folders: list[Path]) -> bool:
         raise UsageError(
             "stdin is not a terminal", "Pass --yes to remove without a question"
         ) from None
-
-
-def runs_json(summaries: list[Summary], sweeps: list[SweepSummary]) -> dict[str, Any]:
-    """Return the JSON object of the list."""
-
-    def fields(entry: Summary | SweepSummary) -> dict[str, Any]:
-        changed = datetime.fromtimestamp(entry.changed, UTC).isoformat(timespec="seconds")
-        return asdict(entry) | {"path": str(entry.path), "changed": changed}
-
-    def of_sweep(sweep: SweepSummary) -> dict[str, Any]:
-        runs = {"best": sweep.best, "worst": sweep.worst}
-        return fields(sweep) | {
-            name: run and {"run": run.job, "test": run.test, "verdict": run.verdict}
-            for name, run in runs.items()
-        }
-
-    return {"runs": [fields(run) for run in summaries], "sweeps": list(map(of_sweep, sweeps))}

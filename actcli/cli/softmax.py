@@ -3,9 +3,10 @@
 Vectors come from the arguments or, one per line, from standard input.
 """
 
+import itertools
 import sys
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, TypeAlias
 
 import click
 
@@ -16,10 +17,23 @@ from actcli.cli.arguments import (
     read_number,
     read_numbers,
 )
+from actcli.cli.output import (
+    csv_option,
+    emit_csv,
+    emit_json,
+    is_saving,
+    json_option_for,
+    save_option,
+    save_view,
+)
 from actcli.errors import UsageError
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from actcli.explore.softmax import LogitAnalysis
+
+    Write: TypeAlias = Callable[[LogitAnalysis, str | None], None]
 
 MAX_LINE_BYTES = 4_000_000  # so that an endless line cannot fill the memory
 
@@ -47,9 +61,16 @@ Examples:
     metavar="K",
     help="Label of the true class, or its index from 0; adds the cross-entropy and its gradient.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Write one JSON object per vector.")
+@json_option_for("Write one JSON object per vector.")
+@csv_option("logit")
+@save_option
 def softmax(
-    values: tuple[str, ...], temperature: str, labels: str | None, target: str | None, as_json: bool
+    values: tuple[str, ...],
+    temperature: str,
+    labels: str | None,
+    target: str | None,
+    as_json: bool,
+    as_csv: bool,
 ) -> None:
     """Turn logits into probabilities, by softmax and by sigmoids.
 
@@ -62,16 +83,21 @@ def softmax(
     divisor = read_number(temperature, "--temperature")
     require_temperature(divisor)
     names = None if labels is None else read_labels(labels)
-    write = json_writer() if as_json else table_writer()
+    write = json_writer() if as_json else csv_writer() if as_csv else table_writer()
+    analyses: list[tuple[LogitAnalysis, str | None]] = []
     for where, text in [(None, values[0])] if values else stdin_lines():
         try:
             numbers = read_numbers(text)
             index = None if target is None else read_class_index(target, names, len(numbers))
-            write(analyse_logits(numbers, divisor, names, index), where)
+            analysis = analyse_logits(numbers, divisor, names, index)
+            write(analysis, where)
+            if is_saving():
+                analyses.append((analysis, where))
         except UsageError as error:
             if where is None:
                 raise
             raise UsageError(f"standard input, {where}: {error.message}", error.hint) from None
+    save_view(lambda: tables_view(analyses))
 
 
 def stdin_lines() -> Iterator[tuple[str, str]]:
@@ -100,19 +126,26 @@ def stdin_lines() -> Iterator[tuple[str, str]]:
         raise UsageError("standard input holds no values", "Give one vector per line")
 
 
-def json_writer() -> Callable[["LogitAnalysis", str | None], None]:
+def json_writer() -> "Write":
     """Return a function that writes one JSON object per line and flushes stdout."""
-    from actcli.jsonlines import dumps
+    return lambda analysis, _where: emit_json(analysis)
+
+
+def csv_writer() -> "Write":
+    """Return a function that writes one line of CSV per logit, with a number for each vector."""
+    numbers = itertools.count(1)
 
     def write(analysis: "LogitAnalysis", _where: str | None) -> None:
-        click.echo(dumps(analysis.to_dict()))
+        number = next(numbers)
+        header, *rows = analysis.csv_rows()
+        heading = [["vector", *header]] if number == 1 else []
+        emit_csv([*heading, *([number, *row] for row in rows)])
 
     return write
 
 
-def table_writer() -> Callable[["LogitAnalysis", str | None], None]:
+def table_writer() -> "Write":
     """Return a function that prints a table per vector, with a blank line between tables."""
-    from actcli.render.softmax import SoftmaxView
     from actcli.term.console import stdout_console
 
     console = stdout_console()
@@ -123,6 +156,21 @@ def table_writer() -> Callable[["LogitAnalysis", str | None], None]:
         if not first:
             console.print()
         first = False
-        console.print(SoftmaxView(analysis, where))
+        console.print(table_view(analysis, where))
 
     return write
+
+
+def table_view(analysis: "LogitAnalysis", where: str | None) -> "RenderableType":
+    """Return the view of one vector."""
+    from actcli.render.softmax import SoftmaxView
+
+    return SoftmaxView(analysis, where)
+
+
+def tables_view(analyses: Sequence[tuple["LogitAnalysis", str | None]]) -> "RenderableType":
+    """Return the view of all vectors, with a blank line between two tables."""
+    from rich.console import Group
+
+    views = [table_view(*analysis) for analysis in analyses]
+    return Group(views[0], *itertools.chain.from_iterable(("", view) for view in views[1:]))

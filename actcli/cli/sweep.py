@@ -15,7 +15,7 @@ from actcli.cli.options import (
     runs_dir_option,
     settings_of_command,
 )
-from actcli.cli.output import csv_option, emit, emit_csv, json_option, quiet_option
+from actcli.cli.output import csv_option, emit, json_option, quiet_option, save_option
 from actcli.cli.parameter_types import SHOW, AxisType, SweepConfigType, SweepType
 from actcli.cli.train import name_of
 from actcli.config.keys import find_key
@@ -102,7 +102,8 @@ Examples:
     "--dry-run", is_flag=True, help="List the jobs and their estimated time; train nothing."
 )
 @json_option
-@csv_option
+@csv_option("run")
+@save_option
 @quiet_option
 @click.pass_context
 def sweep(
@@ -129,7 +130,6 @@ def sweep(
     A sweep has at most 20,000 jobs. Finished runs are not trained again: the same command resumes
     an interrupted sweep.
     """
-    exclude({"--json": as_json, "--csv": as_csv})
     exclude({"--workers": workers is not None, "--scheduler": scheduler is not None})
     file = read_sweep(find_sweep(config), config) if config else SweepFile()
     options = settings_of_command(ctx)
@@ -170,13 +170,13 @@ Examples:
 @runs_dir_option
 @click.option("--all", "complete", is_flag=True, help="Show all combinations.")
 @json_option
-@csv_option
+@csv_option("run")
+@save_option
 def show(name: str | None, runs_dir: Path, complete: bool, as_json: bool, as_csv: bool) -> None:
     """Show the result of a sweep, finished or not.
 
     NAME is a sweep or its folder; the default is the newest sweep.
     """
-    exclude({"--json": as_json, "--csv": as_csv})
     from actcli.sweep.results import read_table
 
     write_table(read_table(find_sweep_folder(name, runs_dir)), as_json, as_csv, complete)
@@ -191,10 +191,7 @@ def write_table(table: "SweepTable", as_json: bool, as_csv: bool, complete: bool
         as_csv: whether to write one line of CSV per run.
         complete: whether the view for people shows all combinations.
     """
-    if as_csv:
-        emit_csv(table.header(), table.rows())
-    else:
-        emit(table, lambda table: table_view(table, complete), as_json)
+    emit(table, lambda table: table_view(table, complete), as_json, as_csv)
 
 
 def table_view(table: "SweepTable", complete: bool) -> "RenderableType":

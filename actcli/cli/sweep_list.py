@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from actcli.cli.output import emit, emit_csv
+from actcli.cli.output import emit
 from actcli.cli.sweep_run import (
     Request,
     needed,
@@ -22,11 +22,7 @@ TO_DO, DONE, ILLEGAL = "to do", "done", "illegal"
 
 def list_jobs(request: Request, as_json: bool, as_csv: bool) -> None:
     """Write the jobs of a sweep and the estimate of their time to stdout."""
-    result = forecast(request)
-    if as_csv:
-        emit_csv(result.header(), result.rows())
-    else:
-        emit(result, forecast_view, as_json)
+    emit(forecast(request), forecast_view, as_json, as_csv)
 
 
 def forecast_view(result: SweepForecast) -> "RenderableType":

@@ -1,15 +1,17 @@
 """`actcli train`: train a network from its configuration, with a live view in a terminal."""
 
 import re
+from collections.abc import Iterator, Mapping
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from actcli.cli.downloads import downloads
 from actcli.cli.interrupts import STATUS, Interrupts
-from actcli.cli.messages import print_note
+from actcli.cli.messages import escape_lines, print_note
 from actcli.cli.options import (
     ConfigCommand,
     ConfigType,
@@ -17,16 +19,20 @@ from actcli.cli.options import (
     runs_dir_option,
     settings,
 )
+from actcli.cli.output import csv_option, emit, json_option, quiet_option, save_option
 from actcli.cli.parameter_types import RunType
 from actcli.cli.resume import describe_finished, print_changes, settings_of_run
 from actcli.cli.sweep_targets import find_run
-from actcli.cli.watch import print_interrupted, watch, write_result
+from actcli.cli.watch import TrainingResult, print_interrupted, watch, write_result
 from actcli.config.sources import Setting, assemble, examples, first_sentence
 from actcli.errors import UsageError
 from actcli.store.folder import CONFIG
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from actcli.config.resolved import ResolvedConfig
+    from actcli.config.schema import Key
     from actcli.store.train import Run
 
 
@@ -76,8 +82,10 @@ Examples:
     help="List the example configurations, and exit.",
 )
 @click.option("--dry-run", is_flag=True, help="Show each value and its origin; train nothing.")
-@click.option("--json", "as_json", is_flag=True, help="Write the result as one JSON object.")
-@click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
+@json_option
+@csv_option("split")
+@save_option
+@quiet_option
 @click.pass_context
 def train(
     ctx: click.Context,
@@ -88,6 +96,7 @@ def train(
     resume: str | None,
     dry_run: bool,
     as_json: bool,
+    as_csv: bool,
     quiet: bool,
     **_keys: object,
 ) -> None:
@@ -104,10 +113,10 @@ def train(
     overrides = settings_of_run(ctx, folder) if folder else settings(ctx, config)
     resolved = assemble(overrides).resolve()
     if dry_run:
-        show_settings(resolved, overrides, as_json)
+        show_settings(resolved, overrides, as_json, as_csv)
         return
     if folder:
-        run = resumed_run(folder, resolved, quiet, as_json)
+        run = resumed_run(folder, resolved, quiet, as_json, as_csv)
     else:
         if not quiet:
             print_unused(resolved, overrides)
@@ -120,7 +129,7 @@ def train(
             if interrupts.received:
                 print_interrupted(run, interrupts.received)
                 ctx.exit(STATUS[interrupts.received])
-            write_result(run, as_json)
+            write_result(run, as_json, as_csv)
 
 
 # After CONFIG, so that --help lists the options of the configuration before those of the run.
@@ -135,7 +144,9 @@ def new_run(config: "ResolvedConfig", runs: Path, name: str, quiet: bool) -> "Ru
         return start_run(config, runs, name, progress)
 
 
-def resumed_run(folder: Path, config: "ResolvedConfig", quiet: bool, as_json: bool) -> "Run | None":
+def resumed_run(
+    folder: Path, config: "ResolvedConfig", quiet: bool, as_json: bool, as_csv: bool
+) -> "Run | None":
     """Return a run at its last checkpoint; if it is complete, write its result and return None."""
     from actcli.config.schema import Config
     from actcli.store.record import RunResult
@@ -145,10 +156,8 @@ def resumed_run(folder: Path, config: "ResolvedConfig", quiet: bool, as_json: bo
     with downloads(quiet) as progress:
         run = resume_run(folder, config, progress)
     if isinstance(run, RunResult):
-        from actcli.jsonlines import dumps
-
-        result = {**run.to_dict(), "run": str(folder)}
-        click.echo(dumps(result) if as_json else describe_finished(folder, config))
+        text = escape_lines(describe_finished(folder, config))
+        emit(TrainingResult(run, folder, {}), lambda _: text, as_json, as_csv)
         return None
     if not quiet:
         print_changes(run, epochs_before)
@@ -178,22 +187,46 @@ def print_unused(config: "ResolvedConfig", overrides: list[Setting]) -> None:
             print_note(f"{setting.origin}: {setting.key} has no effect: {reason}")
 
 
-def show_settings(config: "ResolvedConfig", overrides: list[Setting], as_json: bool) -> None:
-    """Write each value of the configuration and its origin to stdout."""
-    from actcli.config.clashes import unused_keys
-    from actcli.config.schema import values
+@dataclass(frozen=True)
+class Settings:
+    """The result of `actcli train --dry-run`: each value of a configuration and its origin."""
 
-    origins = {str(setting.key): setting.origin for setting in overrides}
-    if as_json:
-        from actcli.jsonlines import dumps
+    config: "ResolvedConfig"
+    origins: Mapping[str, str]
 
-        tables: dict[str, dict[str, object]] = {}
-        for key, value in values(config):
-            origin = origins.get(str(key), "default")
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON object: by table and name, the value and its origin."""
+        tables: dict[str, Any] = {}
+        for key, value, origin in self._settings():
             tables.setdefault(key.table, {})[key.name] = {"value": value, "origin": origin}
-        click.echo(dumps(tables))
-    else:
-        from actcli.render.train import settings_table
-        from actcli.term.console import stdout_console
+        return tables
 
-        stdout_console().print(settings_table(config, origins, unused_keys(config)))
+    def csv_rows(self) -> Iterator[list[Any]]:
+        """Yield the header of the CSV, and a row for each key; a value is TOML."""
+        from actcli.config.schema import toml_value
+
+        yield ["key", "value", "origin"]
+        for key, value, origin in self._settings():
+            yield [str(key), toml_value(value), origin]
+
+    def _settings(self) -> "Iterator[tuple[Key, Any, str]]":
+        from actcli.config.schema import values
+
+        for key, value in values(self.config):
+            yield key, value, self.origins.get(str(key), "default")
+
+
+def show_settings(
+    config: "ResolvedConfig", overrides: list[Setting], as_json: bool, as_csv: bool
+) -> None:
+    """Write each value of the configuration and its origin to stdout."""
+    origins = {str(setting.key): setting.origin for setting in overrides}
+    emit(Settings(config, origins), settings_view, as_json, as_csv)
+
+
+def settings_view(settings: Settings) -> "RenderableType":
+    """Return the view of a dry run."""
+    from actcli.config.clashes import unused_keys
+    from actcli.render.train import settings_table
+
+    return settings_table(settings.config, settings.origins, unused_keys(settings.config))

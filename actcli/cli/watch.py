@@ -3,20 +3,22 @@
 import shlex
 import signal
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-import click
+from typing import TYPE_CHECKING, Any
 
 from actcli.cli.interrupts import WORD, Interrupts
 from actcli.cli.messages import print_note
+from actcli.cli.output import emit
+from actcli.diagnostics import SPLITS
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, RenderableType
 
+    from actcli.store.record import RunResult
     from actcli.store.train import Run
-    from actcli.training.events import Event
+    from actcli.training.events import Event, Score
 
 
 def until_stopped(run: "Run", interrupts: Interrupts) -> "Iterator[Event]":
@@ -85,18 +87,44 @@ def watch_live(run: "Run", events: "Iterable[Event]", console: "Console") -> Non
     console.print()
 
 
-def write_result(run: "Run", as_json: bool) -> None:
+@dataclass(frozen=True)
+class TrainingResult:
+    """The result of `actcli train`.
+
+    Args:
+        result: the result of the run.
+        folder: of the run.
+        rows: the number of rows of each split; empty if they were not read.
+    """
+
+    result: "RunResult"
+    folder: Path
+    rows: Mapping[str, int]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON object of the result, with the folder as `run`."""
+        return {**self.result.to_dict(), "run": str(self.folder)}
+
+    def csv_rows(self) -> Iterator[list[Any]]:
+        """Yield the header of the CSV, and a row for each split."""
+        yield ["split", "rows", "loss", "accuracy"]
+        for name in SPLITS:
+            score: Score | None = getattr(self.result, name)
+            if score:
+                yield [name, self.rows.get(name), score.loss, score.accuracy]
+
+
+def write_result(run: "Run", as_json: bool, as_csv: bool) -> None:
     """Evaluate and diagnose the model, and write the result to stdout."""
     result = run.finish()
-    if as_json:
-        from actcli.jsonlines import dumps
-
-        click.echo(dumps({**result.to_dict(), "run": str(run.folder)}))
-        return
-    from actcli.render.train import summary
-    from actcli.term.console import stdout_console
-
     data = run.learner.dataset
-    rows = {"train": len(data.train), "validation": len(data.validation), "test": len(data.test)}
-    command = f"actcli diagnose {as_argument(run.folder)}"
-    stdout_console().print(summary(result, run.folder, rows, command))
+    rows = {name: len(getattr(data, name)) for name in SPLITS}
+    emit(TrainingResult(result, run.folder, rows), summary_view, as_json, as_csv)
+
+
+def summary_view(training: TrainingResult) -> "RenderableType":
+    """Return the view of a result, with the command that diagnoses the run."""
+    from actcli.render.train import summary
+
+    command = f"actcli diagnose {as_argument(training.folder)}"
+    return summary(training.result, training.folder, training.rows, command)

@@ -9,8 +9,8 @@ All results are float64.
 """
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, astuple, dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -102,6 +102,22 @@ class ActivationOverview:
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON object of `actcli activations --json`, which has no curves."""
         return {"activations": [_fields(entry) for entry in self.entries]}
+
+    def csv_rows(self) -> Iterator[Sequence[Any]]:
+        """Yield the header of the CSV, and a row for each activation, or for each point."""
+        if isinstance(self.entries[0], ActivationStudy):
+            yield ["activation", "z", "f", "derivative"]
+        else:
+            names = [field.name for field in fields(ActivationFacts)]
+            at = names.index("range")
+            yield ["activation", *names[1:at], "low", "high", *names[at + 1 :]]
+        for entry in self.entries:
+            if isinstance(entry, ActivationStudy):
+                for point in zip(entry.at, entry.values, entry.slopes, strict=True):
+                    yield [entry.facts.name, *point]
+            else:
+                name, formula, summary, bounds, *others = astuple(entry)
+                yield [name, formula, summary, *bounds, *others]
 
 
 def _fields(entry: ActivationFacts | ActivationStudy) -> dict[str, Any]:

@@ -4,11 +4,14 @@ Accuracies are measured on the validation rows if all runs have them; otherwise 
 rows, while the network learns.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from actcli.training.events import EpochDone
+
+# Columns of the CSV: fields of ComparedRun.
+RESULT_COLUMNS = ("state", "test_loss", "test_accuracy", "dead", "silent", "verdict")
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,14 @@ class Comparison:
                 for run, curve, reached in zip(self.runs, self.curves, self.reached, strict=True)
             ],
         }
+
+    def csv_rows(self) -> Iterator[Sequence[Any]]:
+        """Yield the header of the CSV, and a row for each run, with the keys that differ."""
+        yield ["run", "epochs", "reached", *RESULT_COLUMNS, *self.differences]
+        for number, (run, reached) in enumerate(zip(self.runs, self.reached, strict=True)):
+            results = [getattr(run, column) for column in RESULT_COLUMNS]
+            settings = [values[number] for values in self.differences.values()]
+            yield [run.name, len(run.history), reached, *results, *settings]
 
 
 def compare_runs(runs: Sequence[ComparedRun], goal: float) -> Comparison:

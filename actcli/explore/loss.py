@@ -10,7 +10,7 @@ All results are float64. For a prediction given as logits, ln p is exact even wh
 rounded to 0.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -109,6 +109,21 @@ class LossComparison:
         if self.logits is not None:
             fields["logits"] = self.logits
         return fields
+
+    def csv_rows(self) -> Iterator[Sequence[Any]]:
+        """Yield the header of the CSV, and a row for each class: vectors and terms of losses."""
+        terms = ["cross_entropy", "kl_divergence", "squared_error"]
+        yield ["class", "label", "logit", "target", "predicted", *terms]
+        count = len(self.target)
+        vectors = [self.target, self.predicted]
+        vectors += [self.cross_entropy_terms, self.kl_terms, self.squared_errors]
+        yield from zip(
+            range(count),
+            self.labels or [None] * count,
+            [None] * count if self.logits is None else self.logits.tolist(),
+            *(vector.tolist() for vector in vectors),
+            strict=True,
+        )
 
 
 def compare_losses(

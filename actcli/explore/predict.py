@@ -6,7 +6,7 @@ A sigmoid per class returns separate probabilities, and the identity returns the
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -84,6 +84,15 @@ class Predictions:
         return values | {
             "predictions": [self._to_dict(prediction) for prediction in self.predictions]
         }
+
+    def csv_rows(self) -> Iterator[Sequence[Any]]:
+        """Yield the header of the CSV, and a row for each output of each image."""
+        yield ["row", "true_class", "answer", "class", self.output]
+        for prediction in self.predictions:
+            names = self._to_dict(prediction)
+            answer = [names["index"], names["true_class"], names["answer"]]
+            for name, output in zip(self.classes, prediction.outputs.tolist(), strict=True):
+                yield [*answer, name, output]
 
     def _to_dict(self, prediction: Prediction) -> dict[str, Any]:
         true_class = prediction.true_class

@@ -10,7 +10,7 @@ float64 (logits that are 1e308 apart) becomes -inf.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -107,6 +107,19 @@ class LogitAnalysis:
             fields["cross_entropy"] = self.target.cross_entropy
             fields["gradient"] = self.target.gradient
         return fields
+
+    def csv_rows(self) -> Iterator[Sequence[Any]]:
+        """Yield the header of the CSV, and a row for each logit."""
+        yield ["index", "label", "logit", "softmax", "log_softmax", "sigmoid", "gradient"]
+        count = len(self.logits)
+        vectors = [self.logits, self.softmax, self.log_softmax, self.sigmoid]
+        yield from zip(
+            range(count),
+            self.labels or [None] * count,
+            *(vector.tolist() for vector in vectors),
+            [None] * count if self.target is None else self.target.gradient.tolist(),
+            strict=True,
+        )
 
 
 def analyse_logits(

@@ -111,12 +111,9 @@ class SweepForecast:
             "bytes_per_worker": self.bytes_per_worker,
         }
 
-    def header(self) -> list[str]:
-        """Return the column names of `rows`."""
-        return ["run", *self.axes, "seed", "state", "seconds", "error"]
-
-    def rows(self) -> Iterator[list[Any]]:
-        """Yield one CSV row for each job."""
+    def csv_rows(self) -> Iterator[list[Any]]:
+        """Yield the header of the CSV, and a row for each job."""
+        yield ["run", *self.axes, "seed", "state", "seconds", "error"]
         for each in self.jobs:
             varied = map(written, each.job.varied)
             yield [each.job.name, *varied, each.job.seed, each.state, each.seconds, each.error]

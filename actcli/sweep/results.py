@@ -132,12 +132,9 @@ class SweepTable:
         fields = asdict(record) | {"varied": dict(zip(self.axes, record.varied, strict=True))}
         return {"run": fields.pop("job"), **fields}
 
-    def header(self) -> list[str]:
-        """Return the column names of `rows`."""
-        return ["run", *self.axes, "seed", *RESULT_COLUMNS]
-
-    def rows(self) -> Iterator[list[Any]]:
-        """Yield one CSV row for each job, in the order of the plan."""
+    def csv_rows(self) -> Iterator[list[Any]]:
+        """Yield the header of the CSV, and a row for each job in the order of the plan."""
+        yield ["run", *self.axes, "seed", *RESULT_COLUMNS]
         for outcome in self.outcomes:
             results = [getattr(outcome, column) for column in RESULT_COLUMNS]
             yield [outcome.job, *map(written, outcome.varied), outcome.seed, *results]

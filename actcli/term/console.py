@@ -13,6 +13,7 @@ from rich.console import Console
 from actcli.machine import positive_count
 
 UNLIMITED = 10_000  # columns: in a pipe or a file, a table is never cut
+PICTURE_COLUMNS = 100  # of a saved picture, if stdout is not a terminal
 
 
 def stdout_console() -> Console:
@@ -23,6 +24,12 @@ def stdout_console() -> Console:
 def stderr_console() -> Console:
     """Return the console for progress and messages."""
     return _console(sys.stderr)
+
+
+def picture_columns() -> int:
+    """Return the columns of a saved picture: those of the terminal or of COLUMNS, or else 100."""
+    columns = stdout_console().width
+    return PICTURE_COLUMNS if columns == UNLIMITED else columns
 
 
 def _console(stream: TextIO | None) -> Console:

@@ -40,5 +40,5 @@ def test_json_is_strict_and_a_json_value_is_written_as_it_is(
 
 
 def test_csv(capsys: pytest.CaptureFixture[str]) -> None:
-    emit_csv(["run", "axes"], [["a", "8,8"], ["b", None], ["c", 0.5]])
+    emit_csv([["run", "axes"], ["a", "8,8"], ["b", None], ["c", 0.5]])
     assert capsys.readouterr() == ('run,axes\na,"8,8"\nb,\nc,0.5\n', "")

@@ -656,7 +656,7 @@ def test_a_key_that_varies_overrides_its_environment_variable(blobs: Blobs) -> N
 def test_help_documents_every_option() -> None:
     sweep = main.get_command(click.Context(main), "sweep")
     assert sweep is not None
-    for command, args, count in ((sweep, [], len(KEYS) + 12), (show, ["show"], 4)):
+    for command, args, count in ((sweep, [], len(KEYS) + 13), (show, ["show"], 5)):
         text = run(*args, "--help").stdout
         options = [
             option

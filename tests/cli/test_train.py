@@ -516,7 +516,7 @@ def test_help_documents_every_option() -> None:
         if isinstance(option, click.Option) and not option.hidden
     ]
     assert all(option.help and option.opts[0] in text for option in options)
-    assert len(options) == len(KEYS) + 8
+    assert len(options) == len(KEYS) + 10
 
 
 def test_help_groups_the_options_by_their_tables() -> None:
