@@ -5,12 +5,15 @@ Findings with the same cause are merged into one: see `verdict`.
 """
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from enum import IntEnum
-from typing import ClassVar
+from typing import Any, ClassVar
 
+from actcli.config.schema import toml_value
 from actcli.diagnostics.evidence import Evidence
 
+NEW_LINE = "\n"
 EVERYTHING = "*"  # in `Rule.explains`: stands for every other rule
 
 
@@ -26,6 +29,31 @@ class Severity(IntEnum):
 
 
 @dataclass(frozen=True)
+class Remedy:
+    """A change that should cure a fault.
+
+    Args:
+        reason: why the change should help, in one sentence.
+        changes: new values of keys of the configuration, by the path of the key, such as
+            {"model.activation": "relu"}. Empty if no key can cure the fault: the reason then says
+            what to do.
+    """
+
+    reason: str
+    changes: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_toml(self) -> str:
+        """Return the changes as TOML to paste; without changes, the reason as a comment."""
+        if not self.changes:
+            return f"# {self.reason}"
+        tables: dict[str, list[str]] = {}
+        for path, value in self.changes.items():
+            table, _, key = path.partition(".")
+            tables.setdefault(table, []).append(f"{key} = {toml_value(value)}")
+        return "\n\n".join(f"[{table}]\n{NEW_LINE.join(keys)}" for table, keys in tables.items())
+
+
+@dataclass(frozen=True)
 class Finding:
     """A fault that a rule reports."""
 
@@ -34,8 +62,27 @@ class Finding:
     layers: tuple[int, ...]  # from 1; empty if the fault concerns the whole network
     evidence: tuple[str, ...]  # sentences with numbers
     cause: str  # one sentence
-    remedy: str  # a change of the configuration, as TOML to paste
+    remedies: tuple[Remedy, ...]  # the most promising first; at least one
     source: str
+
+    @property
+    def remedy(self) -> str:
+        """The first remedy, as TOML to paste."""
+        return self.remedies[0].to_toml()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON object."""
+        remedies = [asdict(remedy) for remedy in self.remedies]
+        return {
+            "rule": self.rule,
+            "severity": str(self.severity),
+            "layers": self.layers,
+            "evidence": self.evidence,
+            "cause": self.cause,
+            "remedy": self.remedy,
+            "remedies": remedies,
+            "source": self.source,
+        }
 
 
 class Rule(ABC):
@@ -75,8 +122,8 @@ class Rule(ABC):
         severity: Severity,
         evidence: tuple[str, ...],
         cause: str,
-        remedy: str,
+        remedies: Sequence[Remedy],
         layers: tuple[int, ...] = (),
     ) -> Finding:
         """Return a finding of this rule."""
-        return Finding(self.name, severity, layers, evidence, cause, remedy, self.source)
+        return Finding(self.name, severity, layers, evidence, cause, tuple(remedies), self.source)

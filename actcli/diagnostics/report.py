@@ -94,9 +94,7 @@ class Diagnosis:
         if "history" in parts:
             fields["history"] = [_epoch(epoch) for epoch in self.history] if self.training else None
         if "verdict" in parts:
-            fields["findings"] = [
-                {**asdict(finding), "severity": str(finding.severity)} for finding in self.findings
-            ]
+            fields["findings"] = [finding.to_dict() for finding in self.findings]
             fields["verdict"] = self.verdict
         return fields
 

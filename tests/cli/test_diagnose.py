@@ -39,7 +39,7 @@ KEYS = {
         "confused_with",
     ],
     "reliability": ["low", "high", "count", "confidence", "accuracy"],
-    "findings": ["rule", "severity", "layers", "evidence", "cause", "remedy", "source"],
+    "findings": ["rule", "severity", "layers", "evidence", "cause", "remedy", "remedies", "source"],
 }  # fmt: skip
 
 

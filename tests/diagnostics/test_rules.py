@@ -301,7 +301,12 @@ def test_a_finding_is_complete(name: str, at: dict[str, Any], _short: dict[str, 
 def test_a_remedy_is_a_configuration(name: str, at: dict[str, Any], _short: dict[str, Any]) -> None:
     found = check(name, **at)
     assert found is not None
-    assert from_tables(tomllib.loads(found.remedy), "remedy") or found.remedy.startswith("#")
+    assert found.remedies
+    for remedy in found.remedies:
+        assert remedy.reason[0].isupper()
+        assert remedy.reason.endswith(".")
+        settings = from_tables(tomllib.loads(remedy.to_toml()), "remedy")
+        assert {str(setting.key) for setting in settings} == set(remedy.changes)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from actcli.diagnostics.evidence import Evidence, Training
-from actcli.diagnostics.findings import Finding, Rule, Severity
+from actcli.diagnostics.findings import Finding, Remedy, Rule, Severity
 from actcli.diagnostics.gradients import LayerGradient
 from actcli.diagnostics.outputs import Bin, ClassOutputs, Outputs
 from actcli.diagnostics.report import Diagnosis
@@ -129,10 +129,10 @@ FINDINGS = (
         (1, 2, 3, 4),
         ("0.1 % of the error reaches layer 1", "each layer passes on 0.23 of it"),
         "Each sigmoid multiplies the error by at most 0.25.",
-        '[model]\nactivation = "relu"\n\n[optimizer]\nlearning_rate = 0.1',
+        (Remedy("", {"model.activation": "relu", "optimizer.learning_rate": 0.1}),),
         "Hochreiter 1991; Glorot, Bengio, AISTATS 2010, section 4",
     ),
-    Finding("not-learning", Severity.WARNING, (), ("δ × 2",), "Because.", "", "Nobody, 1999"),
+    Finding("not-learning", Severity.WARNING, (), ("δ × 2",), "Because.", (Remedy("Look."),), "N, 1999"),
 )
 
 EVIDENCE = Evidence(
@@ -442,7 +442,8 @@ def test_a_finding_has_its_evidence_cause_remedy_and_source() -> None:
         "WARNING   not-learning",
         "evidence  δ × 2",
         "cause     Because.",
-        "source    Nobody, 1999",
+        "remedy    # Look.",
+        "source    N, 1999",
     ]
     assert "evidence  delta x 2\n" in shown(VerdictView(FINDINGS, ""), encoding="ascii")
 

@@ -3,8 +3,9 @@
 import math
 
 from actcli.diagnostics.evidence import Evidence
-from actcli.diagnostics.findings import EVERYTHING, Finding, Rule, Severity
-from actcli.diagnostics.rules.wording import counted, named_layers, result, saturation, usual_rate
+from actcli.diagnostics.findings import EVERYTHING, Finding, Remedy, Rule, Severity
+from actcli.diagnostics.rules.remedies import CLIPPING, FITTING_WEIGHTS, lower_rate, usual_rate
+from actcli.diagnostics.rules.wording import counted, named_layers, result, saturation
 from actcli.diagnostics.symptoms import (
     DEAD_SHARE,
     HIGH_RATE_RATIO,
@@ -48,7 +49,7 @@ class NonFinite(Rule):
             (sentence,),
             "Numbers exceeded the range of float32, in the training or before the file was "
             "written.",
-            "[optimizer]\nclip_norm = 1.0",
+            [usual_rate(evidence), CLIPPING],
             layers,
         )
 
@@ -95,7 +96,7 @@ class SymmetricUnits(Rule):
             (*sentences, result(evidence)),
             "All weights of a layer started with the same value, so that its units receive the "
             "same updates.",
-            '[model]\ninit = "auto"',
+            [FITTING_WEIGHTS],
             layers,
         )
 
@@ -103,6 +104,11 @@ class SymmetricUnits(Rule):
 # Root mean square of the inputs: 0.33 for MNIST from 0 to 1, 1 for standardised pixels, 85 for raw
 # bytes, 0.0013 for bytes that were divided by 255 twice.
 LARGE_INPUT, SMALL_INPUT = 5.0, 0.02
+
+
+STANDARDISED = Remedy(
+    "Inputs of mean 0 and deviation 1 suit the initial weights.", {"data.normalize": "standard"}
+)
 
 
 class UnscaledInput(Rule):
@@ -145,7 +151,7 @@ class UnscaledInput(Rule):
             f"The inputs are too {'large' if size > LARGE_INPUT else 'small'} for the initial "
             "weights "
             "of the first layer.",
-            '[data]\nnormalize = "standard"',
+            [STANDARDISED],
             (1,),
         )
 
@@ -198,7 +204,7 @@ class LearningRateTooHigh(Rule):
             Severity.ERROR if training.diverged else grade(evidence),
             (rate, *signs, result(evidence)),
             "Each update overshoots the minimum and lands where the loss is higher.",
-            usual_rate(evidence),
+            [usual_rate(evidence), lower_rate(evidence), CLIPPING],
         )
 
     @staticmethod

@@ -1,8 +1,9 @@
 """Faults in the course of a training: too slow, too short, or good on the training rows only."""
 
 from actcli.diagnostics.evidence import Evidence
-from actcli.diagnostics.findings import Finding, Rule, Severity
-from actcli.diagnostics.rules.wording import counted, result, usual_rate
+from actcli.diagnostics.findings import Finding, Remedy, Rule, Severity
+from actcli.diagnostics.rules.remedies import ADAM, usual_rate
+from actcli.diagnostics.rules.wording import counted, result
 from actcli.diagnostics.symptoms import (
     grade,
     kept,
@@ -56,7 +57,7 @@ class LearningRateTooLow(Rule):
                 result(evidence),
             ),
             "Each update is too small to make progress in the given number of epochs.",
-            usual_rate(evidence),
+            [usual_rate(evidence), ADAM],
         )
 
 
@@ -104,8 +105,17 @@ class Overfitting(Rule):
                 else "The validation loss is 0.",
             ),
             "There are too few training rows for this many parameters and epochs.",
-            "[model]\ndropout = 0.3\n\n[optimizer]\nweight_decay = 0.0005\n\n"
-            "[training]\npatience = 3",
+            [
+                Remedy(
+                    "Dropout and weight decay keep the network from memorising rows, and patience "
+                    "keeps the epoch with the best validation loss.",
+                    {
+                        "model.dropout": 0.3,
+                        "optimizer.weight_decay": 0.0005,
+                        "training.patience": 3,
+                    },
+                ),
+            ],
         )
 
 
@@ -146,5 +156,11 @@ class UnderfittingTooShort(Rule):
                 result(evidence),
             ),
             "The training ended before the loss had levelled off.",
-            f"[training]\nepochs = {max(5 * epochs, 10)}",
+            [
+                Remedy(
+                    "The loss was still falling: more epochs let it level off.",
+                    {"training.epochs": max(5 * epochs, 10)},
+                ),
+                usual_rate(evidence),
+            ],
         )

@@ -3,7 +3,8 @@
 import math
 
 from actcli.diagnostics.evidence import Evidence
-from actcli.diagnostics.findings import Finding, Rule, Severity
+from actcli.diagnostics.findings import Finding, Remedy, Rule, Severity
+from actcli.diagnostics.rules.remedies import ADAM, FITTING_WEIGHTS, LEAKY, usual_rate
 from actcli.diagnostics.rules.wording import be, counted, result
 from actcli.diagnostics.symptoms import (
     IMBALANCED_SHARE,
@@ -66,7 +67,14 @@ class ExplodingGradient(Rule):
                 result(evidence),
             ),
             "The weights are so large that most layers multiply the error by more than 1.",
-            '[model]\ninit = "auto"\n\n[optimizer]\nclip_norm = 1.0',
+            [
+                Remedy(
+                    "Fitting weights pass the error on at the same size, and clipping limits what "
+                    "is left.",
+                    {"model.init": "auto", "optimizer.clip_norm": 1.0},
+                ),
+                usual_rate(evidence),
+            ],
             tuple(
                 layer.layer for layer in evidence.gradients if layer.compounded >= EXPLODED_RATIO
             ),
@@ -117,7 +125,7 @@ class BornDead(Rule):
             f"In a network with {counted(len(evidence.units), 'hidden layer')}, at the narrowest "
             f"of {counted(narrow, 'unit')}, the initial weights keep the pre-activations of some "
             "units below zero for every row.",
-            '[model]\nactivation = "leaky-relu"',
+            [LEAKY, FITTING_WEIGHTS],
             tuple(layer.layer for layer in layers),
         )
 
@@ -164,7 +172,7 @@ class ClassImbalance(Rule):
             severity,
             tuple(sentences),
             "The small classes have too few rows to influence the weights.",
-            "# [data]: use fewer rows of the largest class, or repeat rows of the other classes.",
+            [Remedy("Use fewer rows of the largest class, or repeat rows of the other classes.")],
         )
 
 
@@ -215,7 +223,7 @@ class VanishingGradient(Rule):
             for layer in evidence.gradients
             if layer.derivative_mean is not None
         ]
-        cause, remedy = self.advice(evidence)
+        cause, remedies = self.advice(evidence)
         return self.finding(
             grade(evidence),
             (
@@ -225,23 +233,34 @@ class VanishingGradient(Rule):
                 result(evidence),
             ),
             cause,
-            remedy,
+            remedies,
             tuple(layer.layer for layer in evidence.gradients if layer.compounded <= limit),
         )
 
     @staticmethod
-    def advice(evidence: Evidence) -> tuple[str, str]:
-        """Return cause and remedy. The cause is the activation, or weights that are too small."""
+    def advice(evidence: Evidence) -> tuple[str, list[Remedy]]:
+        """Return cause and remedies. The cause is the activation, or weights that are too small."""
         names = " and ".join(sorted({layer.activation for layer in evidence.units}))
         slopes = [layer.derivative_mean for layer in evidence.gradients[:-1]]
         if min(slope for slope in slopes if slope is not None) < STEEP_SLOPE:
             return (
                 f"Each of the {counted(len(evidence.units), 'hidden layer')} ({names}) passes "
                 "back only a fraction of the error.",
-                '[model]\nactivation = "relu"\ninit = "auto"',
+                [
+                    Remedy(
+                        "An active ReLU passes the whole error back through any number of layers.",
+                        {"model.activation": "relu", "model.init": "auto"},
+                    ),
+                    ADAM,
+                ],
             )
         return (
             f"The derivative of {names} is large enough to pass the error, but the weights are too "
             "small.",
-            '[model]\ninit = "auto"\n\n[optimizer]\nweight_decay = 0.0',
+            [
+                Remedy(
+                    "Fitting weights pass the error on at the same size, if no decay shrinks them.",
+                    {"model.init": "auto", "optimizer.weight_decay": 0.0},
+                ),
+            ],
         )

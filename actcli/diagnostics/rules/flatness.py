@@ -3,8 +3,9 @@
 import math
 
 from actcli.diagnostics.evidence import Evidence
-from actcli.diagnostics.findings import Finding, Rule, Severity
-from actcli.diagnostics.rules.wording import be, counted, result, saturation, usual_rate
+from actcli.diagnostics.findings import Finding, Remedy, Rule, Severity
+from actcli.diagnostics.rules.remedies import FITTING_WEIGHTS, LEAKY, lower_rate, usual_rate
+from actcli.diagnostics.rules.wording import be, counted, result, saturation
 from actcli.diagnostics.symptoms import (
     DEAD_SHARE,
     DEAD_SHARE_OF_LAYER,
@@ -68,7 +69,13 @@ class LossOutputMismatch(Rule):
             ),
             "The output activation is flat where the output is far from its target, and a squared "
             "error does not compensate for that.",
-            f'[loss]\nname = "{best}"\n\n[model]\noutput = "auto"',
+            [
+                Remedy(
+                    "The gradient of this loss has no factor that vanishes where the output is "
+                    "wrong.",
+                    {"loss.name": best, "model.output": "auto"},
+                ),
+            ],
             (len(evidence.gradients),),
         )
 
@@ -106,7 +113,13 @@ class Saturation(Rule):
             grade(evidence),
             (*sentences, result(evidence)),
             "The weights are so large that the pre-activations lie far from 0.",
-            '[data]\nnormalize = "standard"\n\n[model]\ninit = "auto"',
+            [
+                Remedy(
+                    "Standardised inputs and fitting weights keep the pre-activations near 0.",
+                    {"data.normalize": "standard", "model.init": "auto"},
+                ),
+                usual_rate(evidence),
+            ],
             tuple(sorted(layer.layer for layer in layers)),
         )
 
@@ -144,7 +157,7 @@ class PoorInitialLoss(Rule):
                 result(evidence),
             ),
             "The initial weights are so large that the first outputs are confident and wrong.",
-            '[model]\ninit = "auto"\nbias_init = "zeros"',
+            [FITTING_WEIGHTS],
         )
 
 
@@ -188,11 +201,16 @@ class DeadUnits(Rule):
             max(Severity.WARNING, grade(evidence)) if bad else Severity.NOTE,
             (whole, *sentences, result(evidence)),
             self.cause(evidence),
-            usual_rate(evidence)
-            if (rate_ratio(evidence) or 1) >= HIGH_RATE_RATIO
-            else '[model]\nactivation = "leaky-relu"',
+            self.remedies(evidence),
             tuple(layer.layer for layer in layers),
         )
+
+    @staticmethod
+    def remedies(evidence: Evidence) -> list[Remedy]:
+        """Return the remedies: the rate first if it is known to be high, for it is the cause."""
+        if (rate_ratio(evidence) or 1) >= HIGH_RATE_RATIO:
+            return [usual_rate(evidence), lower_rate(evidence), LEAKY]
+        return [LEAKY, usual_rate(evidence)]
 
     @staticmethod
     def cause(evidence: Evidence) -> str:

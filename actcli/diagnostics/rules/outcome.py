@@ -1,7 +1,8 @@
 """Faults of the predictions: all the same, mostly wrong, or more confident than right."""
 
 from actcli.diagnostics.evidence import Evidence
-from actcli.diagnostics.findings import Finding, Rule, Severity
+from actcli.diagnostics.findings import Finding, Remedy, Rule, Severity
+from actcli.diagnostics.rules.remedies import ADAM, NO_DECAY
 from actcli.diagnostics.rules.wording import result
 from actcli.diagnostics.symptoms import (
     IMBALANCED_SHARE,
@@ -55,7 +56,7 @@ class CollapsedOutput(Rule):
                 result(evidence),
             ),
             "The logits depend on the biases of the last layer, and hardly on the input.",
-            "[optimizer]\nweight_decay = 0.0",
+            [NO_DECAY, ADAM],
         )
 
 
@@ -90,8 +91,7 @@ class NotLearning(Rule):
                 + (f", initially {evidence.initial_loss:.4g}." if evidence.initial_loss else "."),
             ),
             "No other rule explains this; wrong labels in the training data could.",
-            "# Compare some rows with their labels. If the labels are right:\n"
-            '[optimizer]\nname = "adam"\nlearning_rate = "auto"',
+            [ADAM, Remedy("Compare some rows with their labels: wrong labels cannot be learnt.")],
         )
 
 
@@ -143,5 +143,15 @@ class Overconfident(Rule):
             Severity.WARNING if min(excess, outputs.ece) >= OVERCONFIDENCE else Severity.NOTE,
             tuple(sentences),
             "The logits are larger than the accuracy justifies.",
-            "[loss]\nlabel_smoothing = 0.1" if smooth else "[optimizer]\nweight_decay = 0.0005",
+            [
+                Remedy(
+                    "With smoothed targets, larger logits do not lower the loss without end.",
+                    {"loss.label_smoothing": 0.1},
+                )
+                if smooth
+                else Remedy(
+                    "Weight decay keeps weights, and so the logits, small.",
+                    {"optimizer.weight_decay": 0.0005},
+                ),
+            ],
         )

@@ -1,9 +1,9 @@
-"""Sentences and remedies that several rules share."""
+"""Sentences that several rules share."""
 
 from collections.abc import Sequence
 
 from actcli.diagnostics.evidence import Evidence
-from actcli.diagnostics.symptoms import majority, percent, rate_ratio
+from actcli.diagnostics.symptoms import majority, percent
 from actcli.diagnostics.units import LayerUnits
 
 
@@ -38,15 +38,3 @@ def named_layers(layers: Sequence[int]) -> str:
     if len(layers) > 2 and list(layers) == list(range(layers[0], layers[-1] + 1)):
         return f"layers {layers[0]} to {layers[-1]}"
     return f"layers {', '.join(map(str, layers[:-1]))} and {layers[-1]}"
-
-
-def usual_rate(evidence: Evidence) -> str:
-    """Return the remedy for a wrong learning rate, as TOML.
-
-    The remedy is the optimizer's default, or a tenth of the rate if the rate is near the default.
-    """
-    training, ratio = evidence.training, rate_ratio(evidence)
-    if training is None or ratio is None:
-        return "[optimizer]\nlearning_rate = 0.001"
-    rate = training.usual_learning_rate if not 0.5 < ratio < 2 else training.learning_rate / 10
-    return f"[optimizer]\nlearning_rate = {rate:.3g}"
