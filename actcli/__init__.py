@@ -10,10 +10,10 @@ Names are imported when they are first used (PEP 562): `import actcli` alone loa
 rich. `docs/api.md` describes each of them.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # that of `typing`, which takes a while to import
 if TYPE_CHECKING:
+    from typing import Any
+
     from actcli.api import diagnose, evaluate, fit, load_data, losses, runs, softmax, train
     from actcli.config.schema import Config
     from actcli.errors import ActcliError
@@ -42,9 +42,11 @@ _ELSEWHERE = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     if name not in __all__:
         raise AttributeError(f"module 'actcli' has no attribute {name!r}")
+    import importlib
+
     value = getattr(importlib.import_module(_ELSEWHERE.get(name, "actcli.api")), name)
     globals()[name] = value
     return value

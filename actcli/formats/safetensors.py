@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from actcli import jsonlines
 from actcli.config.values import quoted
 from actcli.errors import DataError
-from actcli.files import Buffer, open_regular
+from actcli.files import Buffer, reading
 from actcli.formats.layers import Layers, Tensors, pair_layers
 from actcli.machine import require_memory
 from actcli.nn.arrays import Array
@@ -91,7 +91,7 @@ def read_metadata(path: Path) -> dict[str, Any]:
         DataError: the file cannot be read or is not a safetensors file.
     """
     try:
-        with open_regular(path) as file:
+        with reading(path) as file:
             header, _ = _read_header(path, file)
     except FileNotFoundError as error:
         raise DataError(f"cannot read {path}: {error.strerror}") from error

@@ -6,6 +6,7 @@ all copies are lost. Dask reassigns the jobs of a worker that dies. When the cli
 for any reason, the scheduler makes the workers stop and release the data.
 """
 
+import asyncio
 import contextlib
 import logging
 import secrets
@@ -20,11 +21,13 @@ from distributed.diagnostics.plugin import SchedulerPlugin
 
 from actcli.datasets.dataset import RawDataset
 from actcli.errors import ActcliError
+from actcli.machine import BLAS_THREAD_VARIABLES
 from actcli.sweep.engine import MessageQueue
 from actcli.sweep.plan import Job
 from actcli.sweep.work import WORKERS, JobProgress
 
 CONNECT_TIMEOUT = "5s"
+LATE_SECONDS = 1.0  # in which the last progress of a stopped worker arrives at the scheduler
 # These loggers report a lost connection in many lines; one error message replaces them.
 NOISY_LOGGERS = ("distributed", "distributed.client", "tornado.application", "asyncio")
 
@@ -51,7 +54,7 @@ class Cluster:
         """Connect and send the data to the workers; on exit, cancel the unfinished jobs.
 
         Raises:
-            ActcliError: no scheduler answers at the address.
+            ActcliError: no scheduler answers at the address, or a worker has several threads.
         """
         for name in NOISY_LOGGERS:
             logging.getLogger(name).setLevel(logging.CRITICAL)
@@ -60,11 +63,14 @@ class Cluster:
         except (OSError, ValueError, TypeError) as error:
             raise ActcliError(f"no scheduler answers at {self.address}: {error}") from error
         with client:
+            for worker, threads in client.nthreads().items():
+                if fault := fault_of_threads(worker, threads, self.address):
+                    raise fault
             client.subscribe_topic(
                 self.token, lambda event: messages.put(JobProgress(**event[1]["report"]))
             )
             client.register_plugin(ClientWatch(self.token, client.id), name=self.token)
-            client.register_plugin(SweepWorker(self.token), name=self.token)
+            client.register_plugin(SweepWorker(self.token, self.address), name=self.token)
             with warnings.catch_warnings():  # the task holds the data, so it is large
                 warnings.filterwarnings("ignore", "Sending large graph", UserWarning)
                 for number, (name, raw) in enumerate(self.data.items()):
@@ -86,6 +92,22 @@ class Cluster:
         """Do nothing: the cluster belongs to its user."""
 
 
+def fault_of_threads(worker: str, threads: int, scheduler: str) -> ActcliError | None:
+    """Return an error if a worker has several threads: they would train several jobs at once.
+
+    Args:
+        worker: the address of the worker.
+        threads: the number of its threads.
+        scheduler: the address of the scheduler.
+    """
+    if threads == 1:
+        return None
+    return ActcliError(
+        f"the Dask worker {worker} has {threads} threads, which slow each other down",
+        f"Start it with: {BLAS_THREAD_VARIABLES[0]}=1 dask worker {scheduler} --nthreads 1",
+    )
+
+
 def _identity(raw: RawDataset) -> RawDataset:
     return raw
 
@@ -93,8 +115,9 @@ def _identity(raw: RawDataset) -> RawDataset:
 class SweepWorker(WorkerPlugin):
     """Makes each Dask worker, present or future, a worker of the sweep."""
 
-    def __init__(self, token: str) -> None:
+    def __init__(self, token: str, scheduler: str) -> None:
         self.token = token
+        self.scheduler = scheduler
 
     def setup(self, worker: Any) -> None:
         """Register the sweep in the worker's process, with its channel to the client."""
@@ -103,9 +126,12 @@ class SweepWorker(WorkerPlugin):
         self.stopping = threading.Event()
 
         def report(progress: JobProgress) -> None:
-            worker.loop.add_callback(worker.log_event, self.token, {"report": vars(progress)})
+            if not self.stopping.is_set():
+                worker.loop.add_callback(worker.log_event, self.token, {"report": vars(progress)})
 
-        WORKERS[self.token] = Worker({}, report, self.stopping.is_set)
+        # The client refuses the workers of its start; this one may join later.
+        fault = fault_of_threads(worker.address, worker.state.nthreads, self.scheduler)
+        WORKERS[self.token] = Worker({}, report, self.stopping.is_set, fault)
 
     def teardown(self, worker: Any) -> None:
         """Stop the running job and release the data."""
@@ -124,4 +150,16 @@ class ClientWatch(SchedulerPlugin):
         """Remove the plugins of the sweep when its client disconnects."""
         if client == self.client:
             scheduler.remove_plugin(name=self.token)
-            scheduler.loop.add_callback(scheduler.unregister_worker_plugin, None, self.token)
+            scheduler.loop.add_callback(self._end, scheduler)
+
+    async def _end(self, scheduler: Any) -> None:
+        """Stop the workers, and then remove the topic of their progress.
+
+        Dask would keep the topic as long as the scheduler runs, and has no call that removes one.
+        """
+        await scheduler.unregister_worker_plugin(None, self.token)
+        await asyncio.sleep(LATE_SECONDS)
+        # Versions of Dask before 2024.5 have no broker.
+        is_new = hasattr(scheduler, "_broker")
+        topics = scheduler._broker._topics if is_new else scheduler.events
+        topics.pop(self.token, None)

@@ -29,6 +29,7 @@ class Worker:
         data: raw data sets by their name in the configuration; `add_data` adds more.
         report: called at the start of a job and after each epoch.
         stopped: called after each step; True stops the job.
+        fault: why this worker trains no job; None otherwise.
     """
 
     def __init__(
@@ -36,11 +37,13 @@ class Worker:
         data: Mapping[str, RawDataset],
         report: Callable[[JobProgress], None] = lambda _: None,
         stopped: Callable[[], bool] = lambda: False,
+        fault: ActcliError | None = None,
     ) -> None:
         self.data = data
         self.more: dict[str, RawDataset] = {}
         self.report = report
         self.stopped = stopped
+        self.fault = fault
         self._splits: dict[ResolvedData, tuple[ResolvedData, Dataset]] = {}
 
     def add_data(self, name: str, raw: RawDataset) -> None:
@@ -63,6 +66,8 @@ class Worker:
             ActcliError: the job cannot be trained.
         """
         self.report(JobProgress(name, 0, config.training.epochs, None))
+        if self.fault:
+            raise self.fault
         if not is_blas_pinned():
             raise ActcliError(
                 "the worker's BLAS would use several threads, which changes the results",

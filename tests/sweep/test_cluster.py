@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from sweep_commands import (
@@ -20,6 +21,12 @@ from sweep_commands import (
     when_written,
 )
 
+from actcli.errors import ActcliError
+from actcli.sweep.axes import parse_axis
+from actcli.sweep.cluster import SweepWorker
+from actcli.sweep.plan import Plan
+from actcli.sweep.work import WORKERS
+
 pytest.importorskip("distributed")
 pytestmark = [
     pytest.mark.slow,
@@ -30,6 +37,7 @@ SWEEP = Path("runs/s")
 JOBS = 6
 
 
+TOKEN = re.compile("[0-9a-f]{8}")
 STARTED = re.compile(r"Starting Worker plugin [0-9a-f]{8}$", re.MULTILINE)
 REMOVED = re.compile(r"Removing Worker plugin [0-9a-f]{8}$", re.MULTILINE)
 
@@ -68,9 +76,20 @@ class Cluster:
         self.stack.callback(process.kill)
         return process
 
-    def add_worker(self) -> subprocess.Popen[bytes]:
+    def add_worker(self, threads: int = 1) -> subprocess.Popen[bytes]:
         """Start a worker without a nanny, which would restart a worker that was killed."""
-        return self.start("worker", self.address, "--nthreads", "1", "--no-nanny")
+        return self.start("worker", self.address, "--nthreads", str(threads), "--no-nanny")
+
+    def topics(self) -> list[str]:
+        """Return the names of the topics that the scheduler keeps, without those of workers."""
+        script = (
+            "import sys; from distributed import Client\n"
+            "def topics(dask_scheduler): return list(dask_scheduler._broker._topics)\n"
+            "for topic in Client(sys.argv[1]).run_on_scheduler(topics): print(topic)"
+        )
+        command = [sys.executable, "-c", script, self.address]
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        return [name for name in done.stdout.splitlines() if TOKEN.fullmatch(name)]
 
     def count_in_log(self, pattern: re.Pattern[str]) -> int:
         """Return how often a pattern occurs in the log of the workers."""
@@ -167,6 +186,7 @@ def test_a_client_that_is_killed_leaves_idle_workers_and_the_sweep_can_be_resume
     assert (again.returncode, again.stderr) == (0, "")
     assert len(finished(SWEEP)) == JOBS
     assert when_written(SWEEP).items() > kept.items()
+    until(lambda: not cluster.topics())  # of the killed client, and of the one that ended
 
 
 def test_a_lost_scheduler_is_reported_and_finished_runs_are_kept(
@@ -194,13 +214,32 @@ def test_a_worker_whose_blas_has_many_threads_is_refused(sweep: list[str], tmp_p
     (tmp_path / "other").mkdir()
     with running(tmp_path / "other", threads=2) as many:
         done = actcli(*sweep[:-1], many.address, "--epochs", "1")
+        many.add_worker(threads=4)
+        until(lambda: many.count_in_log(re.compile("Starting established connection")) >= 3)
+        refused = actcli(*sweep[:-1], many.address, "--epochs", "1")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert re.fullmatch(
+        r"Error: the Dask worker tcp://127.0.0.1:\d+ has 4 threads, which slow each other down. "
+        rf"Start it with: OPENBLAS_NUM_THREADS=1 dask worker {many.address} --nthreads 1\n",
+        refused.stderr,
+    )
     assert done.returncode == 1
     first, second = done.stderr.splitlines()[-2:]
     assert first == "Error: 6 of 6 jobs could not be trained"
     assert second == (
-        "  lr 0.01  seed 0 and 11 more: the worker's BLAS would use several threads, which "
+        "  lr 0.01  seed 0 and 5 more: the worker's BLAS would use several threads, which "
         "changes the results. Start it with OPENBLAS_NUM_THREADS=1"
     )
+
+
+def test_a_worker_with_several_threads_that_joins_later_trains_nothing() -> None:
+    loop = SimpleNamespace(add_callback=lambda *_: None)
+    state = SimpleNamespace(nthreads=2)
+    late = SimpleNamespace(address="tcp://a:1", state=state, loop=loop, log_event=None)
+    SweepWorker("token", "tcp://b:2").setup(late)
+    (job,) = Plan((), (parse_axis("model.dropout=0"),)).jobs()
+    with pytest.raises(ActcliError, match=r"the Dask worker tcp://a:1 has 2 threads"):
+        WORKERS.pop("token").train(job.name, job.config)
 
 
 def test_a_scheduler_that_does_not_answer_is_reported(blobs: Blobs) -> None:

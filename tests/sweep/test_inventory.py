@@ -114,7 +114,8 @@ def test_a_run_without_its_checkpoint_is_known_by_its_configuration(
 ) -> None:
     folder = tmp_path / "s"
     trained(folder, jobs(data, RATES))
-    (folder / "lr=0.1,seed=0" / "checkpoint.safetensors").write_bytes(b"damaged")
+    (folder / "lr=0.1,seed=0" / "checkpoint.safetensors").unlink()
+    (folder / "lr=0.1,seed=0" / "checkpoint.safetensors").symlink_to("/dev/zero")
     (folder / "lr=0.2,seed=0" / "checkpoint.safetensors").unlink()
     (folder / "lr=0.2,seed=0" / "config.toml").write_text("damaged")
     found = inventory(folder, jobs(data, RATES))
