@@ -162,7 +162,7 @@ def _read(folder: Path, changed: float) -> Summary:
         if not (folder / name).is_file():
             raise DataError(f"{name} is missing")
     config = assemble_tables(read_toml(folder / CONFIG, CONFIG))
-    last = read_last_epoch(folder / METRICS)
+    last = read_last_epoch(folder / METRICS, len(config.model.hidden) + 1)
     result = RunResult.read(folder / RESULT)
     validation = last.validation if last else None
     test = result.test if result else None

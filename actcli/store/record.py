@@ -116,18 +116,19 @@ def epoch_line(epoch: EpochDone) -> bytes:
     return _line(fields)
 
 
-def read_epoch(line: bytes, where: str) -> EpochDone:
+def read_epoch(line: bytes, where: str, layers: int | None = None) -> EpochDone:
     """Return the epoch of a line of `metrics.jsonl`.
 
     Args:
         line: with or without its line end.
         where: file and line, for messages.
+        layers: number of layers of the network, with the output layer; None if it is unknown.
 
     Raises:
-        DataError: a field has a wrong type or value.
+        DataError: a field has a wrong type or value, or is not of this number of layers.
     """
     fields = Fields(line, where)
-    return EpochDone(
+    epoch = EpochDone(
         epoch=fields.count("epoch"),
         learning_rate=fields.optional("learning_rate", fields.number) or 0.0,
         train=fields.score("train"),
@@ -138,16 +139,37 @@ def read_epoch(line: bytes, where: str) -> EpochDone:
         best=fields.optional("best", fields.flag) or False,
         health=fields.optional("health", fields.health),
     )
+    if layers is not None:
+        _check_layers(epoch, layers, where)
+    return epoch
 
 
-def read_epochs(path: Path) -> Iterator[EpochDone]:
+def _check_layers(epoch: EpochDone, layers: int, where: str) -> None:
+    """Raise if a list is not of this number of layers; lists that may be missing may be empty."""
+    lists = [("update_ratio", epoch.update_ratio, {0, layers})]
+    if health := epoch.health:
+        lists += [
+            ("health.delta_norm", health.delta_norm, {layers}),
+            ("health.weight_grad_norm", health.weight_grad_norm, {0, layers}),
+            ("health.silent", health.silent, {layers - 1}),
+        ]
+    for name, values, counts in lists:
+        if len(values) not in counts:
+            raise DataError(f"{where}: {name!r} has {len(values)} numbers, not {max(counts)}")
+
+
+def read_epochs(path: Path, layers: int | None = None) -> Iterator[EpochDone]:
     """Yield the epochs in a `metrics.jsonl`. A last line that is incomplete is left out.
+
+    Args:
+        path: the path of the file.
+        layers: see `read_epoch`.
 
     Raises:
         DataError: the file cannot be read, or a line is not the record of an epoch.
     """
     for number, line in enumerate(complete_lines(path), 1):
-        yield read_epoch(line, f"{path}, line {number}")
+        yield read_epoch(line, f"{path}, line {number}", layers)
 
 
 def complete_lines(path: Path) -> Iterator[bytes]:
@@ -166,10 +188,14 @@ def complete_lines(path: Path) -> Iterator[bytes]:
         raise DataError(f"cannot read {path}: {error.strerror}") from error
 
 
-def read_last_epoch(path: Path) -> EpochDone | None:
+def read_last_epoch(path: Path, layers: int | None = None) -> EpochDone | None:
     """Return the last complete epoch in a `metrics.jsonl`, or None before the first one.
 
     Only the end of the file is read.
+
+    Args:
+        path: the path of the file.
+        layers: see `read_epoch`.
 
     Raises:
         DataError: the file cannot be read, or its last complete line is not the record of an epoch.
@@ -188,7 +214,7 @@ def read_last_epoch(path: Path) -> EpochDone | None:
                 length *= 4
     except FileNotFoundError as error:
         raise DataError(f"cannot read {path}: {error.strerror}") from error
-    return read_epoch(lines[-1], f"{path}, last line") if lines else None
+    return read_epoch(lines[-1], f"{path}, last line", layers) if lines else None
 
 
 class Fields:

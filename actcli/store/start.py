@@ -130,7 +130,10 @@ def resume(learner: Learner, folder: Folder, checkpoint: Checkpoint) -> Run:
     checkpoint.check(learner)
     path, epochs = folder.path / METRICS, checkpoint.position.epoch
     lines = _metrics_until(path, epochs)
-    history = tuple(read_epoch(line, f"{path}, line {at}") for at, line in enumerate(lines, 1))
+    layers = len(learner.network.layers)
+    history = tuple(
+        read_epoch(line, f"{path}, line {at}", layers) for at, line in enumerate(lines, 1)
+    )
     run = Run(learner, folder, checkpoint, history)
     versions = read_environment(folder.path / ENVIRONMENT)
     versions["resumed"].append(environment())

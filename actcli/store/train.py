@@ -201,7 +201,7 @@ def read_training(
     """
     if folder is None:
         return Training.of(config)
-    history = tuple(read_epochs(folder / METRICS))
+    history = tuple(read_epochs(folder / METRICS, len(config.model.hidden) + 1))
     result = RunResult.read(folder / RESULT)
     return Training.of(
         config, history, kept_epoch, result is not None and result.status == DIVERGED

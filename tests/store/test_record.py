@@ -120,6 +120,25 @@ def test_other_fields_of_a_wrong_type_are_named(
         read(path)
 
 
+@pytest.mark.parametrize(
+    ("lists", "fault"),
+    [
+        ('"update_ratio": [1, 2]', "'update_ratio' has 2 numbers, not 3"),
+        ('"health": {"delta_norm": [], "silent": [0, 0]}', "'health.delta_norm' has 0 numbers, n"),
+        ('"health": {"delta_norm": [1, 1, 1], "silent": []}', "'health.silent' has 0 numbers, not"),
+    ],
+)
+def test_a_list_of_another_number_of_layers_is_named(
+    lists: str, fault: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "record"
+    write(path, epoch().replace("}\n", f", {lists}}}\n"))
+    assert read_last_epoch(path) is not None
+    for read in (read_last_epoch, lambda path, layers: list(read_epochs(path, layers))):
+        with pytest.raises(DataError, match=re.escape(fault)):
+            read(path, 3)
+
+
 @pytest.mark.parametrize("content", NOT_JSON.values(), ids=NOT_JSON)
 @pytest.mark.parametrize("read", READERS)
 def test_content_that_is_not_json_is_one_line(
