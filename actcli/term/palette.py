@@ -57,11 +57,12 @@ class StyleSheet:
 
 def _rules(numbers: dict[Style, int], theme: TerminalTheme) -> str:
     paper, ink = theme.background_color.hex, theme.foreground_color.hex
-    rules = [f".page{{color:{ink};background:{paper}}}.paper{{fill:{paper}}}"]
+    # Both properties: fill for the SVG picture, and color for the HTML page.
+    rules = [f".page{{color:{ink};fill:{ink};background:{paper}}}.paper{{fill:{paper}}}"]
     for style, number in numbers.items():
         text, background = colours(style, theme)
         if text != theme.foreground_color:
-            rules.append(f".s{number}{{color:{text.hex}}}")
+            rules.append(f".s{number}{{color:{text.hex};fill:{text.hex}}}")
         if background:
             rules.append(f".b{number}{{fill:{background.hex};background:{background.hex}}}")
     return "".join(rules)

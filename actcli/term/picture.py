@@ -78,7 +78,7 @@ def svg(view: RenderableType, width: int, title: str, sheet: StyleSheet | None =
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{across}" height="{down}" '
         f'viewBox="{-MARGIN} {-MARGIN} {across} {down}" class="page">\n'
         f"<title>{_escaped(title)}</title>\n"
-        f"<style>text{{font:{FONT_SIZE}px {FONTS};white-space:pre}}text,path{{fill:currentColor}}"
+        f"<style>text{{font:{FONT_SIZE}px {FONTS};white-space:pre}}"
         f".c{{text-anchor:middle}}rect{{shape-rendering:crispEdges}}{sheet.rules()}</style>\n"
         f'<rect class="paper" x="{-MARGIN}" y="{-MARGIN}" width="{across}" height="{down}"/>\n'
         f"{marks}\n</svg>\n"
