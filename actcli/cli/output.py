@@ -133,7 +133,7 @@ save_option = click.option(
     type=PictureType(),
     callback=_remember,
     expose_value=False,
-    help="Save the result, as a terminal shows it, as a picture (.svg), a page (.html) or text "
+    help="File for the result as a terminal shows it: a picture (.svg), a page (.html) or text "
     "(.txt).",
 )
 
