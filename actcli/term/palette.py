@@ -61,7 +61,7 @@ def _rules(numbers: dict[Style, int], theme: TerminalTheme) -> str:
     rules = [f".page{{color:{ink};fill:{ink};background:{paper}}}.paper{{fill:{paper}}}"]
     for style, number in numbers.items():
         text, background = colours(style, theme)
-        if text != theme.foreground_color:
+        if style.color or style.dim or style.reverse:
             rules.append(f".s{number}{{color:{text.hex};fill:{text.hex}}}")
         if background:
             rules.append(f".b{number}{{fill:{background.hex};background:{background.hex}}}")

@@ -48,6 +48,15 @@ def test_wide_and_combining_characters_have_their_own_cells() -> None:
     assert cells == [("9", "お"), ("22.5", "e\u0301"), ("27", "x")]
 
 
+def test_a_colour_of_light_pages_does_not_stay_on_dark_ones() -> None:
+    """White text is grey on a light page; on a dark page it has the colour of plain text."""
+    light, _, dark = svg(Text("x", "white"), 80, "").partition("prefers-color-scheme:dark")
+    grey = colours(Style.parse("white"), LIGHT)[0].hex
+    white = colours(Style.parse("white"), DARK)[0].hex
+    assert f".s0{{color:{grey};fill:{grey}}}" in light
+    assert f".s0{{color:{white};fill:{white}}}" in dark
+
+
 def test_an_empty_view_is_a_picture() -> None:
     for write in WRITERS.values():
         assert write(Text(), 80, "nothing")
