@@ -132,7 +132,9 @@ FINDINGS = (
         (Remedy("", {"model.activation": "relu", "optimizer.learning_rate": 0.1}),),
         "Hochreiter 1991; Glorot, Bengio, AISTATS 2010, section 4",
     ),
-    Finding("not-learning", Severity.WARNING, (), ("δ × 2",), "Because.", (Remedy("Look."),), "N, 1999"),
+    Finding(
+        "not-learning", Severity.WARNING, (), ("δ × 2",), "Because.", (Remedy("Look."),), "N, 1999"
+    ),
 )
 
 EVIDENCE = Evidence(

@@ -1,0 +1,335 @@
+"""Fix a run: apply the remedies of its diagnosis, train again, and keep what helps.
+
+The search starts from the run and its findings. A try applies one remedy to the best configuration
+so far, and trains it as an ordinary run, `NAME-fix-1`. If the network is then healthy and at least
+as accurate as the run was, the run is cured. If it is better, but not healthy, the search continues
+from there, with the remedies of its own findings. If it is not better, the next remedy is tried.
+
+Accuracy is measured on the validation rows, or on the training rows if there are none. A remedy
+never changes the data, the classes or the rows: the task stays the same. Tries that an earlier call
+has trained are found by their configuration, so that an interrupted fix resumes where it stopped.
+"""
+
+import contextlib
+import math
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from actcli.config.schema import Config, values
+from actcli.datasets.dataset import ignore_progress
+from actcli.datasets.download import Progress
+from actcli.diagnostics import HEALTHY
+from actcli.diagnostics.findings import Finding, Remedy, Severity
+from actcli.diagnostics.report import diagnose
+from actcli.errors import ActcliError, DataError, DivergedError, UsageError
+from actcli.machine import worker_count
+from actcli.model import Model, read_model_file
+from actcli.store.catalog import run_folders
+from actcli.store.folder import CONFIG, MODEL, RESULT
+from actcli.store.record import RunResult
+from actcli.store.start import resume_run, start_run
+from actcli.store.train import Run, read_training
+from actcli.training.build import prepare_dataset
+from actcli.training.evaluation import evaluate
+
+DEFAULT_TRIES = 5
+# A gain counts if it exceeds this many standard errors of the accuracy on the measured rows.
+SIGNIFICANT_ERRORS = 2.0
+TASK = frozenset({"data.name", "data.classes", "data.validation"})  # keys that no remedy changes
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A run with its diagnosis.
+
+    Args:
+        run: the name of the run.
+        config: its configuration.
+        verdict: the rule of the worst finding, or "healthy".
+        findings: the findings, the worst first.
+        rows: name of the rows on which `accuracy` is measured: "validation" or "train".
+        accuracy: accuracy on these rows.
+        error: standard error of `accuracy`.
+        test: accuracy on the test rows.
+        dead: share of the hidden units that are dead.
+    """
+
+    run: str
+    config: Config
+    verdict: str
+    findings: tuple[Finding, ...]
+    rows: str
+    accuracy: float
+    error: float
+    test: float
+    dead: float | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON object."""
+        return {
+            "run": self.run,
+            "verdict": self.verdict,
+            "rows": self.rows,
+            "accuracy": self.accuracy,
+            "test": self.test,
+            "dead": self.dead,
+        }
+
+
+@dataclass(frozen=True)
+class Try:
+    """One remedy that was tried.
+
+    Args:
+        number: from 1.
+        rule: the rule of the finding whose remedy it is.
+        remedy: the remedy.
+        base: the name of the run whose configuration it changes.
+        after: the run and its diagnosis; None if the remedy cannot be applied.
+        gain: accuracy minus the accuracy of `base`.
+        outcome: "cured", "better" or "no better", or why the remedy cannot be applied.
+    """
+
+    number: int
+    rule: str
+    remedy: Remedy
+    base: str
+    after: Condition | None
+    gain: float | None
+    outcome: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON object."""
+        return {
+            "number": self.number,
+            "rule": self.rule,
+            **asdict(self.remedy),
+            "base": self.base,
+            "after": self.after and self.after.to_dict(),
+            "gain": self.gain,
+            "outcome": self.outcome,
+        }
+
+
+CURED, BETTER, NO_BETTER = "cured", "better", "no better"
+
+
+@dataclass(frozen=True)
+class FixResult:
+    """The result of `actcli fix`.
+
+    Args:
+        before: the run.
+        after: the best run: the cured one, or the most accurate one that was reached.
+        tries: the tries in their order.
+        planned: the remedies that a dry run would try first; empty otherwise.
+    """
+
+    before: Condition
+    after: Condition
+    tries: tuple[Try, ...] = ()
+    planned: tuple[Remedy, ...] = ()
+
+    @property
+    def is_healthy(self) -> bool:
+        """Whether the best run is healthy: cured, or healthy from the start."""
+        return self.after.verdict == HEALTHY
+
+    @property
+    def changes(self) -> dict[str, Any]:
+        """The changes from the configuration of the run to that of the best run."""
+        return differences(self.before.config, self.after.config)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON object."""
+        return {
+            "healthy": self.is_healthy,
+            "before": self.before.to_dict(),
+            "after": self.after.to_dict(),
+            "changes": self.changes,
+            "tries": [each.to_dict() for each in self.tries],
+            "planned": [asdict(remedy) for remedy in self.planned],
+        }
+
+
+def differences(before: Config, after: Config) -> dict[str, Any]:
+    """Return the values of the keys in which the second configuration differs from the first."""
+    old = dict(_by_path(before))
+    return {path: value for path, value in _by_path(after) if value != old[path]}
+
+
+def _by_path(config: Config) -> Iterator[tuple[str, Any]]:
+    return ((str(key), value) for key, value in values(config))
+
+
+def train_to_end(run: Run, _number: int) -> None:
+    """Train a run without showing its progress."""
+    for _ in run.train():
+        pass
+
+
+@dataclass
+class Fix:
+    """The search for a cure of one run.
+
+    Args:
+        folder: the folder of the run.
+        runs: the folder for the runs of the tries.
+        tries: the largest number of trainings.
+        train: trains the run of a try to its end; called with the run and the number of the try.
+        report: called after each try.
+        progress: receives the progress of downloads.
+    """
+
+    folder: Path
+    runs: Path
+    tries: int = DEFAULT_TRIES
+    train: Callable[[Run, int], None] = train_to_end
+    report: Callable[[Try], None] = lambda _: None
+    progress: Progress = ignore_progress
+    _done: list[Try] = field(default_factory=list, init=False)
+
+    def search(self, dry_run: bool = False) -> FixResult:
+        """Try remedies until the run is cured, no remedy is left, or all tries are used.
+
+        Args:
+            dry_run: whether to return the remedies that would be tried first, and to train nothing.
+
+        Raises:
+            ActcliError: the run is damaged, or a file cannot be written.
+        """
+        before = base = examine_run(self.folder, self.progress)
+        remedies = _remedies(before)
+        if dry_run:
+            return FixResult(before, before, planned=tuple(remedy for _, remedy in remedies))
+        tried = [before.config]
+        while remedies and len(self._done) < self.tries and base.verdict != HEALTHY:
+            rule, remedy = remedies.pop(0)
+            config = _apply(remedy, base.config)
+            if config in tried:
+                continue
+            if isinstance(config, str):
+                self._note(Try(len(self._done) + 1, rule, remedy, base.run, None, None, config))
+                continue
+            tried.append(config)
+            number = len(self._done) + 1
+            after = self._train(config, number)
+            outcome = _outcome(before, base, after)
+            gain = after.accuracy - base.accuracy
+            self._note(Try(number, rule, remedy, base.run, after, gain, outcome))
+            if outcome != NO_BETTER:
+                base = after
+                remedies = [*_remedies(after), *remedies]
+        return FixResult(before, base, tuple(self._done))
+
+    def _note(self, attempt: Try) -> None:
+        self._done.append(attempt)
+        self.report(attempt)
+
+    def _train(self, config: Config, number: int) -> Condition:
+        """Train a configuration as a run, or the rest of it if an earlier call began it."""
+        resolved, folder = config.resolve(), self._folder_of(config)
+        if folder is None:
+            name = f"{self.folder.absolute().name}-fix-{self._next_number()}"
+            run: Run | RunResult = start_run(resolved, self.runs, name, self.progress)
+        elif RunResult.read(folder / RESULT):
+            return examine_run(folder, self.progress)
+        else:
+            run = resume_run(folder, resolved, self.progress)
+        if isinstance(run, RunResult):  # another process has finished it in the meantime
+            return examine_run(self.runs / run.run, self.progress)
+        with contextlib.closing(run), contextlib.suppress(DivergedError):
+            # A run that diverges leaves its last good model, which is examined.
+            self.train(run, number)
+            run.finish()
+        return examine_run(run.folder, self.progress)
+
+    def _folder_of(self, config: Config) -> Path | None:
+        """Return the folder of an earlier try with this configuration, or None."""
+        for folder in self._earlier():
+            try:
+                if Config.load(folder / CONFIG).resolve() == config.resolve():
+                    return folder
+            except ActcliError:  # a damaged run is not the try that is looked for
+                continue
+        return None
+
+    def _earlier(self) -> list[Path]:
+        pattern = re.escape(self.folder.absolute().name) + r"-fix-\d+"
+        return [each for each in run_folders(self.runs) if re.fullmatch(pattern, each.name)]
+
+    def _next_number(self) -> int:
+        return 1 + max((int(each.name.rpartition("-")[2]) for each in self._earlier()), default=0)
+
+
+def examine_run(folder: Path, progress: Progress = ignore_progress) -> Condition:
+    """Return a run with its diagnosis on all training rows.
+
+    Raises:
+        ActcliError: the run is damaged, or its data cannot be read.
+    """
+    config = Config.load(folder / CONFIG)
+    resolved, dataset = prepare_dataset(config.resolve(), progress)
+    initial, file = Model.create(resolved, dataset), read_model_file(folder / MODEL)
+    if file.sizes != initial.network.sizes:
+        raise DataError(
+            f"{folder / MODEL} has layers of sizes {file.sizes}, but its configuration needs "
+            f"{initial.network.sizes}"
+        )
+    model = initial.with_network(file.network(resolved.model.activation))
+    training = read_training(resolved, folder, file.epoch)
+    diagnosis = diagnose(
+        model,
+        dataset,
+        name=folder.name,
+        initial=initial,
+        training=training,
+        workers=worker_count(),
+    )
+    rows = "validation" if len(dataset.validation) else "train"
+    split = dataset.validation if len(dataset.validation) else dataset.train
+    accuracy = evaluate(model, split).accuracy
+    units = sum(layer.units for layer in diagnosis.units)
+    return Condition(
+        run=folder.name,
+        config=config,
+        verdict=diagnosis.verdict,
+        findings=diagnosis.findings,
+        rows=rows,
+        accuracy=accuracy,
+        error=math.sqrt(accuracy * (1 - accuracy) / len(split)),
+        test=evaluate(model, dataset.test).accuracy,
+        dead=sum(layer.dead for layer in diagnosis.units) / units if units else None,
+    )
+
+
+def _remedies(condition: Condition) -> list[tuple[str, Remedy]]:
+    """Return the remedies that change the configuration, with the rules of their findings."""
+    return [
+        (finding.rule, remedy)
+        for finding in condition.findings
+        if finding.severity >= Severity.WARNING
+        for remedy in finding.remedies
+        if remedy.changes
+    ]
+
+
+def _apply(remedy: Remedy, config: Config) -> Config | str:
+    """Return the configuration with the changes of a remedy, or why they are not allowed."""
+    if TASK & remedy.changes.keys():
+        return "not allowed: it changes the task"
+    try:
+        return config.with_values(remedy.changes)
+    except UsageError as error:
+        return f"not allowed: {error}"
+
+
+def _outcome(before: Condition, base: Condition, after: Condition) -> str:
+    """Return whether a try has cured the run, or at least made it better."""
+    if after.verdict == HEALTHY and after.accuracy >= before.accuracy:
+        return CURED
+    noise = SIGNIFICANT_ERRORS * math.hypot(base.error, after.error)
+    return BETTER if after.accuracy > base.accuracy + noise else NO_BETTER
