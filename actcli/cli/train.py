@@ -157,11 +157,18 @@ def resumed_run(
         run = resume_run(folder, config, progress)
     if isinstance(run, RunResult):
         text = escape_lines(describe_finished(folder, config))
-        emit(TrainingResult(run, folder, {}), lambda _: text, as_json, as_csv)
+        emit(TrainingResult(run, folder, {}), lambda _: one_line(text), as_json, as_csv)
         return None
     if not quiet:
         print_changes(run, epochs_before)
     return run
+
+
+def one_line(text: str) -> "RenderableType":
+    """Return a text that is not wrapped, because it begins with a path."""
+    from rich.text import Text
+
+    return Text(text, no_wrap=True, overflow="ignore")
 
 
 def default_name(config: str | None) -> str:
