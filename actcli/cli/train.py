@@ -166,9 +166,10 @@ def resumed_run(
 
 def one_line(text: str) -> "RenderableType":
     """Return a text that is not wrapped, because it begins with a path."""
+    from rich.console import Group
     from rich.text import Text
 
-    return Text(text, no_wrap=True, overflow="ignore")
+    return Group(Text(text, no_wrap=True, overflow="ignore"))  # rich wraps a Text by itself
 
 
 def default_name(config: str | None) -> str:
