@@ -44,7 +44,7 @@ class Commands(click.Group):
     """The commands. Each is an attribute of the module of the same name."""
 
     names = (
-        *("train", "sweep", "diagnose", "predict", "compare", "runs"),
+        *("train", "sweep", "diagnose", "fix", "predict", "compare", "runs"),
         *("activations", "softmax", "loss", "doctor"),
     )
 

@@ -1,6 +1,6 @@
 """`actcli diagnose`: find the faults inside a network, their causes and their remedies."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ from actcli.cli.downloads import downloads
 from actcli.cli.options import KindType, runs_dir_option
 from actcli.cli.output import csv_option, emit, json_option, save_option
 from actcli.cli.parameter_types import NamesType, TargetType, override_options, rule_names
+from actcli.cli.watch import as_argument
 from actcli.config.values import Integer
 from actcli.diagnostics import PARTS, SEVERITIES, SPLITS
 from actcli.errors import UsageError
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from actcli.cli.targets import Target
-    from actcli.diagnostics.findings import Finding
+    from actcli.diagnostics.findings import Finding, Remedy
     from actcli.diagnostics.report import Diagnosis
 
 
@@ -120,7 +121,10 @@ def diagnose(
         examined = find_target(target, runs_dir, Overrides(**overrides), at_init, progress)
     diagnosis = examine(examined, split, rows)
     parts = (*(only or PARTS), *(["history"] if history else []))
-    emit(DiagnosisParts(diagnosis, parts), diagnosis_view, as_json, as_csv)
+    fix = ""
+    if examined.folder and any(remedy.changes for remedy in remedies_of(diagnosis.findings)):
+        fix = f"actcli fix {as_argument(examined.folder)}"
+    emit(DiagnosisParts(diagnosis, parts, fix), diagnosis_view, as_json, as_csv)
     if fail_on and any(matches(finding, fail_on) for finding in diagnosis.findings):
         ctx.exit(ExitStatus.FINDING)
 
@@ -152,6 +156,7 @@ class DiagnosisParts:
 
     diagnosis: "Diagnosis"
     parts: tuple[str, ...]
+    fix: str  # the command line that tries the remedies; empty without a run or a remedy
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON object of the parts."""
@@ -168,7 +173,12 @@ def diagnosis_view(result: DiagnosisParts) -> "RenderableType":
     """Return the view of some parts of a diagnosis."""
     from actcli.render.diagnose import DiagnoseView
 
-    return DiagnoseView(result.diagnosis, result.parts)
+    return DiagnoseView(result.diagnosis, result.parts, result.fix)
+
+
+def remedies_of(findings: "Sequence[Finding]") -> "Iterator[Remedy]":
+    """Yield the remedies of all findings."""
+    return (remedy for finding in findings for remedy in finding.remedies)
 
 
 def matches(finding: "Finding", fail_on: str) -> bool:

@@ -161,7 +161,7 @@ def emit(
         else:
             from actcli.term.console import stdout_console
 
-            stdout_console().print(view(result))
+            stdout_console().print(view(result), crop=False)  # views fit; a path is never cut
     finally:  # also if nobody reads stdout to its end
         save_view(lambda: view(result))
 

@@ -46,6 +46,7 @@ class Target:
         dataset: the data set on which it is examined.
         initial: the model before its training; None if unknown.
         training: the training of the model; None if unknown.
+        folder: the folder of the run whose trained model this is; None for anything else.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Target:
     dataset: Dataset
     initial: Model | None
     training: Training | None
+    folder: Path | None = None
 
 
 def find_target(
@@ -111,6 +113,7 @@ def _run(folder: Path, overrides: Overrides, at_init: bool, progress: Progress) 
         dataset=dataset,
         initial=initial,
         training=read_training(config, None if at_init else folder, file.epoch),
+        folder=None if at_init else folder,
     )
 
 

@@ -35,10 +35,12 @@ class DiagnoseView:
     Args:
         diagnosis: to show.
         parts: of "gradients", "units", "softmax", "history", "verdict".
+        fix: the command line that tries the remedies of the verdict; empty without a run.
     """
 
     diagnosis: Diagnosis
     parts: Collection[str] = PARTS
+    fix: str = ""
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         diagnosis, evidence = self.diagnosis, self.diagnosis.evidence
@@ -51,7 +53,7 @@ class DiagnoseView:
             "units": UnitsView(diagnosis.units),
             "softmax": OutputsView(diagnosis.outputs, evidence.output),
             "history": HistoryView(diagnosis.training, units),
-            "verdict": VerdictView(diagnosis.findings, diagnosis.healthy_because),
+            "verdict": VerdictView(diagnosis.findings, diagnosis.healthy_because, self.fix),
         }
         for name, view in views.items():
             if name in self.parts:

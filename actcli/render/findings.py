@@ -23,10 +23,12 @@ class VerdictView:
     Args:
         findings: the worst first.
         because: why the network is healthy, in spite of any notes; empty if it is not.
+        fix: the command line that tries the remedies; empty without a run or a remedy.
     """
 
     findings: tuple[Finding, ...]
     because: str
+    fix: str = ""
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         canvas = Canvas.of(options)
@@ -39,6 +41,9 @@ class VerdictView:
             if position or self.because:
                 yield Text()
             yield from _finding(finding, canvas)
+        if self.fix and not self.because:
+            yield Text()
+            yield Text.assemble(f"{'try it':{LABEL_WIDTH}}", (canvas.printable(self.fix), "bold"))
 
 
 def _counted(findings: Sequence[Finding]) -> str:

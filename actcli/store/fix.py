@@ -11,6 +11,7 @@ has trained are found by their configuration, so that an interrupted fix resumes
 """
 
 import contextlib
+import json
 import math
 import re
 from collections.abc import Callable, Iterator
@@ -153,6 +154,15 @@ class FixResult:
             "tries": [each.to_dict() for each in self.tries],
             "planned": [asdict(remedy) for remedy in self.planned],
         }
+
+    def csv_rows(self) -> Iterator[list[Any]]:
+        """Yield the header of the CSV, and a row for each try."""
+        yield ["try", "rule", "changes", "run", "verdict", "accuracy", "gain", "outcome"]
+        for each in self.tries:
+            changes = json.dumps(dict(each.remedy.changes))
+            after = each.after
+            found = (after.run, after.verdict, after.accuracy) if after else (None, None, None)
+            yield [each.number, each.rule, changes, *found, each.gain, each.outcome]
 
 
 def differences(before: Config, after: Config) -> dict[str, Any]:

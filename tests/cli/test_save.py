@@ -29,6 +29,7 @@ COMMANDS = {
     "sweep show": ["sweep", "show", "grid"],
     "diagnose": ["diagnose", "two", "--history"],
     "diagnose --explain": ["diagnose", "--explain", "dead-units"],
+    "fix": ["fix", "two", "--dry-run", "-q"],
     "predict": ["predict", "two", "--image", "image.npy"],
     "compare": ["compare", "two", "three"],
     "runs": ["runs", "--runs-dir", "nothing"],
