@@ -8,7 +8,8 @@ from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from actcli.render.sweep_pictures import is_number, pictures, value_text
+from actcli.render.sweep_pictures import pictures
+from actcli.render.sweep_values import is_number, value_text
 from actcli.sweep.axes import option_of
 from actcli.sweep.results import MeanAndDeviation, Point, SweepTable
 from actcli.term.canvas import Canvas
