@@ -8,7 +8,8 @@ from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from actcli.render.sweep_pictures import is_number, pictures, value_text
+from actcli.render.sweep_pictures import pictures
+from actcli.render.sweep_values import is_number, value_text
 from actcli.sweep.axes import option_of
 from actcli.sweep.results import MeanAndDeviation, Point, SweepTable
 from actcli.term.canvas import Canvas
@@ -81,7 +82,10 @@ class SweepView:
         commands = [canvas.plain(command) for command, _ in self.next_commands]
         abouts = [canvas.plain(about) for _, about in self.next_commands]
         width = max(map(cell_len, commands))
-        has_room = len(LABEL) + width + GAP + max(map(cell_len, abouts)) <= canvas.width
+        room = canvas.width - len(LABEL) - width - GAP
+        if max(map(cell_len, abouts)) > room:
+            abouts = [about.partition(":")[0] for about in abouts]
+        has_room = max(map(cell_len, abouts)) <= room
         for number, (command, about) in enumerate(zip(commands, abouts, strict=True)):
             line = Text(" " * len(LABEL) if number else LABEL)
             line.append(command, "bold")

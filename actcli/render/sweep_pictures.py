@@ -7,23 +7,22 @@ the dots are close to one line, this key explains the accuracy.
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
 from actcli.render.sweep_axes import axis_at, round_axis
-from actcli.sweep.axes import option_of, written
+from actcli.render.sweep_maps import fitting_maps, width_of
+from actcli.render.sweep_values import GAP_WIDTH, Measure, Values, is_number, together, value_text
+from actcli.sweep.axes import option_of
 from actcli.sweep.results import Point, SweepTable
 from actcli.term.bars import bar
 from actcli.term.canvas import Canvas
-from actcli.term.heatmap import HeatMap
-from actcli.term.numbers import align_points, percent, shortest
+from actcli.term.numbers import align_points, percent
 from actcli.term.plot import Plot
 from actcli.term.plot_area import Curve
-from actcli.term.table import Column, beside, cut, cut_names, lines, total_width
+from actcli.term.table import Column, cut_names, lines, total_width
 
 MIN_CURVE_VALUES = 3  # fewer values are clearer as bars
 MAX_MAP_VALUES = 24  # of each axis
@@ -31,26 +30,6 @@ MAX_BARS = 20
 HEIGHT = 9  # lines of a plot
 MAX_WIDTH, MIN_WIDTH = 56, 36  # columns of a plot
 MIN_BAR_WIDTH, MAX_BAR_WIDTH = 4, 24
-SHORT_LABEL_WIDTH = 8
-GAP_WIDTH = 4  # columns between two plots
-
-Values = Sequence[tuple[Any, ...]]  # the values of each axis
-
-
-@dataclass(frozen=True)
-class Measure:
-    """A quantity that is plotted.
-
-    Args:
-        name: the title of the plot.
-        shares: the quantity, from 0 to 1, by the values of the axes.
-        ramp: the name of a colour ramp.
-    """
-
-    name: str
-    shares: dict[tuple[Any, ...], float]
-    ramp: str
-
 
 Drawing = Callable[[Sequence[str], Values, Sequence[Measure], int, Console], Iterator[Text]]
 
@@ -65,8 +44,9 @@ def pictures(table: SweepTable, width: int, console: Console) -> Iterator[Text]:
     draw = _drawing(values, len(table.points))
     if not measures or not draw:
         return
-    yield Text()
-    yield from draw(table.axes, values, measures, width, console)
+    if drawn := list(draw(table.axes, values, measures, width, console)):
+        yield Text()
+        yield from drawn
 
 
 def _measures(points: Sequence[Point]) -> list[Measure]:
@@ -95,20 +75,6 @@ def _is_spread(values: tuple[Any, ...]) -> bool:
     return len(values) >= MIN_CURVE_VALUES and all(map(is_number, values))
 
 
-def is_number(value: Any) -> bool:
-    """Return whether a value is a number."""
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def value_text(value: Any, canvas: Canvas) -> str:
-    """Return a value as it is typed; equal values of a list are counted: 4 × 64."""
-    if isinstance(value, tuple) and len(value) > 1 and len(set(value)) == 1:
-        return canvas.plain(f"{len(value)} × {written(value[0])}")
-    if isinstance(value, float):
-        return shortest(value)
-    return canvas.printable(written(value))
-
-
 # Curves ---------------------------------------------------------------------------------------
 
 
@@ -125,7 +91,7 @@ def _curves(
         _curve(measure, option_of(axes[0]), sorted(values[0]), canvas.resized(room))
         for measure in measures
     ]
-    yield from _together(drawn, stacked)
+    yield from together(drawn, stacked)
 
 
 def _curve(measure: Measure, name: str, values: Sequence[float], canvas: Canvas) -> list[Text]:
@@ -168,7 +134,7 @@ def _scatters(
     for number in range(0, len(blocks), 2):
         if number:
             yield Text()
-        yield from _together(blocks[number : number + 2], stacked)
+        yield from together(blocks[number : number + 2], stacked)
 
 
 # Bars -----------------------------------------------------------------------------------------
@@ -189,7 +155,7 @@ def _bars(
         lines(cut_names(_bar_columns(axes[0], values[0], [measure], width, console), width))
         for measure in measures
     ]
-    yield from _together(drawn, stacked=True)
+    yield from together(drawn, stacked=True)
 
 
 def _bar_columns(
@@ -229,77 +195,8 @@ def _maps(
     width: int,
     console: Console,
 ) -> Iterator[Text]:
-    canvas = Canvas.of(console.options)
-    down, across = _order([[value_text(value, canvas) for value in part] for part in values])
-    for order in ((down, across), (across, down)):
-        for longest in (width, SHORT_LABEL_WIDTH):
-            drawn = _map_blocks(axes, values, measures, order, longest, console)
-            if max(map(_width, drawn)) <= width:
-                total = sum(map(_width, drawn)) + GAP_WIDTH * (len(drawn) - 1)
-                yield from _together(drawn, stacked=total > width)
-                return
-    yield from _scatters(axes, values, measures, width, console)
-
-
-def _map_blocks(
-    axes: Sequence[str],
-    values: Values,
-    measures: Sequence[Measure],
-    order: tuple[int, int],
-    longest: int,
-    console: Console,
-) -> list[list[Text]]:
-    """Return the lines of the map of each measure.
-
-    Args:
-        axes: the two keys.
-        values: the values of each key.
-        measures: what is drawn.
-        order: the index of the key for the rows, and of the key for the columns.
-        longest: the number of columns to which labels are cut.
-        console: the console on which the maps are drawn.
-    """
-    canvas = Canvas.of(console.options)
-    down, across = (_sorted(values[index]) for index in order)
-    names = (option_of(axes[order[0]]), option_of(axes[order[1]]))
-    labels = tuple(
-        tuple(cut(value_text(value, canvas), longest) for value in part) for part in (down, across)
-    )
-    drawn = []
-    for measure in measures:
-        shares = {
-            tuple(varied[i] for i in order): share for varied, share in measure.shares.items()
-        }
-        rows = [[shares.get((one, other)) for other in across] for one in down]
-        drawn.append(HeatMap(measure.name, names, labels, rows, measure.ramp).lines(console))
-    return drawn
-
-
-def _order(labels: Sequence[Sequence[str]]) -> tuple[int, int]:
-    """Return the index of the axis for the rows, and of the axis for the columns.
-
-    The axis with long labels is vertical, or else the axis with fewer values.
-    """
-    one, other = (max(map(cell_len, texts)) for texts in labels)
-    if max(one, other) > SHORT_LABEL_WIDTH and one != other:
-        return (0, 1) if one > other else (1, 0)
-    return (0, 1) if len(labels[0]) <= len(labels[1]) else (1, 0)
-
-
-def _sorted(values: tuple[Any, ...]) -> list[Any]:
-    """Return numbers in ascending order, other values in the order of the plan."""
-    return sorted(values) if all(map(is_number, values)) else list(values)
-
-
-def _width(block: Sequence[Text]) -> int:
-    return max(cell_len(line.plain) for line in block)
-
-
-def _together(drawn: Sequence[list[Text]], stacked: bool) -> Iterator[Text]:
-    if len(drawn) == 2 and not stacked:
-        yield from beside(drawn[0], drawn[1], GAP_WIDTH)
-        return
-    for number, block in enumerate(drawn):
-        if number:
-            yield Text()
-        yield from block
+    if maps := fitting_maps(axes, values, measures, width, console):
+        total = sum(map(width_of, maps)) + GAP_WIDTH * (len(maps) - 1)
+        yield from together(maps, stacked=total > width)
+    else:
+        yield from _scatters(axes, values, measures, width, console)

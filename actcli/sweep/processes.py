@@ -4,10 +4,11 @@ import contextlib
 import os
 import secrets
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
-from multiprocessing import active_children, get_context, parent_process
+from multiprocessing import active_children, get_context, parent_process, resource_tracker
 from types import FrameType
 from typing import Any, TypeVar
 
@@ -22,6 +23,7 @@ T = TypeVar("T")
 
 NO_ROOM = "not enough memory for the data of the sweep"
 NO_PROCESS = "cannot start a worker process"
+NO_WARNING_OF_SEMAPHORES = "ignore:resource_tracker:UserWarning"
 
 
 class Processes:
@@ -102,6 +104,7 @@ class ProcessGroup:
         self.count = count
         self._others = set(active_children())
         with _os_errors_as(NO_PROCESS):
+            _start_resource_tracker()
             self.progress, self._writer = context.Pipe(duplex=False)
             self._stop = context.RawValue("b", 0)  # no lock: a process that dies would hold it
             arguments: Any = (token, data, self._writer, self._stop)
@@ -181,6 +184,19 @@ def _instead_of_signals(act: Callable[[], None]) -> Iterator[None]:
             signal.signal(each, handler)
         for number in received:
             signal.raise_signal(number)
+
+
+def _start_resource_tracker() -> None:
+    """Start the process of Python that removes the semaphores of a client that was killed.
+
+    It warns of each semaphore that it removes, and cannot be told otherwise once it runs. It starts
+    with the options for warnings that this process has.
+    """
+    sys.warnoptions.append(NO_WARNING_OF_SEMAPHORES)
+    try:
+        resource_tracker.ensure_running()
+    finally:
+        sys.warnoptions.remove(NO_WARNING_OF_SEMAPHORES)
 
 
 @contextlib.contextmanager

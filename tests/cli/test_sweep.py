@@ -264,6 +264,10 @@ def test_the_best_comes_first_with_its_deviation() -> None:
         "      actcli diagnose runs/made/lr=0.1,seed=1  the best: dead-units",
     ]
     assert "\x1b" not in done.stdout
+    assert run("show", COLUMNS="62").stdout.splitlines()[-2:] == [
+        "next  actcli diagnose runs/made/lr=1,seed=0    the worst",
+        "      actcli diagnose runs/made/lr=0.1,seed=1  the best",
+    ]
     narrow = run("show", COLUMNS="60").stdout.splitlines()
     assert narrow[0] == "made  6 runs, mean ± standard deviation over seeds"
     assert "run" not in narrow[1].split()

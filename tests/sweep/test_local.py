@@ -246,6 +246,9 @@ def test_a_client_that_is_killed_leaves_no_process_and_the_sweep_can_be_resumed(
         client.kill()
         client.wait()
         until(lambda: not any(map(is_alive, children)))
+        assert client.stderr is not None
+        # At the end of the stream the process has ended that removes the client's semaphores.
+        assert "Warning" not in client.stderr.read()
     kept = when_written(SWEEP)
     half = SWEEP / ".0123456789ab.01234567.tmp"  # as if it had been killed while it wrote
     half.mkdir()
