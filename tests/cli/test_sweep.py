@@ -203,6 +203,7 @@ JOB = '{"format": 1, "shows": "", "axes": [], "jobs": [{"varied": [], "error": n
         *("", "{}", "[]", "{", '{"format": 1, "jobs": [{}]}', "null"),
         *(f'{JOB}"name": "{"x" * 1000}", "seed": 1}}]}}', f'{JOB}"name": "a", "seed": -1}}]}}'),
         f'{JOB}"name": "a", "seed": 1}}]}}'.replace("[]", "[NaN]"),
+        f'{JOB}"name": "a", "seed": 1}}]}}'.replace("[]", '["\\u0000"]'),
     ],
 )
 def test_a_damaged_plan_is_reported(text: str) -> None:
