@@ -90,7 +90,7 @@ def make(
 def result(test: float, dead: float = 0.0, verdict: str = "healthy") -> dict[str, Any]:
     return {
         "status": "finished",
-        "validation": {"loss": 0.5, "accuracy": test + 0.001},
+        "validation": {"loss": 0.5, "accuracy": min(1.0, test + 0.001)},
         "test": {"loss": 0.5, "accuracy": test},
         "dead": dead,
         "verdict": verdict,
