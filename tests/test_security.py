@@ -123,6 +123,13 @@ def test_the_header_of_a_model_cannot_name_a_file_to_be_opened(
         )
 
 
+def test_a_message_is_not_longer_than_a_screen(refused: Callable[..., str]) -> None:
+    """The end of a message stays: there it says what is wrong."""
+    message = refused("train", "--dataset", f"./{'x' * 100_000}")
+    assert len(message) < 5000
+    assert message.endswith("File name too long")
+
+
 def test_a_message_cannot_drive_the_terminal(tmp_path: Path, refused: Callable[..., str]) -> None:
     folder = tmp_path / "\x1b[31mred"
     folder.mkdir()

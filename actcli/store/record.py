@@ -103,7 +103,7 @@ class RunResult:
             test=fields.optional("test", fields.score),
             seconds=fields.optional("seconds", fields.number) or 0.0,
             examples_per_second=fields.optional("examples_per_second", fields.number),
-            dead=fields.optional("dead", fields.number),
+            dead=fields.optional("dead", fields.share),
             verdict=fields.optional("verdict", fields.text),
         )
 
@@ -252,6 +252,10 @@ class Fields:
         """Return a field that is a finite number."""
         return self._number(self._record.get(name), name)
 
+    def share(self, name: str) -> float:
+        """Return a field that is a number from 0 to 1."""
+        return self._share(self._record.get(name), name)
+
     def numbers(self, name: str) -> tuple[float, ...]:
         """Return a field that is a list of numbers; null, which JSON has for infinity, is NaN."""
         return tuple(
@@ -279,7 +283,7 @@ class Fields:
         loss, accuracy = score.get("loss"), score.get("accuracy")
         return Score(
             math.nan if loss is None and "loss" in score else self._number(loss, f"{name}.loss"),
-            self._number(accuracy, f"{name}.accuracy"),
+            self._share(accuracy, f"{name}.accuracy"),
         )
 
     def health(self, name: str) -> Health:
@@ -318,6 +322,12 @@ class Fields:
         if not is_number or not math.isfinite(value):
             raise self.error(name, "a finite number")
         return float(value)
+
+    def _share(self, value: Any, name: str) -> float:
+        share = self._number(value, name)
+        if not 0 <= share <= 1:
+            raise self.error(name, "a number from 0 to 1")
+        return share
 
 
 def _line(record: dict[str, Any]) -> bytes:

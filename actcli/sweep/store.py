@@ -175,7 +175,7 @@ def read_plan(folder: Path) -> dict[str, Any]:
         if (
             record["format"] != 1
             or not isinstance(record["shows"], str)
-            or not all(isinstance(axis, str) for axis in record["axes"])
+            or not all(isinstance(axis, str) and axis.isprintable() for axis in record["axes"])
             or not record["jobs"]
             or not all(
                 RUN_NAME.fullmatch(job["name"])

@@ -90,7 +90,7 @@ def make(
 def result(test: float, dead: float = 0.0, verdict: str = "healthy") -> dict[str, Any]:
     return {
         "status": "finished",
-        "validation": {"loss": 0.5, "accuracy": test + 0.001},
+        "validation": {"loss": 0.5, "accuracy": min(1.0, test + 0.001)},
         "test": {"loss": 0.5, "accuracy": test},
         "dead": dead,
         "verdict": verdict,
@@ -203,6 +203,7 @@ JOB = '{"format": 1, "shows": "", "axes": [], "jobs": [{"varied": [], "error": n
         *("", "{}", "[]", "{", '{"format": 1, "jobs": [{}]}', "null"),
         *(f'{JOB}"name": "{"x" * 1000}", "seed": 1}}]}}', f'{JOB}"name": "a", "seed": -1}}]}}'),
         f'{JOB}"name": "a", "seed": 1}}]}}'.replace("[]", "[NaN]"),
+        f'{JOB}"name": "a", "seed": 1}}]}}'.replace("[]", '["\\u0000"]'),
     ],
 )
 def test_a_damaged_plan_is_reported(text: str) -> None:

@@ -51,6 +51,11 @@ ODD_TOML = [
     ),
 ]
 
+# A training of a million epochs is no fault, but a fuzzer cannot wait for it.
+FEW_EPOCHS = [
+    text for text in ODD_TOML if text not in {"100000", "1000000000", "1_000", str(2**63 - 1)}
+]
+
 
 # Other types of file --------------------------------------------------------------------------
 
@@ -234,7 +239,7 @@ def other_toml(path: Path, rng: random.Random) -> str:
         elif kind == 1:
             lines[at] = rng.choice([f"{lines[at]}\n{lines[at]}", f"x{lines[at]}", f"{name}.a = 1"])
         elif equals:
-            lines[at] = f"{name} = {rng.choice(ODD_TOML)}"
+            lines[at] = f"{name} = {rng.choice(FEW_EPOCHS if name == 'epochs' else ODD_TOML)}"
         else:
             lines[at] = rng.choice(
                 ["[x]", "[[model]]", "[", "[training.x]", "x = 1", '["\\u001b"]']

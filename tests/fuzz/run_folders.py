@@ -67,12 +67,18 @@ SWEEP_SHARE = 0.2  # of the cases
 COMMANDS = """
 runs
 runs --json
+runs --csv
+runs --save saved.html
 runs rm RUN --yes
 compare RUN other
 compare other RUN --json
 compare RUN other --no-verdict --goal 0.5
+compare RUN other --csv
+compare other RUN --save saved.svg
 diagnose RUN
 diagnose RUN --json
+diagnose RUN --csv
+diagnose RUN --history --save saved.svg
 diagnose RUN --history
 diagnose RUN --history --json
 diagnose RUN --at-init
@@ -81,9 +87,10 @@ diagnose RUN --split validation --fail-on error
 diagnose --history
 diagnose runs/RUN
 diagnose runs/RUN/model.safetensors --dataset blobs.npz
-diagnose runs/RUN/config.toml --at-init
+diagnose runs/RUN/config.toml --at-init --rows 20
 predict RUN
 predict RUN --json
+predict RUN --worst 2 --save saved.txt
 predict RUN --worst 2
 predict RUN --index 3 --split train
 predict
@@ -104,6 +111,7 @@ sweep show
 sweep show swept --json
 sweep show swept --csv
 sweep show swept --all
+sweep show --save saved.svg
 sweep --vary {VARY} --name swept {SWEEP_SETS} --dry-run
 sweep --vary {VARY} --name swept {SWEEP_SETS} --dry-run --json
 runs
@@ -228,7 +236,7 @@ class RunFolders:
             command = rng.choice(SWEEP_COMMANDS).replace("RUN", str(run))
         with contextlib.chdir(self.work):
             damages = [damage(file, rng) for file in files]
-            fault = outcome_of(command)
+            fault = outcome_of(command) or fault_of_picture(command)
             shutil.rmtree(folder, ignore_errors=True)  # a command may have removed it
             shutil.copytree(self.intact / folder, folder)
         return Case(tuple(map(str, files)), damages, command, fault)
@@ -288,6 +296,17 @@ def fault_of_json(text: str) -> str | None:
     return None
 
 
+def fault_of_picture(command: str) -> str | None:
+    """Return what is wrong with the file of --save, and remove it; None if nothing is."""
+    path = Path(command.rpartition(" ")[2])
+    if "--save" not in command or not path.exists():
+        return None
+    text = path.read_text(encoding="utf-8")
+    path.unlink()
+    control = set(text) & CONTROL
+    return f"control characters {control} in {path}" if control else None
+
+
 def refuse(constant: str) -> None:
     """Raise: JSON has neither NaN nor Infinity."""
     raise ValueError(f"{constant} is not JSON")
@@ -330,9 +349,12 @@ def fuzz_from_shell() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=1000, help="number of cases")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--first", type=int, default=0, help="the number of the first case")
     parser.add_argument("--only", type=int, help="the number of a single case, which is shown")
     options = parser.parse_args()
-    numbers = range(options.count) if options.only is None else [options.only]
+    numbers = range(options.first, options.first + options.count)
+    if options.only is not None:
+        numbers = range(options.only, options.only + 1)
     start, faulty = time.monotonic(), 0
     with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
         folders = RunFolders(Path(folder), options.seed)

@@ -109,6 +109,7 @@ def test_a_field_that_is_not_a_number_is_named(
     [
         (read_all_epochs, epoch(best="1"), ", line 1: 'best' is not true or false"),
         (RunResult.read, result(run="7"), ": 'run' is not a text"),
+        (RunResult.read, result(seconds='1, "dead": 1.5'), ": 'dead' is not a number from 0 to 1"),
     ],
 )
 def test_other_fields_of_a_wrong_type_are_named(
