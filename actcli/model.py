@@ -90,6 +90,7 @@ class Model:
             np.random.default_rng(seed_streams(config.training.seed)[0]),
             config.model.init,
             config.model.bias_init,
+            config.model.init_scale,
         )
         normalization, shape = dataset.normalization, dataset.shape
         return cls(network, loss, normalization, dataset.classes, shape, dataset.name)

@@ -102,6 +102,9 @@ class ModelConfig(Table):
         Auto(Name("actcli.nn.initializers", "INITIALIZERS")),
         "weight initializer; auto: the one that fits the activation",
     )
+    init_scale: float = setting(
+        1.0, Number(0, above=True), "factor of the initial weights; 1: as drawn"
+    )
     bias_init: str = setting(
         "zeros", Name("actcli.nn.initializers", "BIAS_INITIALIZERS"), "bias initializer"
     )

@@ -74,6 +74,12 @@ def normal(rng: np.random.Generator, fan_out: int, fan_in: int) -> Weights:
     return lecun_normal(rng, fan_out, fan_in)
 
 
+@INITIALIZERS.register("standard-normal")
+def standard_normal(rng: np.random.Generator, fan_out: int, fan_in: int) -> Weights:
+    """N(0, 1), to demonstrate the fault: pre-activations have a variance of fan_in."""
+    return _normal(rng, (fan_out, fan_in), 1.0)
+
+
 @INITIALIZERS.register("orthogonal")
 def orthogonal(rng: np.random.Generator, fan_out: int, fan_in: int) -> Weights:
     """Orthonormal rows or columns, which keep lengths (Saxe, McClelland, Ganguli 2014)."""

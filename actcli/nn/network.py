@@ -156,7 +156,11 @@ class MLP:
         return tuple(layers)
 
     def initialize(
-        self, rng: np.random.Generator, init: str = "auto", bias_init: str = "zeros"
+        self,
+        rng: np.random.Generator,
+        init: str = "auto",
+        bias_init: str = "zeros",
+        scale: float = 1.0,
     ) -> None:
         """Draw new parameters.
 
@@ -164,11 +168,12 @@ class MLP:
             rng: draws the weights and then the biases of each layer, first layer first.
             init: an initializer, or "auto" for the one that fits the activation that follows.
             bias_init: an initializer of biases.
+            scale: multiplies the drawn weights, not the biases.
         """
         followers = (*self.activations, ACTIVATIONS["identity"]())
         for layer, follower in zip(self.layers, followers, strict=True):
             initializer = INITIALIZERS[follower.initializer if init == "auto" else init]
-            layer.weights[...] = initializer(rng, *layer.weights.shape)
+            layer.weights[...] = scale * initializer(rng, *layer.weights.shape)
             layer.biases[...] = BIAS_INITIALIZERS[bias_init](rng, layer.biases.size)
 
     def move(self, allocate: Allocate) -> None:

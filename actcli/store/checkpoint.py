@@ -215,10 +215,14 @@ def _is_count(value: Any) -> bool:
     return isinstance(value, int) and value >= 0
 
 
+# Keys that checkpoints of earlier versions lack, with the values that they stood for.
+LATER_KEYS = {"model.init_scale": 1.0}
+
+
 def _with_new_names(config: dict[str, Any]) -> dict[str, Any]:
-    """Return the settings, with keys that were renamed since then under their new names."""
+    """Return the settings under their present names, with the keys that were added since then."""
     new_names = {key.former_path: str(key) for key in KEYS}
-    return {new_names.get(name, name): value for name, value in config.items()}
+    return LATER_KEYS | {new_names.get(name, name): value for name, value in config.items()}
 
 
 def settings(config: ResolvedConfig) -> dict[str, Any]:

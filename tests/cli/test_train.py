@@ -207,6 +207,7 @@ OTHER = {
     "model.hidden": ("9,8", [9, 8]),
     "model.activation": ("tanh,elu", ["tanh", "elu"]),
     "model.init": ("orthogonal", "orthogonal"),
+    "model.init_scale": ("2.5", 2.5),
     "model.bias_init": ("normal", "normal"),
     "model.output": ("softmax", "softmax"),
     "model.dropout": ("0.25", 0.25),

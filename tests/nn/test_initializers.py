@@ -22,6 +22,8 @@ EXPECTED = {
     "lecun-uniform": (UNIFORM, lambda fan_out, fan_in: 1 / fan_in),
     # Nielsen, Neural Networks and Deep Learning (2015), chapter 3: N(0, 1/n), n inputs
     "normal": (NORMAL, lambda fan_out, fan_in: 1 / fan_in),
+    # N(0, 1), not divided by the root of the inputs: a fault to demonstrate
+    "standard-normal": (NORMAL, lambda fan_out, fan_in: 1.0),
     # A column of a random orthogonal matrix is a random direction: of variance 1/n, almost normal
     "orthogonal": (NORMAL, lambda fan_out, fan_in: 1 / max(fan_out, fan_in)),
     "zeros": (None, lambda fan_out, fan_in: 0.0),

@@ -217,6 +217,15 @@ def test_initialization_is_reproducible(init):
         assert np.isfinite(first).all()
 
 
+def test_the_scale_multiplies_the_initial_weights_and_not_the_biases():
+    drawn, scaled = (MLP((6, 5, 4), ("relu",)) for _ in range(2))
+    drawn.initialize(np.random.default_rng(3), "auto", "normal")
+    scaled.initialize(np.random.default_rng(3), "auto", "normal", 0.25)
+    for before, after in zip(drawn.layers, scaled.layers, strict=True):
+        np.testing.assert_array_equal(after.weights, before.weights / 4)
+        np.testing.assert_array_equal(after.biases, before.biases)
+
+
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_auto_takes_the_initializer_that_fits_each_activation(name):
     network = MLP((40, 30, 20), (name,), "float64")
