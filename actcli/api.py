@@ -24,7 +24,8 @@ from actcli.errors import UsageError
 from actcli.explore.loss import LossComparison, compare_losses
 from actcli.explore.softmax import LogitAnalysis, analyse_logits
 from actcli.model import Model
-from actcli.store.catalog import Summary, run_folders, summarize
+from actcli.store.catalog import Summary, find_run, run_folders, summarize
+from actcli.store.fix import Fix, FixResult
 from actcli.store.record import RunResult
 from actcli.store.start import start_run
 from actcli.training import evaluation, loop
@@ -234,6 +235,29 @@ def train(
             return run.finish()
     finally:
         run.close()
+
+
+def fix(run: str | Path, *, runs: str | Path = "runs", tries: int = 5) -> FixResult:
+    """Cure a run as `actcli fix` does: apply remedies, train again, and keep what helps.
+
+    Each try is a run of its own in `runs`, with the number of workers of the run.
+
+    Args:
+        run: the name or the folder of the run, which stays as it is.
+        runs: the folder of all runs.
+        tries: the largest number of trainings.
+
+    Returns:
+        The result, with `.is_healthy`, `.before`, `.after`, `.changes`, `.tries` and `.to_dict()`,
+        which returns the object that `actcli fix --json` prints.
+
+    Raises:
+        UsageError: there is no such run.
+        ActcliError: the run is damaged, or a run cannot be written.
+    """
+    folder = find_run(str(run), Path(runs))
+    with ThreadpoolController().limit(limits=1, user_api="blas"):
+        return Fix(folder, Path(runs), tries).search()
 
 
 def runs(folder: str | Path = "runs") -> list[Summary]:

@@ -16,6 +16,7 @@ from actcli.cli.parameter_types import RunType
 from actcli.cli.sweep_targets import find_run
 from actcli.cli.watch import as_argument, until_stopped
 from actcli.config.values import Integer
+from actcli.machine import worker_count
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -86,7 +87,7 @@ def fix(
     folder = find_run(run, runs_dir)
     with downloads(quiet) as progress, Interrupts() as interrupts:
         shown = Progress(tries, quiet, interrupts)
-        search = Fix(folder, runs_dir, tries, shown.train, shown.report, progress)
+        search = Fix(folder, runs_dir, tries, shown.train, shown.report, progress, worker_count())
         try:
             result = search.search(dry_run)
         except StoppedError:

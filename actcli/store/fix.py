@@ -26,7 +26,6 @@ from actcli.diagnostics import HEALTHY
 from actcli.diagnostics.findings import Finding, Remedy, Severity
 from actcli.diagnostics.report import diagnose
 from actcli.errors import ActcliError, DataError, DivergedError, UsageError
-from actcli.machine import worker_count
 from actcli.model import Model, read_model_file
 from actcli.store.catalog import run_folders
 from actcli.store.folder import CONFIG, MODEL, RESULT
@@ -192,6 +191,7 @@ class Fix:
         train: trains the run of a try to its end; called with the run and the number of the try.
         report: called after each try.
         progress: receives the progress of downloads.
+        workers: largest number of processes that share the rows of a diagnosis.
     """
 
     folder: Path
@@ -200,6 +200,7 @@ class Fix:
     train: Callable[[Run, int], None] = train_to_end
     report: Callable[[Try], None] = lambda _: None
     progress: Progress = ignore_progress
+    workers: int = 1
     _done: list[Try] = field(default_factory=list, init=False)
 
     def search(self, dry_run: bool = False) -> FixResult:
@@ -211,7 +212,7 @@ class Fix:
         Raises:
             ActcliError: the run is damaged, or a file cannot be written.
         """
-        before = base = examine_run(self.folder, self.progress)
+        before = base = self._examine(self.folder)
         remedies = _remedies(before)
         if dry_run:
             return FixResult(before, before, planned=tuple(remedy for _, remedy in remedies))
@@ -246,16 +247,19 @@ class Fix:
             name = f"{self.folder.absolute().name}-fix-{self._next_number()}"
             run: Run | RunResult = start_run(resolved, self.runs, name, self.progress)
         elif RunResult.read(folder / RESULT):
-            return examine_run(folder, self.progress)
+            return self._examine(folder)
         else:
             run = resume_run(folder, resolved, self.progress)
         if isinstance(run, RunResult):  # another process has finished it in the meantime
-            return examine_run(self.runs / run.run, self.progress)
+            return self._examine(self.runs / run.run)
         with contextlib.closing(run), contextlib.suppress(DivergedError):
             # A run that diverges leaves its last good model, which is examined.
             self.train(run, number)
             run.finish()
-        return examine_run(run.folder, self.progress)
+        return self._examine(run.folder)
+
+    def _examine(self, folder: Path) -> Condition:
+        return examine_run(folder, self.progress, self.workers)
 
     def _folder_of(self, config: Config) -> Path | None:
         """Return the folder of an earlier try with this configuration, or None."""
@@ -275,8 +279,13 @@ class Fix:
         return 1 + max((int(each.name.rpartition("-")[2]) for each in self._earlier()), default=0)
 
 
-def examine_run(folder: Path, progress: Progress = ignore_progress) -> Condition:
+def examine_run(folder: Path, progress: Progress = ignore_progress, workers: int = 1) -> Condition:
     """Return a run with its diagnosis on all training rows.
+
+    Args:
+        folder: the folder of the run.
+        progress: receives the progress of downloads.
+        workers: largest number of processes that share the rows.
 
     Raises:
         ActcliError: the run is damaged, or its data cannot be read.
@@ -297,7 +306,7 @@ def examine_run(folder: Path, progress: Progress = ignore_progress) -> Condition
         name=folder.name,
         initial=initial,
         training=training,
-        workers=worker_count(),
+        workers=workers,
     )
     rows = "validation" if len(dataset.validation) else "train"
     split = dataset.validation if len(dataset.validation) else dataset.train
