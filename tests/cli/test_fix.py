@@ -1,0 +1,43 @@
+"""Test `actcli fix` as a process: a signal saves the try, and the same command resumes it."""
+
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from sweep_commands import actcli, started, until
+
+from actcli.cli import main
+
+pytestmark = pytest.mark.slow
+Blobs = Callable[..., Path]
+
+
+@pytest.mark.parametrize(
+    ("number", "word"), [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "terminated")]
+)
+def test_a_signal_saves_the_try_and_the_same_command_resumes_it(
+    blobs: Blobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: Any, word: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    options = ("--dataset", str(blobs()), "--hidden", "8", "-q")
+    sick = ("--lr", "5", "--batch-size", "32", "--epochs", "400", "--name", "sick")
+    assert CliRunner().invoke(main, ["train", *options, *sick]).exit_code == 0
+    metrics = Path("runs/sick-fix-1/metrics.jsonl")
+    with started("fix", "sick") as process:
+        until(lambda: metrics.exists() and metrics.read_text().count("\n") >= 3)
+        process.send_signal(number)
+        stdout, stderr = process.communicate(timeout=60)
+    assert (process.returncode, stdout) == (128 + number, "")
+    assert stderr.splitlines()[-1] == (
+        f"{word}; the tries so far are saved. To resume: actcli fix runs/sick"
+    )
+    assert metrics.read_text().count("\n") < 400
+    again = actcli("fix", "sick", "--json")
+    assert '"run": "sick-fix-1"' in again.stdout
+    whole = actcli("fix", "runs/sick", "--runs-dir", "whole", "--json")
+    assert whole.stdout == again.stdout
+    models = [Path(runs, "sick-fix-1/model.safetensors").read_bytes() for runs in ("runs", "whole")]
+    assert models[0] == models[1]
