@@ -96,7 +96,7 @@ def load_dataset(
     *,
     validation: int | None = None,
     classes: Sequence[str] = (),
-    normalize: str = "standard",
+    normalize: str = "unit",
     progress: Progress = ignore_progress,
 ) -> Dataset:
     """Load a data set and split it.
@@ -125,7 +125,7 @@ def make_splits(
     *,
     validation: int | None = None,
     classes: Sequence[str] = (),
-    normalize: str = "standard",
+    normalize: str = "unit",
 ) -> Dataset:
     """Select classes, hold out validation rows and compute the normalization.
 

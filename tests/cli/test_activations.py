@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from rich.cells import cell_len
+from screens import on_screen
 
 from actcli.cli import main
 from actcli.nn.activations import ACTIVATIONS
@@ -52,19 +52,7 @@ def test_all_of_them_in_one_table_in_a_pipe() -> None:
 @pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
 @pytest.mark.parametrize("args", [(), ("sigmoid", "relu", "selu", "--at", "-2,0,0.5,1e6")])
 def test_it_fits_the_screen(args: tuple[str, ...], columns: int, encoding: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "actcli", "activations", *args],
-        env={**os.environ, "COLUMNS": str(columns), "PYTHONIOENCODING": encoding},
-        capture_output=True,
-        check=True,
-    )
-    text = done.stdout.decode(encoding)
-    assert not done.stderr
-    assert "\x1b" not in text
-    assert "\\u" not in text
-    for line in text.splitlines():
-        assert cell_len(line) <= columns
-        assert line == line.rstrip()
+    text = on_screen("activations", *args, columns=columns, encoding=encoding)
     for name in ACTIVATIONS if not args else args[:3]:
         assert name in text
         assert ACTIVATIONS[name].source.split(",")[0] in text

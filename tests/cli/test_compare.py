@@ -1,10 +1,7 @@
 """`actcli compare`: runs side by side, with numbers that their own files have."""
 
 import json
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +9,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 from epochs import make_epoch
-from rich.cells import cell_len
+from screens import on_screen
 
 from actcli.cli import main
 from actcli.explore.compare import ComparedRun, compare_runs
@@ -238,19 +235,7 @@ def test_data_that_are_gone_leave_the_rest(folder: Path) -> None:
 @pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
 def test_it_fits_the_screen(folder: Path, columns: int, encoding: str) -> None:
     arguments = ["fast", "slow", "boom", "--runs-dir", str(folder)]
-    done = subprocess.run(
-        [sys.executable, "-m", "actcli", "compare", *arguments],
-        env={**os.environ, "COLUMNS": str(columns), "PYTHONIOENCODING": encoding},
-        capture_output=True,
-        check=True,
-    )
-    text = done.stdout.decode(encoding)
-    assert not done.stderr
-    assert "\x1b" not in text
-    assert "\\u" not in text
-    for line in text.splitlines():
-        assert cell_len(line) <= columns
-        assert line == line.rstrip()
+    on_screen("compare", *arguments, columns=columns, encoding=encoding)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 import subprocess
 import sys
 from typing import Any
@@ -12,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
-from rich.cells import cell_len
+from screens import on_screen
 
 from actcli.cli import main
 from actcli.errors import UsageError
@@ -264,20 +263,8 @@ def test_what_a_target_is(target: str, labels: str | None, meant: list[float]) -
     ],
 )
 def test_it_fits_the_screen(args: list[str], columns: int, encoding: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "actcli", "loss", *args],
-        env={**os.environ, "COLUMNS": str(columns), "PYTHONIOENCODING": encoding},
-        capture_output=True,
-        check=True,
-    )
-    text = done.stdout.decode(encoding)
-    assert not done.stderr
-    assert "\x1b" not in text
-    assert "\\u" not in text
+    text = on_screen("loss", *args, columns=columns, encoding=encoding)
     assert len(text.splitlines()) < 75
-    for line in text.splitlines():
-        assert cell_len(line) <= columns
-        assert line == line.rstrip()
 
 
 def test_of_very_many_classes_those_that_cost_are_shown() -> None:
