@@ -17,10 +17,12 @@ import numpy as np
 from actcli.config.resolved import ResolvedConfig
 from actcli.datasets.dataset import Dataset
 from actcli.explore.rate_curve import (
+    FLOOR,
     SMOOTHING_DECADES,
     ConstantAnswer,
     MovingAverage,
     RateCurve,
+    SmoothedLoss,
 )
 from actcli.nn.optimizers import OPTIMIZERS
 from actcli.training.learner import Learner
@@ -52,13 +54,13 @@ class RangeTest:
         steps: the number of steps of the whole range.
         rates: the rate of each step taken.
         losses: the mean loss of each step's mini-batch, before the step.
-        smoothed: the exponential moving average of the losses.
+        smoothed: the exponential moving average of the losses, taken of their logarithms.
         initial_loss: the mean loss at rates that are too low to change it.
         constant_loss: the loss of the best constant answer.
         lowest_loss: the lowest smoothed loss.
         suggestion: the suggested rate; None if the network did not learn.
         valley: the rates at which the valley begins and ends; None if the network did not learn.
-        steepest: the rate at which the smoothed loss falls fastest; None likewise.
+        steepest: the rate at which the logarithm of the smoothed loss falls fastest; None likewise.
         divergence: the rate at which the loss diverged; None if it did not.
         divergence_reason: the sign of the divergence, as a clause.
         reason: why the suggestion is suggested, or why there is none, as a sentence.
@@ -113,7 +115,7 @@ def find_learning_rate(
     default = OPTIMIZERS[config.optimizer.name].default_learning_rate
     curve, steps = _search(config, dataset, default, watch)
     learns, divergence = curve.learns, curve.divergence
-    valley = float(curve.rates[curve.valley_start]), float(curve.rates[curve.lowest])
+    valley = float(curve.rates[curve.valley_start]), float(curve.rates[curve.valley_end])
     return RangeTest(
         dataset=dataset.name,
         optimizer=config.optimizer.name,
@@ -188,7 +190,9 @@ def _record(
     constant = ConstantAnswer.of(learner.loss, dataset)
     steps = round(per_decade * math.log10(high / low)) + 1
     window = SMOOTHING_DECADES * per_decade
-    loss_average, accuracy_average = MovingAverage(window), MovingAverage(window)
+    joined = max(1, per_decade // STEPS_PER_DECADE)
+    smoothed_loss = SmoothedLoss(window, joined, FLOOR * constant.loss)
+    accuracy_average = MovingAverage(window)
     points: list[tuple[float, float, float, float]] = []
     lowest = math.inf
     with closing(make_step(learner)) as step:
@@ -198,7 +202,7 @@ def _record(
             rate = low * 10 ** (number / per_decade)
             total, right = step.take(rows, labels, rate)
             loss = total / len(rows)
-            smoothed = loss_average.add(loss)
+            smoothed = smoothed_loss.add(loss)
             points.append((rate, loss, smoothed, accuracy_average.add(right / len(rows))))
             watch(number + 1, steps)
             if number >= window:
@@ -225,14 +229,14 @@ def _sign_of(curve: RateCurve, divergence: int) -> str:
 
 def _reason(curve: RateCurve, valley: tuple[float, float]) -> str:
     """Return why a rate is suggested, or why none is."""
-    lowest = _short(curve.lowest_loss)
     if curve.learns:
+        end = _short(float(curve.smoothed[curve.valley_end]))
         return (
             f"The smoothed loss falls from {_short(curve.initial)} at a rate of "
-            f"{valley[0]:.2g} to {lowest} at {valley[1]:.2g}; the suggestion lies two thirds of "
+            f"{valley[0]:.2g} to {end} at {valley[1]:.2g}; the suggestion lies two thirds of "
             "the way between these rates, on a logarithmic scale."
         )
-    constant = _short(curve.constant.loss)
+    lowest, constant = _short(curve.lowest_loss), _short(curve.constant.loss)
     return (
         f"No rate is suggested: in {len(curve.rates)} steps with growing rates, the network did "
         f"not become better than a constant answer (lowest smoothed loss {lowest}; a constant "
@@ -241,4 +245,4 @@ def _reason(curve: RateCurve, valley: tuple[float, float]) -> str:
 
 
 def _short(loss: float) -> str:
-    return f"{loss:.3g}"
+    return f"{loss:#.3g}".rstrip(".")

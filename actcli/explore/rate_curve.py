@@ -4,6 +4,9 @@ The loss stays where it is while the rate is too low, falls where the rate suits
 the rate is too high. The stretch on which it falls is the valley. The suggestion lies two thirds
 down the valley, on a logarithmic scale.
 
+The losses are smoothed as logarithms. So a loss of a million in a network with inputs of a million
+does not hide what comes after it, and one step that is a hundred times worse counts as one step.
+
 fastai's `valley` (`fastai.callback.schedule`) has the same idea, and takes the longest decreasing
 subsequence of the smoothed losses for the valley. That subsequence ends at the minimum, as here.
 But it begins where the loss falls by a millionth, so that its middle is ten to fifty times lower
@@ -25,12 +28,14 @@ SMOOTHING_DECADES = 0.4  # in which a loss's share of the moving average falls t
 SETTLING_DECADES = 0.5  # at the start, in which the moving average is still noisy
 TOO_HIGH_DECADES = 1.0  # a valley that starts so close to the first rate starts below it
 VALLEY_START = 0.05  # share of the fall of the loss at which the valley begins
+SOLVED = 0.05  # of a constant answer's loss: below, steps do little at any rate, and it ends
 VALLEY_POINT = 2 / 3
 SLOPE_DECADES = 0.5  # over which the slope is measured
 LOST_LEAD = 0.5  # share of its lead that a network loses when it diverges
 DIVERGED_FACTOR = 2.0  # of the initial loss, if the network did not learn before
 MIN_LEAD = 0.02  # of a constant answer's loss, by which a network that learns is better
 STANDARD_ERRORS = 5.0  # by which its accuracy is above that of a constant answer
+FLOOR = 0.01  # of a constant answer's loss: lower losses count as this one
 TINY = 1e-12  # in place of a share of 0, whose logarithm is infinite
 
 Numbers = NDArray[np.float64]
@@ -73,11 +78,12 @@ class MovingAverage:
     """An exponential moving average, corrected for its start at 0 (Kingma, Ba (2015), section 3).
 
     Args:
-        steps: the number of steps after which the share of a value has fallen to 1/e.
+        steps: the number of steps after which the share of a value has fallen to 1/e; 0 forgets
+            all values but the last.
     """
 
     def __init__(self, steps: float) -> None:
-        self._decay = math.exp(-1 / steps)
+        self._decay = math.exp(-1 / steps) if steps else 0.0
         self._sum = 0.0
         self._weight = 0.0
 
@@ -88,6 +94,27 @@ class MovingAverage:
         return self._sum / self._weight
 
 
+class SmoothedLoss:
+    """The moving geometric mean of losses.
+
+    Args:
+        window: the number of steps after which the share of a loss has fallen to 1/e.
+        joined: the number of steps whose arithmetic mean comes first, for small mini-batches: the
+            logarithm of a noisy loss would be too low.
+        floor: lower losses count as this one, whose logarithm is finite.
+    """
+
+    def __init__(self, window: float, joined: int, floor: float) -> None:
+        self._mean = MovingAverage(joined - 1)
+        self._logarithm = MovingAverage(window)
+        self._floor = floor
+
+    def add(self, loss: float) -> float:
+        """Add a loss, and return the mean."""
+        mean = self._mean.add(loss)
+        return float(np.exp(self._logarithm.add(float(np.log(np.maximum(mean, self._floor))))))
+
+
 @dataclass(frozen=True, eq=False)
 class RateCurve:
     """The losses of a range test, at least two. A point is the index of a step.
@@ -95,7 +122,7 @@ class RateCurve:
     Args:
         rates: the rate of each step, ascending, shape (N,).
         losses: the mean loss of each step's mini-batch before the step; the last may be not finite.
-        smoothed: the moving average of the losses.
+        smoothed: the moving geometric mean of the losses.
         accuracies: the moving average of the accuracies.
         per_decade: the number of steps in which the rate grows tenfold.
         batch_rows: number of rows of a mini-batch.
@@ -118,7 +145,8 @@ class RateCurve:
     @cached_property
     def initial(self) -> float:
         """The mean loss of the first steps, whose rates are too low to change it."""
-        return float(self.losses[: max(1, self.settled)].mean())
+        losses = self.losses[: max(1, self.settled)]
+        return float(np.exp(np.log(np.maximum(losses, FLOOR * self.constant.loss)).mean()))
 
     @cached_property
     def lowest(self) -> int:
@@ -139,41 +167,49 @@ class RateCurve:
             return False
         averaged = 2 * SMOOTHING_DECADES * self.per_decade * self.batch_rows  # rows in the average
         error = math.sqrt(constant.accuracy * (1 - constant.accuracy) / averaged)
-        best = float(self.accuracies[self.settled : self.lowest + 1].max())
-        return (
+        return bool(
             self.lowest_loss < (1 - MIN_LEAD) * constant.loss
-            or best > constant.accuracy + STANDARD_ERRORS * error
+            or self.accuracies[self.lowest] > constant.accuracy + STANDARD_ERRORS * error
         )
 
     @cached_property
     def valley_start(self) -> int:
         """The point at which the loss begins to fall for good."""
-        level = self.initial - VALLEY_START * (self.initial - self.lowest_loss)
+        level = _between(self.initial, self.lowest_loss, VALLEY_START)
         above = np.flatnonzero(self.smoothed[: self.lowest] > level)
         return int(above[-1]) + 1 if len(above) else 0
+
+    @cached_property
+    def valley_end(self) -> int:
+        """The point with the lowest loss, or an earlier one at which the training rows are learnt.
+
+        If the loss is almost 0, so is the gradient, and a rate may grow without doing harm.
+        """
+        solved = np.flatnonzero(self.smoothed[: self.lowest] < SOLVED * self.constant.loss)
+        return int(solved[0]) if len(solved) else self.lowest
 
     @property
     def starts_too_high(self) -> bool:
         """Whether the valley begins before the first rate, so that part of it is missing."""
         margin = TOO_HIGH_DECADES * self.per_decade
-        if self.learns:
-            return self.valley_start < margin
-        return self.divergence is not None and self.divergence < 2 * margin
+        falls = self.learns or not self.lowest_loss > self.initial / 2
+        diverges = self.divergence is not None and self.divergence < 2 * margin
+        return diverges or (falls and self.valley_start < margin)
 
     @property
     def suggestion(self) -> float:
         """The rate two thirds down the valley, rounded to two digits."""
-        start, end = np.log(self.rates[[self.valley_start, self.lowest]])
+        start, end = np.log(self.rates[[self.valley_start, self.valley_end]])
         return float(f"{math.exp(start + VALLEY_POINT * (end - start)):.1e}")
 
     @property
     def steepest(self) -> int:
-        """The point of the valley at which the smoothed loss falls fastest."""
+        """The point of the valley at which the logarithm of the smoothed loss falls fastest."""
         reach = max(1, round(SLOPE_DECADES * self.per_decade / 2))
-        points = np.arange(self.valley_start, self.lowest + 1)
+        points = np.arange(self.valley_start, self.valley_end + 1)
         before = np.maximum(points - reach, 0)
-        after = np.minimum(points + reach, self.lowest)
-        falls = (self.smoothed[before] - self.smoothed[after]) / (after - before)
+        after = np.minimum(points + reach, self.valley_end)
+        falls = np.log(self.smoothed[before] / self.smoothed[after]) / (after - before)
         return int(points[falls.argmax()])
 
     @cached_property
@@ -188,10 +224,15 @@ class RateCurve:
 
     @property
     def _lost_level(self) -> float:
-        return self.lowest_loss + LOST_LEAD * (self._reference - self.lowest_loss)
+        return _between(self.lowest_loss, self._reference, LOST_LEAD)
 
     @property
     def _reference(self) -> float:
         """The loss to which a network that diverges returns: a constant answer's, or the first."""
         constant = self.constant.loss
         return constant if self.lowest_loss < constant else self.initial
+
+
+def _between(start: float, end: float, share: float) -> float:
+    """Return the loss at a share of the way from one loss to another, on a logarithmic scale."""
+    return math.exp((1 - share) * math.log(start) + share * math.log(end))
