@@ -62,7 +62,8 @@ def with_found_rate(overrides: Sequence[Setting], quiet: bool) -> list[Setting]:
     origin = f"{rates[-1].origin} {FIND}"
     test = range_test([setting for setting in overrides if setting not in rates], quiet)
     if test.suggestion is None:
-        raise ActcliError(f"{origin}: {test.reason.removesuffix('.')}", "Give --lr a number")
+        reason = f"{test.reason[0].lower()}{test.reason[1:].removesuffix('.')}"
+        raise ActcliError(f"{origin}: {reason}", "Give --lr a number")
     if not quiet:
         steps = f"{len(test.rates):,} steps with growing rates; actcli lr-find shows them"
         print_note(f"{origin}: {test.suggestion:g}, after {steps}")

@@ -97,3 +97,38 @@ def test_settings_without_effect_are_named_once(blobs: Blobs) -> None:
     note = "--momentum: optimizer.momentum has no effect: not used by adam\n"
     assert run(*args).stderr == note
     assert run(*args, "-q").stderr == ""
+
+
+# train --lr find ------------------------------------------------------------------------------
+
+
+def test_a_found_rate_is_named_and_recorded_as_a_number(blobs: Blobs) -> None:
+    options = ["--dataset", str(blobs()), "--hidden", "8", "--epochs", "1"]
+    suggestion = json.loads(run("lr-find", *options, "--json").stdout)["suggestion"]
+    result = run("train", *options, "--lr", "find", "--name", "found")
+    note = f"--lr find: {suggestion:g}, after 265 steps with growing rates; actcli lr-find shows"
+    assert result.exit_code == 0
+    assert result.stderr.startswith(note)
+    run("train", *options, "--lr", str(suggestion), "--name", "typed", "-q")
+    for name in ("config.toml", "model.safetensors"):
+        assert Path("runs/found", name).read_bytes() == Path("runs/typed", name).read_bytes()
+    dry = run("train", *options, "--dry-run", "--json", "-q", ACTCLI_LR="find")
+    rate = json.loads(dry.stdout)["optimizer"]["learning_rate"]
+    assert (rate, dry.stderr) == ({"value": suggestion, "origin": "ACTCLI_LR find"}, "")
+
+
+def test_a_number_overrides_find(blobs: Blobs) -> None:
+    options = ["--dataset", str(blobs()), "--hidden", "8", "--dry-run", "--json"]
+    dry = run("train", *options, "--lr", "0.2", ACTCLI_LR="find")
+    assert json.loads(dry.stdout)["optimizer"]["learning_rate"] == {"value": 0.2, "origin": "--lr"}
+    assert dry.stderr == ""
+
+
+def test_a_rate_that_cannot_be_found_is_an_error(blobs: Blobs, refused: Callable[..., str]) -> None:
+    nothing = np.zeros((300, 12), np.uint8)
+    path = str(blobs(x_train=nothing, x_test=nothing))
+    message = refused("train", "--dataset", path, "--hidden", "8", "--lr", "find")
+    assert message.startswith("--lr find: no rate is suggested: in ")
+    assert message.endswith("Give --lr a number")
+    message = refused("sweep", "--dataset", path, "--lr", "find", status=2)
+    assert "must be \"auto\" or a number above 0, not 'find'" in message
