@@ -236,6 +236,11 @@ def _reason(curve: RateCurve, valley: tuple[float, float]) -> str:
             f"{valley[0]:.2g} to {end} at {valley[1]:.2g}; the suggestion lies two thirds of "
             "the way between these rates, on a logarithmic scale."
         )
+    if curve.starts_too_high and curve.divergence is not None:
+        return (
+            f"No rate is suggested: the loss diverges even at a rate of "
+            f"{curve.rates[curve.divergence]:.1g}; the inputs may need another scale."
+        )
     lowest, constant = _short(curve.lowest_loss), _short(curve.constant.loss)
     return (
         f"No rate is suggested: in {len(curve.rates)} steps with growing rates, the network did "

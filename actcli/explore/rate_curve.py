@@ -219,7 +219,8 @@ class RateCurve:
             first, level = self.lowest, self._lost_level
         else:
             first, level = self.settled, DIVERGED_FACTOR * self.initial
-        high = np.flatnonzero(~(self.smoothed[first:] <= level))  # not finite is high, too
+        after = self.smoothed[first:]
+        high = np.flatnonzero(~np.isfinite(after) | (after > level))
         return first + int(high[0]) if len(high) else None
 
     @property

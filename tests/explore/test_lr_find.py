@@ -107,6 +107,16 @@ def test_a_network_that_cannot_learn_has_no_suggestion(blobs: Blobs) -> None:
     assert test.steps > 1000, "a network that does not learn is tested with more steps"
 
 
+def test_a_loss_that_is_never_finite_is_named(blobs: Blobs) -> None:
+    with np.load(blobs()) as arrays:
+        huge = {name: 1e36 * arrays[name].astype(np.float64) for name in ("x_train", "x_test")}
+    test = find(blobs(**huge), normalize="none", loss="mse", output="identity")
+    assert test.suggestion is None
+    assert test.divergence == test.rates[0]
+    assert test.divergence_reason == "the loss is not finite"
+    assert "the loss diverges even at a rate of 1e-20; the inputs may need" in test.reason
+
+
 def test_a_range_that_starts_too_high_is_moved_down(blobs: Blobs) -> None:
     path = blobs()
     with np.load(path) as arrays:
