@@ -14,7 +14,18 @@ TYPE_CHECKING = False  # that of `typing`, which takes a while to import
 if TYPE_CHECKING:
     from typing import Any
 
-    from actcli.api import diagnose, evaluate, fit, fix, load_data, losses, runs, softmax, train
+    from actcli.api import (
+        diagnose,
+        evaluate,
+        fit,
+        fix,
+        load_data,
+        losses,
+        lr_find,
+        runs,
+        softmax,
+        train,
+    )
     from actcli.config.schema import Config
     from actcli.errors import ActcliError
     from actcli.model import Model
@@ -31,6 +42,7 @@ __all__ = [
     "fix",
     "load_data",
     "losses",
+    "lr_find",
     "runs",
     "softmax",
     "train",

@@ -16,12 +16,13 @@ from actcli.config.keys import find_option
 from actcli.config.resolved import ResolvedConfig
 from actcli.config.schema import Config
 from actcli.datasets.batches import Split
-from actcli.datasets.dataset import Dataset, load_dataset
+from actcli.datasets.dataset import Dataset, ignore_progress, load_dataset
 from actcli.diagnostics.evidence import Training
 from actcli.diagnostics.report import Diagnosis, find_split, require_fit
 from actcli.diagnostics.report import diagnose as examine
 from actcli.errors import UsageError
 from actcli.explore.loss import LossComparison, compare_losses
+from actcli.explore.lr_find import RangeTest, find_learning_rate
 from actcli.explore.softmax import LogitAnalysis, analyse_logits
 from actcli.model import Model
 from actcli.store.catalog import Summary, find_run, run_folders, summarize
@@ -29,6 +30,7 @@ from actcli.store.fix import Fix, FixResult
 from actcli.store.record import RunResult
 from actcli.store.start import start_run
 from actcli.training import evaluation, loop
+from actcli.training.build import prepare_dataset
 from actcli.training.events import EpochDone, Score
 from actcli.training.learner import Learner
 
@@ -258,6 +260,30 @@ def fix(run: str | Path, *, runs: str | Path = "runs", tries: int = 5) -> FixRes
     folder = find_run(str(run), Path(runs))
     with ThreadpoolController().limit(limits=1, user_api="blas"):
         return Fix(folder, Path(runs), tries).search()
+
+
+def lr_find(config: Config | None = None, data: Dataset | None = None, **changes: Any) -> RangeTest:
+    """Return the learning-rate range test of a configuration, as `actcli lr-find` shows it.
+
+    Args:
+        config: the configuration; None for the default one.
+        data: the data set; None for the one of the configuration.
+        changes: values that replace those of the configuration, by the names of their options:
+            `optimizer="adam"`.
+
+    Returns:
+        The test, with `.suggestion`, `.divergence`, `.steepest`, `.reason`, `.rates`, `.losses` and
+        `.smoothed`. The suggestion is None if the network did not learn.
+
+    Raises:
+        UsageError: a key does not exist, a value is not allowed, or keys exclude each other.
+        ActcliError: the data cannot be read, or the network does not fit into the memory.
+    """
+    resolved = _resolved(config, changes)
+    if data is None:
+        resolved, data = prepare_dataset(resolved, ignore_progress)
+    with ThreadpoolController().limit(limits=1, user_api="blas"):
+        return find_learning_rate(resolved, data)
 
 
 def runs(folder: str | Path = "runs") -> list[Summary]:

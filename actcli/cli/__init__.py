@@ -41,10 +41,10 @@ class ExitStatus(IntEnum):
 
 
 class Commands(click.Group):
-    """The commands. Each is an attribute of the module of the same name."""
+    """The commands. Each is an attribute of the module of the same name; a dash becomes _."""
 
     names = (
-        *("train", "sweep", "diagnose", "fix", "predict", "compare", "runs"),
+        *("train", "sweep", "diagnose", "fix", "lr-find", "predict", "compare", "runs"),
         *("activations", "softmax", "loss", "doctor"),
     )
 
@@ -60,8 +60,9 @@ class Commands(click.Group):
         if cmd_name not in self.names:
             raise unknown_name("command", cmd_name, self.names)
         pin_blas()
-        module = importlib.import_module(f"actcli.cli.{cmd_name}")
-        command: click.Command = getattr(module, cmd_name)
+        name = cmd_name.replace("-", "_")
+        module = importlib.import_module(f"actcli.cli.{name}")
+        command: click.Command = getattr(module, name)
         return command
 
     def main(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from actcli.cli.downloads import downloads
+from actcli.cli.found_rate import accept_find, with_found_rate
 from actcli.cli.interrupts import STATUS, Interrupts
 from actcli.cli.messages import escape_lines, print_note
 from actcli.cli.options import (
@@ -110,7 +111,10 @@ def train(
         argument = "CONFIG" if name is None else "--name"
         raise UsageError(f"--resume takes no {argument}", "The run has a configuration and a name")
     folder = None if resume is None else find_run(resume, runs_dir)
-    overrides = settings_of_run(ctx, folder) if folder else settings(ctx, config)
+    if folder:
+        overrides = settings_of_run(ctx, folder)
+    else:
+        overrides = with_found_rate(settings(ctx, config), quiet)
     resolved = assemble(overrides).resolve()
     if dry_run:
         show_settings(resolved, overrides, as_json, as_csv)
@@ -134,6 +138,7 @@ def train(
 
 # After CONFIG, so that --help lists the options of the configuration before those of the run.
 train.params[1:1] = configuration_options()
+accept_find(train.params)
 
 
 def new_run(config: "ResolvedConfig", runs: Path, name: str, quiet: bool) -> "Run":

@@ -38,6 +38,7 @@ COMMANDS = {
     "softmax": ["softmax", "2", "1", "-0.5", "--labels", "cat,dog,お", "--target", "dog"],
     "loss": LOSS,
     "doctor": ["doctor"],
+    "lr-find": ["lr-find", "--dataset", "blobs.npz", "--hidden", "4"],
 }
 COMMANDS["sweep"] += ["--dry-run", "-q"]
 # They measure a time; the image of predict has other characters without colours.
