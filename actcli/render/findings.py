@@ -9,7 +9,7 @@ from rich.text import Text
 from actcli.diagnostics.findings import Finding, Rule, Severity
 from actcli.diagnostics.rules.wording import named_layers
 from actcli.term.canvas import Canvas
-from actcli.term.table import paragraph, titled
+from actcli.term.table import command_line, paragraph, titled
 
 # Yellow and cyan letters are illegible on white.
 STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "black on yellow", Severity.NOTE: "bold"}
@@ -43,7 +43,7 @@ class VerdictView:
             yield from _finding(finding, canvas)
         if self.fix and not self.because:
             yield Text()
-            yield Text.assemble(f"{'try it':{LABEL_WIDTH}}", (canvas.printable(self.fix), "bold"))
+            yield command_line(f"{'try it':{LABEL_WIDTH}}", self.fix, canvas)
 
 
 def _counted(findings: Sequence[Finding]) -> str:

@@ -12,7 +12,7 @@ from actcli.diagnostics.findings import Remedy
 from actcli.store.fix import Condition, FixResult, Try
 from actcli.term.canvas import Canvas
 from actcli.term.numbers import percent
-from actcli.term.table import Column, fit, lines, numbers, paragraph, titled
+from actcli.term.table import Column, command_line, fit, lines, numbers, paragraph, titled
 
 LABEL_COLUMNS = 12
 
@@ -75,7 +75,7 @@ class FixView:
             yield paragraph(toml, canvas, f"{label:{LABEL_COLUMNS}}")
         label = "next"
         for command in self.commands:
-            yield Text.assemble(f"{label:{LABEL_COLUMNS}}", (canvas.printable(command), "bold"))
+            yield command_line(f"{label:{LABEL_COLUMNS}}", command, canvas)
             label = ""
 
     def _outcome(self) -> str:

@@ -15,7 +15,7 @@ from actcli.term.numbers import grouped, shortest
 from actcli.term.plot import Plot
 from actcli.term.plot_area import Curve, Point
 from actcli.term.plot_axes import LinearAxis, ValuesAxis
-from actcli.term.table import paragraph, titled
+from actcli.term.table import command_line, paragraph, titled
 
 HEIGHT = 13  # lines of the plot
 MAX_WIDTH = 84  # columns of the plot and of sentences
@@ -54,7 +54,7 @@ class LrFindView:
         yield paragraph(test.reason, text)
         if test.suggestion is not None:
             yield Text()
-            yield Text.assemble("next  ", (canvas.plain(self.next_command), "bold"))
+            yield command_line("next  ", self.next_command, canvas)
 
 
 def _facts(test: RangeTest) -> Iterator[tuple[str, str]]:

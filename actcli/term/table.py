@@ -65,6 +65,12 @@ def titled(title: str, about: str, canvas: Canvas) -> Text:
     return line
 
 
+def command_line(label: str, command: str, canvas: Canvas) -> Text:
+    """Return a command to try next, in one line however long it is: a wrapped one does not copy."""
+    line = Text(label, no_wrap=True, overflow="ignore")
+    return line.append(canvas.printable(command), "bold")
+
+
 def numbers(heading: str, texts: Iterable[str], rank: int = 0) -> Column:
     """Return a column of numbers with aligned decimal points."""
     return Column(heading, align_points(texts), rank)
