@@ -3,7 +3,8 @@
 The search starts from the run and its findings. A try applies one remedy to the best configuration
 so far, and trains it as an ordinary run, `NAME-fix-1`. If the network is then healthy and at least
 as accurate as the run was, the run is cured. If it is better, but not healthy, the search continues
-from there, with the remedies of its own findings. If it is not better, the next remedy is tried.
+from there, with the remedies of its own findings. If it is not better, the next remedy is tried;
+when no other is left, the search returns to it, since one fault may have hidden another.
 
 Accuracy is measured on the validation rows, or on the training rows if there are none. A remedy
 never changes the data, the classes or the rows: the task stays the same. Tries that an earlier call
@@ -15,7 +16,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from actcli.diagnostics import HEALTHY
 from actcli.diagnostics.findings import Finding, Remedy, Severity
 from actcli.diagnostics.report import diagnose
 from actcli.errors import ActcliError, DataError, DivergedError, UsageError
+from actcli.explore.lr_find import find_learning_rate
 from actcli.model import Model, read_model_file
 from actcli.store.catalog import run_folders
 from actcli.store.folder import CONFIG, MODEL, RESULT
@@ -38,6 +40,12 @@ from actcli.training.evaluation import evaluate
 DEFAULT_TRIES = 5
 # A gain counts if it exceeds this many standard errors of the accuracy on the measured rows.
 SIGNIFICANT_ERRORS = 2.0
+RATE, FIND = "optimizer.learning_rate", "find"
+# The last remedy of every run. Its rate is measured when its turn comes.
+RANGE_TEST = Remedy(
+    "The learning-rate range test measures which rate suits this network and these data.",
+    {RATE: FIND},
+)
 TASK = frozenset({"data.name", "data.classes", "data.validation"})  # keys that no remedy changes
 
 
@@ -212,13 +220,15 @@ class Fix:
         Raises:
             ActcliError: the run is damaged, or a file cannot be written.
         """
-        before = base = self._examine(self.folder)
-        remedies = _remedies(before)
+        before = best = self._examine(self.folder)
+        queue = _remedies(before)
         if dry_run:
-            return FixResult(before, before, planned=tuple(remedy for _, remedy in remedies))
+            return FixResult(before, before, planned=tuple(remedy for _, _, remedy in queue))
         tried = [before.config]
-        while remedies and len(self._done) < self.tries and base.verdict != HEALTHY:
-            rule, remedy = remedies.pop(0)
+        while queue and len(self._done) < self.tries and best.verdict != HEALTHY:
+            base, rule, remedy = queue.pop(0)
+            if remedy is RANGE_TEST:
+                remedy = self._measured_rate(base.config)
             config = _apply(remedy, base.config)
             if config in tried:
                 continue
@@ -228,13 +238,21 @@ class Fix:
             tried.append(config)
             number = len(self._done) + 1
             after = self._train(config, number)
-            outcome = _outcome(before, base, after)
+            outcome = _outcome(before, best, after)
             gain = after.accuracy - base.accuracy
             self._note(Try(number, rule, remedy, base.run, after, gain, outcome))
-            if outcome != NO_BETTER:
-                base = after
-                remedies = [*_remedies(after), *remedies]
-        return FixResult(before, base, tuple(self._done))
+            if outcome == NO_BETTER:
+                queue = [*queue, *_remedies(after)]
+            else:
+                best, queue = after, [*_remedies(after), *queue]
+        return FixResult(before, best, tuple(self._done))
+
+    def _measured_rate(self, config: Config) -> Remedy:
+        """Return `RANGE_TEST` with a number; without changes if the network learns at no rate."""
+        resolved, dataset = prepare_dataset(config.resolve(), self.progress)
+        test = find_learning_rate(resolved, dataset)
+        changes = {} if test.suggestion is None else {RATE: test.suggestion}
+        return replace(RANGE_TEST, changes=changes)
 
     def _note(self, attempt: Try) -> None:
         self._done.append(attempt)
@@ -325,15 +343,16 @@ def examine_run(folder: Path, progress: Progress = ignore_progress, workers: int
     )
 
 
-def _remedies(condition: Condition) -> list[tuple[str, Remedy]]:
-    """Return the remedies that change the configuration, with the rules of their findings."""
-    return [
-        (finding.rule, remedy)
-        for finding in condition.findings
-        if finding.severity >= Severity.WARNING
+def _remedies(condition: Condition) -> list[tuple[Condition, str, Remedy]]:
+    """Return the remedies of a run that change its configuration, with their rules."""
+    faults = [each for each in condition.findings if each.severity >= Severity.WARNING]
+    remedies = [
+        (condition, finding.rule, remedy)
+        for finding in faults
         for remedy in finding.remedies
         if remedy.changes
     ]
+    return [*remedies, *((condition, finding.rule, RANGE_TEST) for finding in faults[:1])]
 
 
 def _apply(remedy: Remedy, config: Config) -> Config | str:
@@ -346,9 +365,9 @@ def _apply(remedy: Remedy, config: Config) -> Config | str:
         return f"not allowed: {error}"
 
 
-def _outcome(before: Condition, base: Condition, after: Condition) -> str:
-    """Return whether a try has cured the run, or at least made it better."""
+def _outcome(before: Condition, best: Condition, after: Condition) -> str:
+    """Return whether a try has cured the run, or is at least better than the best run so far."""
     if after.verdict == HEALTHY and after.accuracy >= before.accuracy:
         return CURED
-    noise = SIGNIFICANT_ERRORS * math.hypot(base.error, after.error)
-    return BETTER if after.accuracy > base.accuracy + noise else NO_BETTER
+    noise = SIGNIFICANT_ERRORS * math.hypot(best.error, after.error)
+    return BETTER if after.accuracy > best.accuracy + noise else NO_BETTER

@@ -140,9 +140,10 @@ def test_what_is_better_but_not_healthy_is_built_on(
     rates = iter([[50.0, 2.0], [0.1]])
     plans = {"sick": next(rates)}
 
-    def remedies(condition: Any) -> list[tuple[str, Remedy]]:
+    def remedies(condition: Any) -> list[tuple[Any, str, Remedy]]:
         planned = plans.setdefault(condition.run, next(rates, []))
-        return [("rule", Remedy("So.", {"optimizer.learning_rate": rate})) for rate in planned]
+        changes = [{"optimizer.learning_rate": rate} for rate in planned]
+        return [(condition, "rule", Remedy("So.", change)) for change in changes]
 
     monkeypatch.setattr(fix, "_remedies", remedies)
     search = Fix(sick, Path("runs")).search()
