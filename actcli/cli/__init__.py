@@ -9,11 +9,13 @@ import errno
 import importlib
 import io
 import os
+import re
 import signal
 import sys
 import threading
 from collections.abc import Sequence
 from enum import IntEnum
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -50,6 +52,11 @@ class Commands(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.names)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write each command with its summary, without importing the commands."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary(name)) for name in self.names])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import a command, with one thread for the BLAS of NumPy, which it may import.
@@ -91,6 +98,17 @@ class Commands(click.Group):
         finally:
             discard_unwritten_output()
         sys.exit(status if isinstance(status, int) else ExitStatus.OK)
+
+
+def summary(name: str) -> str:
+    """Return the first line of a command's docstring, read from the text of its module.
+
+    To import all commands for `actcli --help` would take longer than everything else.
+    """
+    function = name.replace("-", "_")
+    source = (Path(__file__).parent / f"{function}.py").read_text(encoding="utf-8")
+    match = re.search(rf'^def {function}\(.*?"""([^\n]+)$', source, re.MULTILINE | re.DOTALL)
+    return match[1] if match else ""
 
 
 def report_error(error: Exception) -> int:

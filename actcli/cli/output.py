@@ -18,7 +18,6 @@ The view is a function, so that `--json` does not import rich. `emit` finds the 
 Click's context.
 """
 
-import csv
 import errno
 import io
 import os
@@ -176,6 +175,8 @@ def emit_json(result: Any) -> None:
 
 def emit_csv(rows: Iterable[Sequence[Any]]) -> None:
     """Write rows to stdout as CSV. None is an empty cell."""
+    import csv
+
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)
     click.echo(text.getvalue(), nl=False)

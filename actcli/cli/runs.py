@@ -17,11 +17,12 @@ from actcli.errors import ActcliError, UsageError
 from actcli.registry import nearest
 from actcli.store.catalog import Summary, run_folders, summarize, usable_runs
 from actcli.store.removal import check_removable, remove_run
-from actcli.sweep.results import Outcome, SweepSummary, summarize_sweep
 from actcli.sweep.store import all_sweeps
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+
+    from actcli.sweep.results import Outcome, SweepSummary
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class RunList:
     """The result of `actcli runs`: the summaries of runs and sweeps, the newest first."""
 
     summaries: list[Summary]
-    sweeps: list[SweepSummary]
+    sweeps: "list[SweepSummary]"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON object of the list."""
@@ -48,12 +49,12 @@ class RunList:
             yield [values[column] for column in columns]
 
 
-def _fields(entry: Summary | SweepSummary) -> dict[str, Any]:
+def _fields(entry: "Summary | SweepSummary") -> dict[str, Any]:
     changed = datetime.fromtimestamp(entry.changed, UTC).isoformat(timespec="seconds")
     return asdict(entry) | {"path": str(entry.path), "changed": changed}
 
 
-def _run_fields(run: Outcome | None) -> dict[str, Any] | None:
+def _run_fields(run: "Outcome | None") -> dict[str, Any] | None:
     return None if run is None else {"run": run.job, "test": run.test, "verdict": run.verdict}
 
 
@@ -80,6 +81,8 @@ def runs(ctx: click.Context, runs_dir: Path, as_json: bool, as_csv: bool) -> Non
         return
     summaries = [summarize(folder) for folder in run_folders(runs_dir)]
     summaries.sort(key=lambda run: (-run.changed, run.name))
+    from actcli.sweep.results import summarize_sweep
+
     sweeps = [summarize_sweep(folder) for folder in all_sweeps(runs_dir)]
     sweeps.sort(key=lambda sweep: (-sweep.changed, sweep.name))
 

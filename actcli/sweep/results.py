@@ -4,7 +4,6 @@ Tables, plots, JSON and CSV are all made from one `SweepTable`.
 """
 
 import json
-import statistics
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -246,6 +245,8 @@ def _mean(numbers: Iterable[float | None]) -> MeanAndDeviation | None:
     present = [number for number in numbers if number is not None]
     if not present:
         return None
+    import statistics  # takes as long to import as all of this module's other imports
+
     deviation = statistics.stdev(present) if len(present) > 1 else None
     return MeanAndDeviation(statistics.fmean(present), deviation)
 
