@@ -99,6 +99,8 @@ train --resume RUN
 train --resume RUN -q --json
 train --resume RUN --epochs 5 -q
 train --resume RUN --dry-run
+fix RUN --dry-run
+fix RUN --dry-run --json
 train runs/RUN/config.toml --dry-run
 train runs/RUN/config.toml --dry-run --json
 doctor --json
