@@ -252,7 +252,7 @@ def outcome_of(command: str) -> str | None:
             result = run_command(command)
     except Hang:
         return f"a hang: {traceback.format_exc(limit=-8)}"
-    except BaseException:  # of Click's own runner: also a fault of the command
+    except Exception:  # of Click's own runner: also a fault of the command
         return traceback.format_exc(limit=-8)
     if (seconds := time.monotonic() - start) > MAX_SECONDS:
         return f"{seconds:.1f} seconds"

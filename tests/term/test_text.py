@@ -18,6 +18,7 @@ from actcli.render.softmax import SoftmaxView
 from actcli.term import numbers
 from actcli.term.bars import bar
 from actcli.term.canvas import Canvas
+from actcli.term.sparklines import sparkline
 from actcli.term.table import Column, cut_names, total_width
 from actcli.term.text import printable
 
@@ -298,3 +299,9 @@ def test_very_long_words_are_cut_at_once_and_evenly() -> None:
     assert total_width(cut) == 80
     assert [column.width for column in cut] == [34, 34, 5, 1]
     assert cut[0].cells == ["x" * 33 + "~"]
+
+
+def test_a_sparkline_of_numbers_farther_apart_than_the_largest_float() -> None:
+    values = [-1.7e308, 0.0, 1.7e308]
+    assert sparkline(values, -1.7e308, 1.7e308, Canvas(80, False)) == "▁▅█"
+    assert sparkline(values, 0.0, 1e-10, Canvas(80, False)) == "▁▁█"
