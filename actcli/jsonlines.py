@@ -2,11 +2,38 @@
 
 JSON has neither NaN nor infinity, but Python's `json` writes both; here they become null. NumPy
 numbers and arrays become plain numbers and lists. The text is ASCII, so that any stream accepts it.
+What is read may come from strangers: a value that is nested deeply would exhaust the stack of each
+function that walks through it.
 """
 
 import json
 import math
 from typing import Any
+
+MAX_DEPTH = 50  # lists and objects within each other
+
+
+def loads(text: str | bytes) -> Any:
+    """Return the value of a JSON text. NaN and infinity are accepted: the caller judges numbers.
+
+    Raises:
+        ValueError: the text is not JSON, or nests values deeper than `MAX_DEPTH`.
+    """
+    try:
+        value = json.loads(text)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        level = [
+            inner
+            for each in level
+            if isinstance(each, dict | list)
+            for inner in (each.values() if isinstance(each, dict) else each)
+        ]
+        if not level:
+            return value
+    raise ValueError("it is nested too deeply")
 
 
 def dumps(value: Any) -> str:

@@ -126,8 +126,8 @@ def _read_header(path: Path, file: BinaryIO) -> tuple[dict[str, Any], int]:
             path, f"its header has {length:,} bytes; at most {MAX_HEADER_BYTES:,} are read"
         )
     try:
-        header = json.loads(file.read(length).decode("utf-8"))
-    except (ValueError, RecursionError) as error:
+        header = jsonlines.loads(file.read(length).decode("utf-8"))
+    except ValueError as error:
         raise _not_safetensors(path, f"its header is not JSON: {error}") from None
     if not isinstance(header, dict):
         raise _not_safetensors(path, "its header is not a JSON object")
@@ -138,8 +138,8 @@ def _read_metadata(path: Path, texts: Any) -> dict[str, Any]:
     if not isinstance(texts, dict) or not all(isinstance(text, str) for text in texts.values()):
         raise _not_safetensors(path, "its __metadata__ does not consist of strings")
     try:
-        metadata = json.loads(texts.get(METADATA_KEY, "{}"))
-    except (ValueError, RecursionError):
+        metadata = jsonlines.loads(texts.get(METADATA_KEY, "{}"))
+    except ValueError:
         metadata = None
     if not isinstance(metadata, dict):
         raise DataError(

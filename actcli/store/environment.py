@@ -3,14 +3,13 @@
 Only `environment` imports NumPy, for its version: records can be read without NumPy.
 """
 
-import json
 import os
 import platform
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from actcli import __version__
+from actcli import __version__, jsonlines
 from actcli.errors import DataError
 from actcli.files import reading
 from actcli.machine import BLAS_THREAD_VARIABLES, core_count
@@ -49,12 +48,12 @@ def read_environment(path: Path) -> dict[str, Any]:
     """
     try:
         with reading(path, MAX_BYTES) as file:
-            environment: dict[str, Any] = json.loads(file.read())
+            environment: dict[str, Any] = jsonlines.loads(file.read())
         resumed = environment.setdefault("resumed", [])
         if not isinstance(resumed, list):
             raise TypeError
     except FileNotFoundError as error:
         raise DataError(f"cannot read {path}: {error.strerror}") from error
-    except (ValueError, TypeError, AttributeError, RecursionError):
+    except (ValueError, TypeError, AttributeError):
         raise DataError(f"{path} does not hold the versions of a run") from None
     return environment

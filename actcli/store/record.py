@@ -5,7 +5,6 @@ a number that must be finite and is not, or a file that is not a regular file ra
 that names file, line and field. Importing this module does not import NumPy.
 """
 
-import json
 import math
 import os
 from collections.abc import Callable, Iterator
@@ -231,8 +230,8 @@ class Fields:
     def __init__(self, content: bytes, where: str) -> None:
         self.where = where
         try:
-            record = json.loads(content)
-        except (ValueError, RecursionError) as error:
+            record = jsonlines.loads(content)
+        except ValueError as error:
             raise DataError(f"{where} is not JSON") from error
         self._record = self._object(record, "")
 

@@ -4,7 +4,6 @@ A run folder appears complete, with its result. A resumed sweep therefore trains
 without a run folder: see `inventory`.
 """
 
-import json
 import math
 import secrets
 import shutil
@@ -90,8 +89,8 @@ def is_complete(run: Path) -> bool:
     """
     try:
         with open_regular(run / RESULT) as file:
-            record = json.loads(file.read(MAX_RESULT_BYTES))
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, ValueError, RecursionError):
+            record = jsonlines.loads(file.read(MAX_RESULT_BYTES))
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, ValueError):
         return False
     except OSError:
         return True
@@ -171,7 +170,7 @@ def read_plan(folder: Path) -> dict[str, Any]:
     path = folder / PLAN
     try:
         with reading(path, MAX_PLAN_BYTES) as file:
-            record: dict[str, Any] = json.loads(file.read())
+            record: dict[str, Any] = jsonlines.loads(file.read())
         if (
             record["format"] != 1
             or not isinstance(record["shows"], str)
@@ -192,7 +191,7 @@ def read_plan(folder: Path) -> dict[str, Any]:
             raise ValueError
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror}") from error
-    except (ValueError, LookupError, TypeError, RecursionError):
+    except (ValueError, LookupError, TypeError):
         raise DataError(f"{path} is not the plan of a sweep") from None
     return record
 

@@ -23,8 +23,9 @@ def sparkline(values: Sequence[float | None], low: float, high: float, canvas: C
         if value is None or not math.isfinite(value):
             text += " "
             continue
-        share = (value - low) / (high - low) if high > low else 1.0
-        text += levels[min(max(int(share * len(levels)), 0), len(levels) - 1)]
+        # Half of each number: the difference of two large ones would overflow.
+        share = (value / 2 - low / 2) / (high / 2 - low / 2) if high / 2 > low / 2 else 1.0
+        text += levels[min(int(min(max(share, 0.0), 1.0) * len(levels)), len(levels) - 1)]
     return text
 
 

@@ -115,19 +115,30 @@ def cut_names(columns: Sequence[Column], width: int) -> list[Column]:
 
     No column becomes narrower than `MIN_NAME_WIDTH`.
     """
-    kept = list(columns)
-    while total_width(kept) > width:
-        words = [column for column in kept if column.left and column.width > MIN_NAME_WIDTH]
-        if not words:
-            break
-        longest = max(words, key=lambda column: column.width)
-        room = longest.width - 1
-        kept[kept.index(longest)] = replace(
-            longest,
-            heading=cut(longest.heading, room),
-            cells=[cut(cell, room) for cell in longest.cells],
-        )
-    return kept
+    rooms = {
+        index: column.width
+        for index, column in enumerate(columns)
+        if column.left and column.width > MIN_NAME_WIDTH
+    }
+    excess = total_width(columns) - width
+    while excess > 0 and max(rooms.values(), default=0) > MIN_NAME_WIDTH:
+        widest = max(rooms.values())
+        longest = [index for index, room in rooms.items() if room == widest]
+        next_room = max([MIN_NAME_WIDTH, *(room for room in rooms.values() if room < widest)])
+        step = min(widest - next_room, excess // len(longest))
+        for index in longest if step else longest[:excess]:
+            rooms[index] -= step or 1
+            excess -= step or 1
+    return [
+        _cut_to(column, rooms[index]) if index in rooms else column
+        for index, column in enumerate(columns)
+    ]
+
+
+def _cut_to(column: Column, room: int) -> Column:
+    """Return a column whose heading and cells are cut to a width."""
+    cells = [cut(cell, room) for cell in column.cells]
+    return replace(column, heading=cut(column.heading, room), cells=cells)
 
 
 def lines(columns: Sequence[Column], styles: Sequence[str] = ()) -> list[Text]:

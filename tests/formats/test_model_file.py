@@ -294,7 +294,7 @@ def test_a_shape_that_is_not_that_of_the_data(tmp_path: Path, shape: list[int]) 
         ),
         (HEADER | {"__metadata__": [3]}, bytes(8), "its __metadata__ does not consist of strings"),
         (b'{"a": ' + b"9" * 5000 + b"}", b"", "its header is not JSON: Exceeds the limit"),
-        (b"[" * 99_999, b"", "its header is not JSON: maximum recursion depth"),
+        (b"[" * 99_999, b"", "its header is not JSON: it is nested too deeply"),
         (b"\xff{}", b"", "its header is not JSON: 'utf-8' codec can't decode byte 0xff"),
         (b" " * 10_000_001, b"", "its header has 10,000,001 bytes; at most 10,000,000 are read"),
     ],

@@ -99,6 +99,8 @@ train --resume RUN
 train --resume RUN -q --json
 train --resume RUN --epochs 5 -q
 train --resume RUN --dry-run
+fix RUN --dry-run
+fix RUN --dry-run --json
 train runs/RUN/config.toml --dry-run
 train runs/RUN/config.toml --dry-run --json
 doctor --json
@@ -250,7 +252,7 @@ def outcome_of(command: str) -> str | None:
             result = run_command(command)
     except Hang:
         return f"a hang: {traceback.format_exc(limit=-8)}"
-    except BaseException:  # of Click's own runner: also a fault of the command
+    except Exception:  # of Click's own runner: also a fault of the command
         return traceback.format_exc(limit=-8)
     if (seconds := time.monotonic() - start) > MAX_SECONDS:
         return f"{seconds:.1f} seconds"
@@ -323,7 +325,7 @@ def limits() -> Iterator[None]:
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
     resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + BYTES, hard))
-    signal.setitimer(signal.ITIMER_REAL, MAX_SECONDS)
+    signal.setitimer(signal.ITIMER_REAL, MAX_SECONDS, 1)  # again, if a `finally` hangs too
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")

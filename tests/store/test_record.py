@@ -28,6 +28,7 @@ NOT_NUMBERS = {
 }
 NOT_JSON = {
     "nested deeply": "[" * 100_000,
+    "nested so deeply that Python just reads it": f'{{"epoch": {"[" * 600}{"]" * 600}}}',
     "an object nested deeply": '{"a":' * 100_000,
     "more digits than Python reads": '{"epoch": ' + "9" * 10_000 + "}",
     "not UTF-8": "\udcff",

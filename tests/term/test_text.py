@@ -18,6 +18,8 @@ from actcli.render.softmax import SoftmaxView
 from actcli.term import numbers
 from actcli.term.bars import bar
 from actcli.term.canvas import Canvas
+from actcli.term.sparklines import sparkline
+from actcli.term.table import Column, cut_names, total_width
 from actcli.term.text import printable
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
@@ -284,3 +286,22 @@ def test_of_many_scores_the_largest_and_the_target_are_shown() -> None:
 )
 def test_special_cases_are_said(logits: list[float], target: int | None, line: str) -> None:
     assert any(text.startswith(line) for text in shown(analyse_logits(logits, target=target)))
+
+
+def test_very_long_words_are_cut_at_once_and_evenly() -> None:
+    columns = [
+        Column("a", ["x" * 100_000], left=True),
+        Column("b", ["y" * 99_999], left=True),
+        Column("c", ["short"], left=True),
+        Column("n", ["1"]),
+    ]
+    cut = cut_names(columns, 80)
+    assert total_width(cut) == 80
+    assert [column.width for column in cut] == [34, 34, 5, 1]
+    assert cut[0].cells == ["x" * 33 + "~"]
+
+
+def test_a_sparkline_of_numbers_farther_apart_than_the_largest_float() -> None:
+    values = [-1.7e308, 0.0, 1.7e308]
+    assert sparkline(values, -1.7e308, 1.7e308, Canvas(80, False)) == "▁▅█"
+    assert sparkline(values, 0.0, 1e-10, Canvas(80, False)) == "▁▁█"
