@@ -74,7 +74,8 @@ class SymmetricUnits(Rule):
     )
     source = "Goodfellow, Bengio, Courville, Deep Learning (2016), section 8.4"
     explains = (
-        *("born-dead", "vanishing-gradient", "dead-units", "loss-output-mismatch"),
+        *("small-weights", "born-dead", "vanishing-gradient", "dead-units"),
+        *("loss-output-mismatch", "bottleneck"),
         *("saturation", "overconfident", *NO_LEARNING),
     )
 
@@ -131,6 +132,7 @@ class UnscaledInput(Rule):
     source = "LeCun, Bottou, Orr, Müller, Efficient BackProp (1998), section 4.3"
     explains = (
         *("learning-rate-too-high", "born-dead", "exploding-gradient", "dead-units"),
+        *("no-nonlinearity", "large-weights", "starving-clipping"),
         *("vanishing-gradient", "loss-output-mismatch", "saturation", "poor-initial-loss"),
         *("overconfident", *NO_LEARNING),
     )
@@ -182,7 +184,7 @@ class LearningRateTooHigh(Rule):
     source = "Bengio, Practical Recommendations for Gradient-Based Training (2012), section 3.1.1"
     explains = (
         *("exploding-gradient", "vanishing-gradient", "loss-output-mismatch", "saturation"),
-        *("dead-units", "overconfident", *NO_LEARNING),
+        *("large-weights", "dead-units", "starving-clipping", "overconfident", *NO_LEARNING),
     )
 
     def check(self, evidence: Evidence) -> Finding | None:
