@@ -16,10 +16,12 @@ class ColumnStatistics:
     """Statistics of the D normalized inputs.
 
     Args:
+        mean: the mean of each one, shape (D,).
         deviation: the standard deviation of each one, shape (D,).
         unused: whether each one is 0 on every row, shape (D,).
     """
 
+    mean: NDArray[np.float64]
     deviation: NDArray[np.float64]
     unused: NDArray[np.bool_]
 
@@ -31,6 +33,14 @@ class ColumnStatistics:
         """
         varied = np.sort(self.deviation[self.deviation > 0])
         return float(varied[-1] / varied[(len(varied) - 1) // 2]) if len(varied) else 1.0
+
+    @property
+    def offset(self) -> float:
+        """The root mean square of the means over that of the deviations, of inputs that vary."""
+        varied = self.deviation > 0
+        if not varied.any():
+            return 0.0
+        return float(np.linalg.norm(self.mean[varied]) / np.linalg.norm(self.deviation[varied]))
 
 
 def column_statistics(split: Split, normalization: Normalization) -> ColumnStatistics:
@@ -48,4 +58,5 @@ def column_statistics(split: Split, normalization: Normalization) -> ColumnStati
         total += shifted.sum(axis=0)
         squares += np.square(shifted, out=shifted).sum(axis=0)
     variance = squares / len(sample) - np.square(total / len(sample))
-    return ColumnStatistics(np.sqrt(np.maximum(variance, 0)), ~used)
+    mean = total / len(sample) + (0 if origin is None else origin)
+    return ColumnStatistics(mean, np.sqrt(np.maximum(variance, 0)), ~used)

@@ -10,13 +10,13 @@ import numpy as np
 
 from actcli.config.resolved import ResolvedConfig
 from actcli.datasets.batches import Split
-from actcli.diagnostics.columns import column_statistics
+from actcli.diagnostics.columns import ColumnStatistics, column_statistics
 from actcli.diagnostics.gradients import LayerGradient, gradient_flow
 from actcli.diagnostics.nonlinearity import NonlinearGain, is_linear, nonlinear_gain
 from actcli.diagnostics.outputs import Outputs
 from actcli.diagnostics.probe import forward_pass, probe
 from actcli.diagnostics.units import LayerUnits, unit_states
-from actcli.diagnostics.weight_scale import untouched_scale, weight_scales
+from actcli.diagnostics.weight_scale import MIN_WEIGHTS, untouched_scale, weight_scales
 from actcli.model import Model
 from actcli.nn.network import MLP
 from actcli.nn.optimizers import OPTIMIZERS
@@ -129,6 +129,8 @@ class Evidence:
         initial_scales: for each layer, the scale of its initial weights, see `weight_scale`; None
             where it is unknown.
         weight_scales: for each layer, the scale of its weights.
+        column_ratio: the largest deviation of an input over the median one.
+        column_offset: the root mean square of the inputs' means over that of their deviations.
     """
 
     model: str
@@ -155,6 +157,8 @@ class Evidence:
     nonlinear_gain: NonlinearGain | None = None
     initial_scales: tuple[float | None, ...] = ()
     weight_scales: tuple[float, ...] = ()
+    column_ratio: float = 1.0
+    column_offset: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -192,6 +196,7 @@ def gather(
     ratios = training.history[-1].update_ratio if training and training.history else None
     confusion = sums.outputs.confusion
     units = unit_states(network, sums, initial_sums.active if initial_sums else None)
+    columns = column_statistics(split, model.normalization)
     linear = bool(units) and all(map(is_linear, units))
     return Evidence(
         model=names.model,
@@ -218,16 +223,20 @@ def gather(
         nonlinear_gain=(
             nonlinear_gain(split, model.normalization, len(model.classes)) if linear else None
         ),
-        initial_scales=_initial_scales(model, split, initial),
+        initial_scales=_initial_scales(model, columns, initial),
         weight_scales=weight_scales(network),
+        column_ratio=columns.ratio,
+        column_offset=columns.offset,
     )
 
 
-def _initial_scales(model: Model, split: Split, initial: Model | None) -> tuple[float | None, ...]:
+def _initial_scales(
+    model: Model, columns: ColumnStatistics, initial: Model | None
+) -> tuple[float | None, ...]:
     """Return the scales of the initial weights; without the initial network, what is left of it."""
     if initial is not None:
-        return weight_scales(initial.network)
-    columns = column_statistics(split, model.normalization)
+        pairs = zip(weight_scales(initial.network), initial.network.layers, strict=True)
+        return tuple(scale if w.weights.size >= MIN_WEIGHTS else None for scale, w in pairs)
     first = untouched_scale(model.network, columns.unused)
     return (first, *(None for _ in model.network.layers[1:]))
 

@@ -16,6 +16,7 @@ from epochs import make_epoch
 
 from actcli.config.sources import from_tables
 from actcli.datasets.batches import Normalization, Split
+from actcli.diagnostics.columns import column_statistics
 from actcli.diagnostics.evidence import Evidence, Training
 from actcli.diagnostics.findings import EVERYTHING, Finding, Severity
 from actcli.diagnostics.gradients import LayerGradient
@@ -170,6 +171,8 @@ CASES: dict[str, list[tuple[dict[str, Any], dict[str, Any]]]] = {
     "unscaled-input": [
         ({"input_size": 5.01, **ILL}, {"input_size": 5.0, **ILL}),
         ({"input_size": 0.019, **ILL}, {"input_size": 0.02, **ILL}),
+        ({"column_ratio": 10.0, **ILL}, {"column_ratio": 9.9, **ILL}),
+        ({"column_offset": 2.5, **ILL}, {"column_offset": 2.4, **ILL}),
         ({"input_size": 85.0, "loss_value": 2.31}, {"input_size": 85.0, "loss_value": 2.3}),
     ],
     "learning-rate-too-high": [
@@ -480,6 +483,24 @@ def test_a_factor_of_the_initial_weights_is_reset_and_otherwise_not_named() -> N
         assert found is not None
         fitting = {"model.init": "auto", "model.bias_init": "zeros"}
         assert found.remedies[0].changes == fitting | expected
+
+
+def test_columns_of_different_scales_are_scaled_one_by_one() -> None:
+    found = check("unscaled-input", column_ratio=300.0, column_offset=3.0, **ILL)
+    assert found is not None
+    assert found.remedies[0].changes == {"data.normalize": "column"}
+    assert check("unscaled-input", column_offset=10.0) is None  # it learns
+
+
+def test_the_statistics_of_columns() -> None:
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(3000, 4)) * [1, 2, 300, 0] + [1000, 0, 0, 0]
+    split = Split(values.astype(np.float32), np.zeros(3000, np.intp), np.arange(3000))
+    columns = column_statistics(split, Normalization("none", 0.0, 1.0))
+    np.testing.assert_allclose(columns.deviation, [1, 2, 300, 0], rtol=0.05)
+    np.testing.assert_array_equal(columns.unused, [False, False, False, True])
+    assert columns.ratio == pytest.approx(150, rel=0.05)
+    assert columns.offset == pytest.approx(1000 / 300, rel=0.05)
 
 
 def points(kind: str, count: int = 1200) -> Split:
