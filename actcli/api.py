@@ -50,7 +50,7 @@ def load_data(
         validation: number of training rows to hold out. None holds out 5,000, or a sixth of the
             training rows if there are fewer than 10,000.
         classes: names or labels of the classes to keep; an empty sequence keeps all.
-        normalize: `unit`, `standard` or `none`.
+        normalize: `unit`, `standard`, `column` or `none`.
 
     Raises:
         UsageError: the source, a class or the normalization does not exist, or `validation` is out

@@ -353,7 +353,7 @@ class ModelFile:
         model_loss = self.loss(loss, output)
         described = self.description.get("normalization")
         if normalization is None:
-            normalization = Normalization(**described) if described else NO_NORMALIZATION
+            normalization = self._normalization(described) if described else NO_NORMALIZATION
         count = max(2, self.sizes[-1])
         names = tuple(self.description.get("classes", ())) or tuple(map(str, range(count)))
         return Model(
@@ -365,6 +365,22 @@ class ModelFile:
             dataset=self.description.get("dataset", ""),
             epoch=self.epoch,
         )
+
+    def _normalization(self, described: Mapping[str, Any]) -> Normalization:
+        """Return the normalization of the header.
+
+        Raises:
+            DataError: it has numbers for another number of columns than the network has inputs.
+        """
+        method, shift, scale = (described[name] for name in ("method", "shift", "scale"))
+        if not isinstance(shift, list):
+            return Normalization(method, shift, scale)
+        if len(shift) != self.sizes[0]:
+            raise DataError(
+                f"{self.path}: the normalization in its header has numbers for {len(shift)} "
+                f"columns, but the network has {self.sizes[0]} inputs"
+            )
+        return Normalization(method, tuple(map(float, shift)), tuple(map(float, scale)))
 
 
 NO_NORMALIZATION = Normalization("none", 0.0, 1.0)

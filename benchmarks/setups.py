@@ -202,9 +202,14 @@ def faulty() -> list[Setup]:
     """Return set-ups with one fault each; `expected` is the rule that should report it first."""
     return [
         replace(setup, settings=f"{setup.settings} training.seed={seed}".strip())
-        for setup in (*_of_parameters(), *_of_flow(), *_of_steps(), *_of_outputs())
+        for setup in _faulty()
         for seed in (0, 1)
     ]
+
+
+def _faulty() -> list[Setup]:
+    groups = (_of_parameters, _of_flow, _of_architecture, _of_steps, _of_outputs)
+    return [setup for group in groups for setup in group()]
 
 
 def _few(expected: str, settings: str, **more: Any) -> Setup:
@@ -226,6 +231,18 @@ def _of_parameters() -> list[Setup]:
         _few("born-dead", "model.hidden=2,2,2,2,2,2,2,2,2,2"),
         _few("born-dead", "model.hidden=3,3,3,3,3,3,3,3,3,3,3,3,3,3,3 model.bias_init=normal"),
         _few("born-dead", "model.hidden=4,4,4,4,4,4,4,4,4,4,4,4,4,4,4,4,4,4,4,4"),
+        _few("small-weights", "model.init_scale=0.001"),
+        _few("small-weights", "model.init_scale=0.1 optimizer.name=adam model.hidden=50,50,50"),
+        _few(
+            "large-weights",
+            "model.init=standard-normal loss.name=mse model.output=identity optimizer.name=adam "
+            "model.hidden=100",
+        ),
+        _few(
+            "large-weights",
+            "model.init_scale=20 loss.name=mse model.output=identity optimizer.name=adam "
+            "model.activation=leaky-relu model.hidden=100",
+        ),
         _few("poor-initial-loss", "model.hidden=100", **normal),
         _few("poor-initial-loss", "model.hidden=50 optimizer.name=adam", **normal),
         _few("saturation", "model.hidden=100,100 model.activation=tanh", **normal),
@@ -268,6 +285,24 @@ def _of_flow() -> list[Setup]:
             "optimizer.learning_rate=0.02",
             epochs=4,
         ),
+    ]
+
+
+def _of_architecture() -> list[Setup]:
+    """Return set-ups with a fault of the architecture, the regularisation or the clipping."""
+    twelve = ",".join(["3"] * 12)
+    return [
+        _few("no-nonlinearity", "model.activation=identity"),
+        _few("no-nonlinearity", "model.activation=identity optimizer.name=adam model.hidden=64,64"),
+        _few("bottleneck", "model.hidden=3,3"),
+        _few("bottleneck", f"model.hidden={twelve} model.activation=leaky-relu"),
+        _few("bottleneck", "model.hidden=5,5,5,5,5,5 model.activation=tanh"),
+        _few("over-regularised", "optimizer.name=adamw optimizer.weight_decay=30"),
+        _few("over-regularised", "optimizer.weight_decay=0.1 model.activation=gelu"),
+        _few("over-regularised", "model.dropout=0.95"),
+        _few("over-regularised", "loss.label_smoothing=0.9"),
+        _few("starving-clipping", "optimizer.clip_norm=0.001"),
+        _few("starving-clipping", "optimizer.clip_norm=0.1 model.activation=tanh model.hidden=100"),
     ]
 
 

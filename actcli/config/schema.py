@@ -81,7 +81,8 @@ class DataConfig(Table):
     normalize: str = setting(
         "unit",
         Name("actcli.datasets.batches", "NORMALIZATIONS"),
-        "input normalization: unit (0 to 1), standard (mean 0, deviation 1) or none",
+        "input normalization: unit (0 to 1), standard (mean 0, deviation 1), column (standard for "
+        "each column of a table) or none",
     )
 
 

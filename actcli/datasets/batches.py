@@ -5,6 +5,7 @@ mini-batch gathers its rows into a buffer and converts them there, so that MNIST
 memory as bytes instead of 220 MB as float32.
 """
 
+import functools
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -56,20 +57,34 @@ def stable_permutation(count: int, seed: int) -> NDArray[np.intp]:
 
 @dataclass(frozen=True)
 class Normalization:
-    """The map from a pixel x to an input of the network: (x - shift) * scale, for all pixels alike.
+    """The map from a pixel x to an input of the network: (x - shift) * scale.
 
     Args:
         method: the name in `NORMALIZATIONS`.
-        shift: subtracted from each pixel.
-        scale: multiplies the shifted pixel.
+        shift: subtracted from each pixel: one number, or one for each column of the rows.
+        scale: multiplies the shifted pixel: one number, or one for each column of the rows.
     """
 
     method: str
-    shift: float
-    scale: float
+    shift: float | tuple[float, ...]
+    scale: float | tuple[float, ...]
+
+    @functools.cached_property
+    def _columns(self) -> tuple[Array, Array]:
+        return np.array(self.shift), np.array(self.scale)
+
+    @property
+    def is_by_column(self) -> bool:
+        """Whether each column of the rows has its own shift and scale."""
+        return isinstance(self.shift, tuple)
 
     def apply(self, pixels: Pixels, out: Array) -> None:
         """Write the normalized pixels to `out`, an array of the same shape, in its precision."""
+        if self.is_by_column:
+            shift, scale = self._columns
+            # Before rounding to the precision of `out`: small changes of a large number count.
+            np.multiply(np.subtract(pixels, shift), scale, out=out, casting="same_kind")
+            return
         np.copyto(out, pixels)
         if self.shift != 0.0:
             out -= self.shift
@@ -201,6 +216,27 @@ def unit(train: Split) -> Normalization:
     return Normalization("unit", low, 1.0 / (high - low) if high > low else 1.0)
 
 
+@NORMALIZATIONS.register("column")
+def column(train: Split) -> Normalization:
+    """Return a map of each column to mean 0 and deviation 1 over the training rows, for tables.
+
+    A column that is constant within the precision of float32 is only shifted.
+    """
+    mean = np.zeros(train.pixels.shape[1])
+    for x in _float64_rows(train):
+        mean += x.sum(axis=0)
+    mean /= len(train)
+    squares = np.zeros_like(mean)
+    for x in _float64_rows(train):
+        np.subtract(x, mean, out=x)
+        squares += np.square(x, out=x).sum(axis=0)
+    deviation = np.sqrt(squares / len(train))
+    limits = np.finfo(np.float32)
+    constant = deviation <= np.maximum(float(limits.eps) * np.abs(mean), float(limits.tiny))
+    scale = 1 / np.where(constant, 1, deviation)
+    return Normalization("column", tuple(mean.tolist()), tuple(scale.tolist()))
+
+
 @NORMALIZATIONS.register("none")
 def none(_: Split) -> Normalization:
     """Return the identity: bytes stay 0 to 255."""
@@ -209,8 +245,14 @@ def none(_: Split) -> Normalization:
 
 def _float64_chunks(split: Split) -> Iterator[Array]:
     """Yield the pixels of a split in float64, `STATISTICS_ROWS` rows at a time, in one buffer."""
-    for x, _ in Batches(split, Normalization("none", 0.0, 1.0), STATISTICS_ROWS, np.float64)():
+    for x in _float64_rows(split):
         yield x.reshape(-1)
+
+
+def _float64_rows(split: Split) -> Iterator[Array]:
+    """Yield the rows of a split in float64, `STATISTICS_ROWS` at a time, in one buffer."""
+    for x, _ in Batches(split, Normalization("none", 0.0, 1.0), STATISTICS_ROWS, np.float64)():
+        yield x
 
 
 def _mean_and_deviation(split: Split) -> tuple[float, float]:

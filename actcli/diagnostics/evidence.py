@@ -10,10 +10,13 @@ import numpy as np
 
 from actcli.config.resolved import ResolvedConfig
 from actcli.datasets.batches import Split
+from actcli.diagnostics.columns import ColumnStatistics, column_statistics
 from actcli.diagnostics.gradients import LayerGradient, gradient_flow
+from actcli.diagnostics.nonlinearity import NonlinearGain, is_linear, nonlinear_gain
 from actcli.diagnostics.outputs import Outputs
 from actcli.diagnostics.probe import forward_pass, probe
 from actcli.diagnostics.units import LayerUnits, unit_states
+from actcli.diagnostics.weight_scale import MIN_WEIGHTS, untouched_scale, weight_scales
 from actcli.model import Model
 from actcli.nn.network import MLP
 from actcli.nn.optimizers import OPTIMIZERS
@@ -35,6 +38,11 @@ class Training:
         history: the epochs that were trained.
         kept_epoch: the epoch whose network is examined.
         diverged: whether the loss stopped being finite.
+        init_scale: the factor of the initial weights.
+        dropout: the dropout probability of the hidden units.
+        label_smoothing: the share of the target that is spread over all classes.
+        weight_decay: the weight decay.
+        clip_norm: the largest norm of a gradient; 0: no clipping.
     """
 
     optimizer: str
@@ -47,6 +55,11 @@ class Training:
     history: tuple[EpochDone, ...]
     kept_epoch: int
     diverged: bool
+    init_scale: float = 1.0
+    dropout: float = 0.0
+    label_smoothing: float = 0.0
+    weight_decay: float = 0.0
+    clip_norm: float = 0.0
 
     @classmethod
     def of(
@@ -76,6 +89,11 @@ class Training:
             history=history,
             kept_epoch=kept_epoch,
             diverged=diverged,
+            init_scale=config.model.init_scale,
+            dropout=config.model.dropout,
+            label_smoothing=config.loss.label_smoothing,
+            weight_decay=optimizer.weight_decay,
+            clip_norm=optimizer.clip_norm,
         )
 
 
@@ -106,6 +124,13 @@ class Evidence:
             unit of the layer.
         initial_loss: mean loss of the initial network over the rows; None if unknown.
         training: how the model was trained; None if unknown.
+        nonlinear_gain: what a non-linearity brings on the rows; None unless all hidden layers are
+            linear.
+        initial_scales: for each layer, the scale of its initial weights, see `weight_scale`; None
+            where it is unknown.
+        weight_scales: for each layer, the scale of its weights.
+        column_ratio: the largest deviation of an input over the median one.
+        column_offset: the root mean square of the inputs' means over that of their deviations.
     """
 
     model: str
@@ -129,6 +154,11 @@ class Evidence:
     duplicates: tuple[float, ...]
     initial_loss: float | None
     training: Training | None
+    nonlinear_gain: NonlinearGain | None = None
+    initial_scales: tuple[float | None, ...] = ()
+    weight_scales: tuple[float, ...] = ()
+    column_ratio: float = 1.0
+    column_offset: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -165,6 +195,9 @@ def gather(
     initial_sums = None if initial is None else forward_pass(initial, split, workers)
     ratios = training.history[-1].update_ratio if training and training.history else None
     confusion = sums.outputs.confusion
+    units = unit_states(network, sums, initial_sums.active if initial_sums else None)
+    columns = column_statistics(split, model.normalization)
+    linear = bool(units) and all(map(is_linear, units))
     return Evidence(
         model=names.model,
         dataset=names.dataset,
@@ -178,7 +211,7 @@ def gather(
         input_size=sums.inputs.root_mean_square,
         normalization=model.normalization.method,
         gradients=gradient_flow(network, sums, ratios or None),
-        units=unit_states(network, sums, initial_sums.active if initial_sums else None),
+        units=units,
         outputs=sums.outputs.outputs(model.classes),
         accuracy=sums.outputs.accuracy,
         predicted=tuple(confusion.sum(axis=0).tolist()),
@@ -187,7 +220,25 @@ def gather(
         duplicates=tuple(_duplicates(network)),
         initial_loss=initial_sums.loss if initial_sums else None,
         training=training,
+        nonlinear_gain=(
+            nonlinear_gain(split, model.normalization, len(model.classes)) if linear else None
+        ),
+        initial_scales=_initial_scales(model, columns, initial),
+        weight_scales=weight_scales(network),
+        column_ratio=columns.ratio,
+        column_offset=columns.offset,
     )
+
+
+def _initial_scales(
+    model: Model, columns: ColumnStatistics, initial: Model | None
+) -> tuple[float | None, ...]:
+    """Return the scales of the initial weights; without the initial network, what is left of it."""
+    if initial is not None:
+        pairs = zip(weight_scales(initial.network), initial.network.layers, strict=True)
+        return tuple(scale if w.weights.size >= MIN_WEIGHTS else None for scale, w in pairs)
+    first = untouched_scale(model.network, columns.unused)
+    return (first, *(None for _ in model.network.layers[1:]))
 
 
 def _non_finite(network: MLP) -> tuple[int, ...]:

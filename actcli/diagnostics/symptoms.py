@@ -47,6 +47,13 @@ SATURATED_SHARE = 0.7
 DEAD_SHARE, DEAD_SHARE_OF_LAYER = 0.2, 0.4
 
 
+# Mean |f'| above which the activation passes the error: ReLUs have 0.3 to 0.6, sigmoids at most
+# 0.25.
+STEEP_SLOPE = 0.28
+# Units of a hidden layer that are too few whatever the number of classes.
+NARROW_WIDTH = 2
+
+
 def percent(share: float) -> str:
     """Return a share as a percentage with four significant digits."""
     return f"{100 * share:.4g} %"
@@ -96,6 +103,17 @@ def start_ratio(evidence: Evidence) -> float | None:
     if chance is None or evidence.initial_loss is None:
         return None
     return evidence.initial_loss / chance
+
+
+def bottleneck_width(evidence: Evidence) -> int:
+    """Return the number of units up to which a hidden layer is too narrow for the classes."""
+    return max(NARROW_WIDTH, evidence.classes // 2)
+
+
+def narrow_layers(evidence: Evidence) -> tuple[LayerUnits, ...]:
+    """Return the hidden layers that are too narrow for the classes."""
+    width = bottleneck_width(evidence)
+    return tuple(layer for layer in evidence.units if layer.units <= width)
 
 
 def born(layer: LayerUnits) -> int:

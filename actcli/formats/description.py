@@ -18,6 +18,8 @@ from actcli.nn.activations import ACTIVATIONS
 from actcli.nn.links import LINKS
 from actcli.nn.losses import LOSSES
 
+BY_COLUMN = "column"  # the normalization with a number for each column
+
 LARGEST_FLOAT32 = float(np.finfo(np.float32).max)
 
 
@@ -81,8 +83,20 @@ def _is_normalization(value: Any) -> bool:
         isinstance(value, dict)
         and value.keys() == {"method", "shift", "scale"}
         and _is_name(value["method"])
-        and _is_number(value["shift"])
-        and _is_number(value["scale"])
+        and (
+            _are_column_numbers(value["shift"], value["scale"])
+            if value["method"] == BY_COLUMN
+            else _is_number(value["shift"]) and _is_number(value["scale"])
+        )
+    )
+
+
+def _are_column_numbers(shift: Any, scale: Any) -> bool:
+    return (
+        isinstance(shift, list)
+        and isinstance(scale, list)
+        and len(shift) == len(scale)
+        and all(map(_is_number, (*shift, *scale)))
     )
 
 

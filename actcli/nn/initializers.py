@@ -95,6 +95,20 @@ def zeros(_rng: np.random.Generator, fan_out: int, fan_in: int) -> Weights:
     return np.zeros((fan_out, fan_in))
 
 
+def fitting_variance(name: str, fan_out: int, fan_in: int) -> float:
+    """Return the variance of the weights of an initializer that an activation names as fitting.
+
+    Raises:
+        KeyError: no activation names the initializer.
+    """
+    numerator, count = {
+        "he-normal": (2, fan_in),
+        "glorot-uniform": (2, fan_in + fan_out),
+        "lecun-normal": (1, fan_in),
+    }[name]
+    return numerator / count
+
+
 BIAS_INITIALIZERS: Registry[Callable[[np.random.Generator, int], Weights]] = Registry("bias_init")
 
 

@@ -244,7 +244,7 @@ def test_validation_rows_that_there_are_not(tmp_path, count):
 
 def test_the_names_are_read_without_importing():
     names = declared_names("actcli.datasets.batches", "NORMALIZATIONS")
-    assert names == tuple(NORMALIZATIONS) == ("standard", "unit", "none")
+    assert names == tuple(NORMALIZATIONS) == ("standard", "unit", "column", "none")
 
 
 def test_the_published_mean_and_deviation_of_mnist():
@@ -298,7 +298,21 @@ def test_pixels_that_are_all_alike_stay_finite(name, value):
     out = np.empty_like(pixels)
     fitted.apply(pixels, out)
     assert np.isfinite(out).all()
-    assert fitted.scale == 1.0
+    assert fitted.scale == ((1.0,) * 3 if name == "column" else 1.0)
+
+
+def test_each_column_of_a_table_gets_mean_0_and_deviation_1():
+    rng = np.random.default_rng(RNG_SEED)
+    pixels = (rng.normal(size=(1000, 3)) * [300, 0.01, 0] + [1e3, 0, 7]).astype(np.float32)
+    fitted = NORMALIZATIONS["column"](split(pixels, list(range(0, 1000, 2))))
+    out = np.empty_like(pixels)
+    fitted.apply(pixels, out)
+    np.testing.assert_allclose(out[::2].mean(axis=0), 0, atol=1e-4)
+    np.testing.assert_allclose(out[::2].std(axis=0), [1, 1, 0], atol=1e-4)
+    # A part of the rows, as a worker loads them, and bytes.
+    batches = Batches(split(pixels, [4, 5, 6]), fitted, 3)
+    ((rows, _),) = batches()
+    np.testing.assert_array_equal(rows, out[4:7])
 
 
 def test_statistics_of_many_rows_come_in_pieces():

@@ -10,13 +10,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from epochs import make_epoch
 
 from actcli.config.sources import from_tables
+from actcli.datasets.batches import Normalization, Split
+from actcli.diagnostics.columns import column_statistics
 from actcli.diagnostics.evidence import Evidence, Training
 from actcli.diagnostics.findings import EVERYTHING, Finding, Severity
 from actcli.diagnostics.gradients import LayerGradient
+from actcli.diagnostics.nonlinearity import NonlinearGain, nonlinear_gain
 from actcli.diagnostics.outputs import ClassOutputs, Outputs
 from actcli.diagnostics.rules import RULES
 from actcli.diagnostics.symptoms import skill
@@ -123,6 +127,8 @@ def evidence(**changed: Any) -> Evidence:
         duplicates=(0.0, 0.0, 0.0),
         initial_loss=2.4,
         training=training(),
+        initial_scales=(1.0, 1.0, 1.0),
+        weight_scales=(1.1, 1.1, 1.4),
     )
     return replace(healthy, **changed)
 
@@ -140,6 +146,22 @@ def with_confidence(excess: float) -> dict[str, Any]:
     return {"outputs": outputs(0.8, confidence=0.8 + excess, ece=excess), "accuracy": 0.95}
 
 
+def linear(gain: float, is_significant: bool = True) -> dict[str, Any]:
+    """Two layers of identity units, and what a non-linearity would gain."""
+    layers = tuple(replace(layer, activation="identity") for layer in units())
+    return {"units": layers, "nonlinear_gain": NonlinearGain(600, 0.8, 0.8 + gain, is_significant)}
+
+
+def narrow(width: int) -> dict[str, Any]:
+    return {"units": (units()[0], replace(units()[1], units=width)), **ILL}
+
+
+def from_elsewhere(*scales: float, untouched: float | None = None) -> dict[str, Any]:
+    """Weights of unknown origin with these scales."""
+    unknown = {"training": None, "initial_loss": None, **ILL}
+    return {"weight_scales": scales, "initial_scales": (untouched, None, None), **unknown}
+
+
 JUMPING = epochs(0.5, 0.4, 0.6)
 LOG_10 = math.log(10)
 # Of each rule: evidence at its threshold, that must give a warning, and just short of it.
@@ -149,6 +171,8 @@ CASES: dict[str, list[tuple[dict[str, Any], dict[str, Any]]]] = {
     "unscaled-input": [
         ({"input_size": 5.01, **ILL}, {"input_size": 5.0, **ILL}),
         ({"input_size": 0.019, **ILL}, {"input_size": 0.02, **ILL}),
+        ({"column_ratio": 10.0, **ILL}, {"column_ratio": 9.9, **ILL}),
+        ({"column_offset": 2.5, **ILL}, {"column_offset": 2.4, **ILL}),
         ({"input_size": 85.0, "loss_value": 2.31}, {"input_size": 85.0, "loss_value": 2.3}),
     ],
     "learning-rate-too-high": [
@@ -211,6 +235,47 @@ CASES: dict[str, list[tuple[dict[str, Any], dict[str, Any]]]] = {
         (
             {"training": training(learning_rate=0.005), "loss_value": 1.2, **ILL},
             {"training": training(learning_rate=0.005), "loss_value": 1.19, **ILL},
+        ),
+    ],
+    "no-nonlinearity": [(linear(0.1), linear(0.01, False))],
+    "bottleneck": [(narrow(5), narrow(6))],
+    "small-weights": [
+        (
+            {"initial_scales": (0.2, 1.0, 1.0), **ILL},
+            {"initial_scales": (0.21, 1.0, 1.0), **ILL},
+        ),
+        (from_elsewhere(0.1, 0.3, 1.0), from_elsewhere(0.1, 0.31, 1.0)),
+    ],
+    "large-weights": [
+        (
+            {"initial_scales": (3.0, 1.0, 1.0), **ILL},
+            {"initial_scales": (2.9, 1.0, 1.0), **ILL},
+        ),
+        (from_elsewhere(4.0, 1.0, 1.0), from_elsewhere(3.9, 1.0, 1.0)),
+        (from_elsewhere(4.0, 1.0, 1.0, untouched=1.0), from_elsewhere(2.0, 1.0, 1.0)),
+    ],
+    "over-regularised": [
+        (
+            {"training": training(weight_decay=0.1), "weight_scales": (0.6, 0.1, 1.0), **ILL},
+            {"training": training(weight_decay=0.1), "weight_scales": (0.61, 0.1, 1.0), **ILL},
+        ),
+        (
+            {"training": training(dropout=0.7), **ILL},
+            {"training": training(dropout=0.69), **ILL},
+        ),
+        (
+            {"training": training(dropout=0.3), **narrow(22)},
+            {"training": training(dropout=0.3), **narrow(23)},
+        ),
+        (
+            {"training": training(label_smoothing=0.5), **ILL},
+            {"training": training(label_smoothing=0.49), **ILL},
+        ),
+    ],
+    "starving-clipping": [
+        (
+            {"training": training(clip_norm=0.024), **ILL},  # the gradient has a norm of 0.0245
+            {"training": training(clip_norm=0.025), **ILL},
         ),
     ],
     "collapsed-output": [
@@ -354,6 +419,114 @@ def test_saturated_units_that_learn_are_no_fault() -> None:
 def test_a_bad_start_is_not_blamed_on_the_learning_rate() -> None:
     found = check("learning-rate-too-high", training=training(diverged=True), initial_loss=100.0)
     assert found is None
+
+
+@pytest.mark.parametrize(
+    "training_",
+    [
+        training(weight_decay=0.1),
+        training(dropout=0.9),
+        training(label_smoothing=0.9),
+        training(clip_norm=0.001),
+    ],
+)
+def test_restraints_are_no_fault_of_a_network_that_learns(training_: Training) -> None:
+    for name in ("over-regularised", "starving-clipping"):
+        assert check(name, training=training_, weight_scales=(0.3, 0.3, 1.0)) is None
+
+
+def test_adam_does_not_starve_by_clipping() -> None:
+    adam = training(optimizer="adam", clip_norm=0.001)
+    assert check("starving-clipping", training=adam, **ILL) is None
+
+
+def test_each_restraint_that_is_too_strong_is_lifted() -> None:
+    found = check("over-regularised", training=training(dropout=0.9, label_smoothing=0.9), **ILL)
+    assert found is not None
+    assert [dict(remedy.changes) for remedy in found.remedies] == [
+        {"model.dropout": 0.0},
+        {"loss.label_smoothing": 0.0},
+    ]
+
+
+def test_relus_that_never_switch_are_linear_and_one_that_does_is_enough() -> None:
+    fixed = tuple(replace(layer, always_on=90, dead=10) for layer in units())
+    gain = linear(0.1)["nonlinear_gain"]
+    found = check("no-nonlinearity", units=fixed, nonlinear_gain=gain)
+    assert found is not None
+    assert found.severity == Severity.WARNING
+    switching = (fixed[0], replace(fixed[1], always_on=89))
+    assert check("no-nonlinearity", units=switching, nonlinear_gain=gain) is None
+
+
+def test_a_linear_network_is_not_blamed_for_a_divergence() -> None:
+    found = check("no-nonlinearity", training=training(diverged=True), accuracy=0.1, **linear(0.1))
+    assert found is not None
+    assert found.severity == Severity.WARNING  # too little to explain the error of the rate
+
+
+def test_weights_that_grew_are_blamed_on_the_rate_and_not_on_the_initializer() -> None:
+    found = check("large-weights", **from_elsewhere(40.0, 20.0, 9.0, untouched=1.0))
+    assert found is not None
+    assert "learning rate" in found.cause
+    assert "model.init" not in found.remedies[0].changes
+
+
+def test_a_factor_of_the_initial_weights_is_reset_and_otherwise_not_named() -> None:
+    for scale, expected in ((0.01, {"model.init_scale": 1.0}), (1.0, {})):
+        found = check(
+            "small-weights",
+            training=training(init_scale=scale),
+            initial_scales=(0.01, 0.01, 0.01),
+            **ILL,
+        )
+        assert found is not None
+        fitting = {"model.init": "auto", "model.bias_init": "zeros"}
+        assert found.remedies[0].changes == fitting | expected
+
+
+def test_columns_of_different_scales_are_scaled_one_by_one() -> None:
+    found = check("unscaled-input", column_ratio=300.0, column_offset=3.0, **ILL)
+    assert found is not None
+    assert found.remedies[0].changes == {"data.normalize": "column"}
+    assert check("unscaled-input", column_offset=10.0) is None  # it learns
+
+
+def test_the_statistics_of_columns() -> None:
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(3000, 4)) * [1, 2, 300, 0] + [1000, 0, 0, 0]
+    split = Split(values.astype(np.float32), np.zeros(3000, np.intp), np.arange(3000))
+    columns = column_statistics(split, Normalization("none", 0.0, 1.0))
+    np.testing.assert_allclose(columns.deviation, [1, 2, 300, 0], rtol=0.05)
+    np.testing.assert_array_equal(columns.unused, [False, False, False, True])
+    assert columns.ratio == pytest.approx(150, rel=0.05)
+    assert columns.offset == pytest.approx(1000 / 300, rel=0.05)
+
+
+def points(kind: str, count: int = 1200) -> Split:
+    """Two-dimensional rows of two classes: overlapping clouds, or spirals."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 2, count)
+    radius = rng.uniform(0, 1, count)
+    angle = np.pi * (4 * radius + labels)
+    spirals = np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1)
+    clouds = rng.normal(size=(count, 2)) + labels[:, np.newaxis]
+    values = (spirals if kind == "spirals" else clouds).astype(np.float32)
+    return Split(values, labels, np.arange(count))
+
+
+def test_a_nonlinearity_helps_on_spirals_and_not_on_clouds() -> None:
+    spirals, clouds = (
+        nonlinear_gain(points(kind), Normalization("none", 0.0, 1.0), 2)
+        for kind in ("spirals", "clouds")
+    )
+    assert spirals is not None
+    assert clouds is not None
+    assert spirals.is_significant
+    assert spirals.nonlinear > 0.97
+    assert spirals.linear < 0.7
+    assert not clouds.is_significant
+    assert nonlinear_gain(points("clouds", 7), Normalization("none", 0.0, 1.0), 2) is None
 
 
 # Their texts -----------------------------------------------------------------------------------

@@ -21,9 +21,12 @@ from safetensors.numpy import save_file
 from actcli import files
 from actcli.config.sources import assemble, parse_assignment
 from actcli.config.values import quoted
+from actcli.datasets.batches import Normalization
 from actcli.datasets.dataset import load_dataset
 from actcli.errors import DataError
-from actcli.model import ModelFile, read_model_file
+from actcli.model import Model, ModelFile, read_model_file
+from actcli.nn.losses import LOSSES
+from actcli.nn.network import MLP
 from actcli.training.build import prepare_dataset
 from actcli.training.learner import Learner
 
@@ -304,6 +307,19 @@ def test_a_header_that_is_wrong(tmp_path: Path, header: Any, data: bytes, expect
     assert f"is not a safetensors file: {expected}" in message
 
 
+def test_a_normalization_of_columns_is_read_back_and_must_fit_the_inputs(tmp_path: Path) -> None:
+    path = tmp_path / "m.safetensors"
+    columns = Normalization("column", (1.0, 2.5), (0.1, 4.0))
+    for inputs in (2, 3):
+        network = MLP((inputs, 4, 2), ("relu",))
+        Model(network, LOSSES["cross-entropy"]("auto", 0.0), columns, ("a", "b")).save(path)
+        if inputs == 2:
+            assert Model.load(path).normalization == columns
+            continue
+        with pytest.raises(DataError, match="for 2 columns, but the network has 3 inputs"):
+            Model.load(path)
+
+
 @pytest.mark.parametrize("text", ["no JSON", "[]", "[" * 100_000, "{", '"text"'])
 def test_a_description_that_is_no_json_object(tmp_path: Path, text: str) -> None:
     path = by_hand(tmp_path / "m.safetensors", {**HEADER, "__metadata__": {"actcli": text}},
@@ -326,6 +342,10 @@ def test_a_description_that_is_no_json_object(tmp_path: Path, text: str) -> None
         ("normalization", {"method": "unit"}),
         ("normalization", {"method": "unit", "shift": 0, "scale": "1"}),
         ("normalization", {"method": 0, "shift": 0, "scale": 1}),
+        ("normalization", {"method": "unit", "shift": [0], "scale": [1]}),
+        ("normalization", {"method": "column", "shift": 0, "scale": 1}),
+        ("normalization", {"method": "column", "shift": [0, 0], "scale": [1]}),
+        ("normalization", {"method": "column", "shift": [0], "scale": [1e39]}),
         ("normalization", {"method": "unit", "shift": 0, "scale": 1e39}),
         ("label_smoothing", math.nan),
     ],

@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from actcli.nn.initializers import BIAS_INITIALIZERS, INITIALIZERS
+from actcli.nn.activations import ACTIVATIONS
+from actcli.nn.initializers import BIAS_INITIALIZERS, INITIALIZERS, fitting_variance
 
 # The variance of a weight, of fan_out and fan_in; the excess kurtosis identifies the distribution:
 # 0 for a normal, -6/5 for a uniform one.
@@ -45,6 +46,12 @@ def test_variance_and_mean_are_those_of_the_source(name):
         n = weights.size
         assert weights.var() == pytest.approx(variance, rel=5 * math.sqrt(2 / n), abs=0)
         assert abs(weights.mean()) <= 5 * math.sqrt(variance / n)
+
+
+@pytest.mark.parametrize("name", {entry.initializer for entry in ACTIVATIONS.values()})
+def test_the_variance_of_a_fitting_initializer_is_that_of_the_source(name):
+    for shape in SHAPES:
+        assert fitting_variance(name, *shape) == EXPECTED[name][1](*shape)
 
 
 @EVERY

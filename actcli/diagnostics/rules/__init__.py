@@ -6,6 +6,7 @@ thresholds come from the set-ups of `benchmarks/setups.py`.
 """
 
 from actcli.diagnostics.findings import Rule
+from actcli.diagnostics.rules.architecture import Bottleneck, NoNonlinearity
 from actcli.diagnostics.rules.conditions import (
     LearningRateTooHigh,
     NonFinite,
@@ -26,6 +27,8 @@ from actcli.diagnostics.rules.flatness import (
     Saturation,
 )
 from actcli.diagnostics.rules.outcome import CollapsedOutput, NotLearning, Overconfident
+from actcli.diagnostics.rules.restraints import OverRegularised, StarvingClipping
+from actcli.diagnostics.rules.weights import LargeWeights, SmallWeights
 from actcli.registry import Registry
 
 # Causes come before effects: a rule explains only findings of rules below it. Among equally severe
@@ -34,15 +37,21 @@ RULES: Registry[type[Rule]] = Registry("rule")
 RULES.register("non-finite-parameters")(NonFinite)
 RULES.register("symmetric-units")(SymmetricUnits)
 RULES.register("unscaled-input")(UnscaledInput)
+RULES.register("no-nonlinearity")(NoNonlinearity)
 RULES.register("learning-rate-too-high")(LearningRateTooHigh)
+RULES.register("over-regularised")(OverRegularised)
+RULES.register("small-weights")(SmallWeights)
 RULES.register("exploding-gradient")(ExplodingGradient)
 RULES.register("born-dead")(BornDead)
 RULES.register("class-imbalance")(ClassImbalance)
+RULES.register("bottleneck")(Bottleneck)
 RULES.register("vanishing-gradient")(VanishingGradient)
 RULES.register("loss-output-mismatch")(LossOutputMismatch)
 RULES.register("saturation")(Saturation)
 RULES.register("poor-initial-loss")(PoorInitialLoss)
+RULES.register("large-weights")(LargeWeights)
 RULES.register("dead-units")(DeadUnits)
+RULES.register("starving-clipping")(StarvingClipping)
 RULES.register("learning-rate-too-low")(LearningRateTooLow)
 RULES.register("overfitting")(Overfitting)
 RULES.register("underfitting-too-short")(UnderfittingTooShort)

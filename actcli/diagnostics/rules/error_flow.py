@@ -4,15 +4,23 @@ import math
 
 from actcli.diagnostics.evidence import Evidence
 from actcli.diagnostics.findings import Finding, Remedy, Rule, Severity
-from actcli.diagnostics.rules.remedies import ADAM, FITTING_WEIGHTS, LEAKY, usual_rate
+from actcli.diagnostics.rules.remedies import (
+    ADAM,
+    LEAKY,
+    fitting_weights,
+    usual_rate,
+    wider_layers,
+)
 from actcli.diagnostics.rules.wording import be, counted, result
 from actcli.diagnostics.symptoms import (
     IMBALANCED_SHARE,
     NO_LEARNING,
+    STEEP_SLOPE,
     born,
     grade,
     learns_well,
     majority,
+    narrow_layers,
     percent,
     reaches_first,
     untrained,
@@ -51,8 +59,8 @@ class ExplodingGradient(Rule):
     )
     source = "Glorot, Bengio, Understanding the Difficulty of Training (2010), section 4.2"
     explains = (
-        *("loss-output-mismatch", "saturation", "poor-initial-loss", "dead-units"),
-        *("overconfident", *NO_LEARNING),
+        *("loss-output-mismatch", "saturation", "poor-initial-loss", "large-weights"),
+        *("dead-units", "starving-clipping", "overconfident", *NO_LEARNING),
     )
 
     def check(self, evidence: Evidence) -> Finding | None:
@@ -71,7 +79,7 @@ class ExplodingGradient(Rule):
                 Remedy(
                     "Fitting weights pass the error on at the same size, and clipping limits what "
                     "is left.",
-                    {"model.init": "auto", "optimizer.clip_norm": 1.0},
+                    {**fitting_weights(evidence).changes, "optimizer.clip_norm": 1.0},
                 ),
                 usual_rate(evidence),
             ],
@@ -105,7 +113,7 @@ class BornDead(Rule):
         "every layer, faulty ones 67 % or more."
     )
     source = "Lu, Shin, Su, Karniadakis, Dying ReLU and Initialization (2019), section 3"
-    explains = ("vanishing-gradient", "dead-units", *NO_LEARNING)
+    explains = ("bottleneck", "vanishing-gradient", "dead-units", *NO_LEARNING)
 
     def check(self, evidence: Evidence) -> Finding | None:
         layers = [layer for layer in evidence.units if born(layer)]
@@ -125,7 +133,11 @@ class BornDead(Rule):
             f"In a network with {counted(len(evidence.units), 'hidden layer')}, at the narrowest "
             f"of {counted(narrow, 'unit')}, the initial weights keep the pre-activations of some "
             "units below zero for every row.",
-            [LEAKY, FITTING_WEIGHTS],
+            [
+                *(wider_layers(evidence) if narrow_layers(evidence) else ()),
+                LEAKY,
+                fitting_weights(evidence),
+            ],
             tuple(layer.layer for layer in layers),
         )
 
@@ -180,9 +192,6 @@ class ClassImbalance(Rule):
 VANISHED_RATIO_AT_START = 0.01
 # Dead share of a layer from which the layer blocks the error: then the error has not vanished.
 BLOCKING_DEAD_SHARE = 0.9
-# Mean |f'| above which the activation passes the error: ReLUs have 0.3 to 0.6, sigmoids at most
-# 0.25.
-STEEP_SLOPE = 0.28
 
 
 class VanishingGradient(Rule):

@@ -4,7 +4,7 @@ import math
 
 from actcli.diagnostics.evidence import Evidence
 from actcli.diagnostics.findings import Finding, Remedy, Rule, Severity
-from actcli.diagnostics.rules.remedies import FITTING_WEIGHTS, LEAKY, lower_rate, usual_rate
+from actcli.diagnostics.rules.remedies import LEAKY, fitting_weights, lower_rate, usual_rate
 from actcli.diagnostics.rules.wording import be, counted, result, saturation
 from actcli.diagnostics.symptoms import (
     DEAD_SHARE,
@@ -95,7 +95,10 @@ class Saturation(Rule):
         "% of the pairs, in tanh and sigmoid layers with N(0, 1) weights 87 to 89 %."
     )
     source = "Glorot, Bengio, Understanding the Difficulty of Training (2010), section 3"
-    explains = ("poor-initial-loss", "dead-units", "overconfident", *NO_LEARNING)
+    explains = (
+        *("poor-initial-loss", "large-weights", "dead-units", "overconfident"),
+        *NO_LEARNING,
+    )
 
     def check(self, evidence: Evidence) -> Finding | None:
         layers = [
@@ -116,7 +119,7 @@ class Saturation(Rule):
             [
                 Remedy(
                     "Standardised inputs and fitting weights keep the pre-activations near 0.",
-                    {"data.normalize": "standard", "model.init": "auto"},
+                    {"data.normalize": "standard", **fitting_weights(evidence).changes},
                 ),
                 usual_rate(evidence),
             ],
@@ -143,7 +146,7 @@ class PoorInitialLoss(Rule):
         "with N(0, 1) weights at 25 times or more."
     )
     source = "Karpathy, CS231n (Stanford), Neural Networks part 3, sanity checks"
-    explains = ("dead-units", "overconfident", *NO_LEARNING)
+    explains = ("large-weights", "dead-units", "starving-clipping", "overconfident", *NO_LEARNING)
 
     def check(self, evidence: Evidence) -> Finding | None:
         ratio, chance = start_ratio(evidence), chance_loss(evidence)
@@ -157,7 +160,7 @@ class PoorInitialLoss(Rule):
                 result(evidence),
             ),
             "The initial weights are so large that the first outputs are confident and wrong.",
-            [FITTING_WEIGHTS],
+            [fitting_weights(evidence)],
         )
 
 

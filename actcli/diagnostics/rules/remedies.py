@@ -1,5 +1,7 @@
 """Remedies that several rules share."""
 
+from dataclasses import replace
+
 from actcli.diagnostics.evidence import Evidence
 from actcli.diagnostics.findings import Remedy
 from actcli.diagnostics.symptoms import rate_ratio
@@ -21,10 +23,43 @@ NO_DECAY = Remedy(
     "Weight decay holds the weights near 0, so that the outputs hardly depend on the inputs.",
     {"optimizer.weight_decay": 0.0},
 )
+NO_CLIPPING = Remedy(
+    "Without clipping, updates are as large as the learning rate asks for.",
+    {"optimizer.clip_norm": 0.0},
+)
+RELU = Remedy(
+    "A ReLU bends the map of its layer, so that the network is more than a linear classifier.",
+    {"model.activation": "relu", "model.init": "auto"},
+)
 LEAKY = Remedy(
     "A leaky ReLU has a gradient on both sides of 0, so that its units cannot die.",
     {"model.activation": "leaky-relu"},
 )
+
+
+def fitting_weights(evidence: Evidence) -> Remedy:
+    """Return the remedy for weights of a wrong size; it resets a factor of the initial weights."""
+    training = evidence.training
+    if training is None or training.init_scale == 1:
+        return FITTING_WEIGHTS
+    return replace(FITTING_WEIGHTS, changes={**FITTING_WEIGHTS.changes, "model.init_scale": 1.0})
+
+
+# Units of a hidden layer that are enough for tens of classes, and layers that are deep.
+WIDE_LAYER, DEEP_LAYERS = 64, 4
+
+
+def wider_layers(evidence: Evidence) -> list[Remedy]:
+    """Return the remedies for layers that are too narrow: wider layers, or two of them."""
+    widths = tuple(max(layer.units, WIDE_LAYER) for layer in evidence.units)
+    wider = Remedy(
+        f"Layers of {WIDE_LAYER} units pass on enough for many classes.", {"model.hidden": widths}
+    )
+    if len(widths) <= 2:
+        return [wider]
+    reason = "Two wide layers pass on enough for many classes, and the error reaches both."
+    fewer = Remedy(reason, {"model.hidden": widths[:2]})
+    return [fewer, wider] if len(widths) > DEEP_LAYERS else [wider, fewer]
 
 
 def usual_rate(evidence: Evidence) -> Remedy:

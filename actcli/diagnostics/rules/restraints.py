@@ -1,0 +1,150 @@
+"""Faults of restraints: regularisation or clipping so strong that the network cannot learn."""
+
+import math
+
+from actcli.diagnostics.evidence import Evidence, Training
+from actcli.diagnostics.findings import Finding, Remedy, Rule, Severity
+from actcli.diagnostics.rules.remedies import NO_CLIPPING, NO_DECAY
+from actcli.diagnostics.rules.wording import result
+from actcli.diagnostics.symptoms import NO_LEARNING, grade, learns_well, percent, untrained
+
+# Scale of the weights (see `weight_scale`) of every hidden layer.
+HELD_DOWN_SCALE = 0.6
+# Dropout probabilities that are too high for any layer, and for a narrow one.
+HIGH_DROPOUT, HIGH_NARROW_DROPOUT = 0.7, 0.3
+# Units of the narrowest hidden layer that dropout keeps on average.
+MIN_KEPT_UNITS = 16
+HIGH_SMOOTHING = 0.5
+
+
+class OverRegularised(Rule):
+    """Regularisation that keeps the network from learning its training rows."""
+
+    meaning = "Weight decay, dropout or label smoothing is so strong that little can be learnt."
+    harm = "The network is poor on its own training rows, and longer training does not help."
+    limits = (
+        "Needs the configuration of the training. Not reported if the network has learnt well: a "
+        "cost of a few percentage points goes unnoticed."
+    )
+    threshold = (
+        "The network has not learnt well, and weight decay has brought the weights of every hidden "
+        f"layer to {HELD_DOWN_SCALE:g} times the scale of the fitting initializer or less, or "
+        f"dropout is at least {HIGH_DROPOUT:g} (at least {HIGH_NARROW_DROPOUT:g} if it keeps at "
+        f"most {MIN_KEPT_UNITS} units of a layer), or label smoothing is at least "
+        f"{HIGH_SMOOTHING:g}. In healthy set-ups the scale is 1.0 to 2.0, and the other two are 0. "
+        "On 5,000 rows of MNIST, where 94 % is reached without: adamw with decay 10 and 30 "
+        "reaches 89 and 76 % at scales of 0.6 and 0.2, dropout 0.7, 0.8 and 0.95 reaches 87, 74 "
+        "and 11 %, label smoothing 0.8 and 0.9 reaches 89 and 82 %."
+    )
+    source = "Goodfellow, Bengio, Courville, Deep Learning (2016), sections 5.2, 7.1 and 7.12"
+    explains = (
+        *("vanishing-gradient", "saturation", "bottleneck", "dead-units", "starving-clipping"),
+        *("overconfident", *NO_LEARNING),
+    )
+
+    def check(self, evidence: Evidence) -> Finding | None:
+        training = evidence.training
+        if training is None or untrained(evidence) or learns_well(evidence):
+            return None
+        signs = [
+            *self.decay(evidence, training),
+            *self.dropout(evidence, training),
+            *self.smoothing(training),
+        ]
+        if not signs:
+            return None
+        return self.finding(
+            max(Severity.WARNING, grade(evidence)),
+            (*(sentence for sentence, _ in signs), result(evidence)),
+            "The regularisation outweighs what the rows teach.",
+            [remedy for _, remedy in signs],
+        )
+
+    @staticmethod
+    def decay(evidence: Evidence, training: Training) -> list[tuple[str, Remedy]]:
+        """Return the sign and the remedy of weight decay that holds the weights down."""
+        hidden = len(evidence.units)
+        scales = evidence.weight_scales[:hidden]
+        initial = [scale for scale in evidence.initial_scales[:hidden] if scale is not None]
+        if not training.weight_decay or not scales or max(scales) > HELD_DOWN_SCALE:
+            return []
+        if len(initial) == hidden and max(initial) <= HELD_DOWN_SCALE:  # they were drawn small
+            return []
+        numbers = ", ".join(f"{scale:.3g}" for scale in scales)
+        sentence = (
+            f"With a weight decay of {training.weight_decay:g}, the scale of the hidden layers' "
+            f"weights is {numbers}; 1 fits the activation."
+        )
+        return [(sentence, NO_DECAY)]
+
+    @staticmethod
+    def dropout(evidence: Evidence, training: Training) -> list[tuple[str, Remedy]]:
+        """Return the sign and the remedy of dropout that leaves too few units."""
+        p = training.dropout
+        if not evidence.units or p < HIGH_NARROW_DROPOUT:
+            return []
+        kept = (1 - p) * min(layer.units for layer in evidence.units)
+        if p < HIGH_DROPOUT and kept > MIN_KEPT_UNITS:
+            return []
+        sentence = (
+            f"Dropout of {percent(p)} leaves {kept:.3g} units of the narrowest hidden layer on "
+            "average."
+        )
+        reason = "Without dropout, all units learn in each step."
+        return [(sentence, Remedy(reason, {"model.dropout": 0.0}))]
+
+    @staticmethod
+    def smoothing(training: Training) -> list[tuple[str, Remedy]]:
+        """Return the sign and the remedy of label smoothing that hides the labels."""
+        share = training.label_smoothing
+        if share < HIGH_SMOOTHING:
+            return []
+        sentence = f"Label smoothing spreads {percent(share)} of the target over all classes."
+        reason = "Without smoothing, the target is the label."
+        return [(sentence, Remedy(reason, {"loss.label_smoothing": 0.0}))]
+
+
+# Norm of the gradient of the mean loss over the largest norm that clipping leaves.
+CLIPPED_RATIO = 1.0
+
+
+class StarvingClipping(Rule):
+    """Clipping that cuts every gradient to a small part."""
+
+    meaning = "The largest allowed norm of a gradient is far below the norm of the gradients."
+    harm = "Every update is a small part of what the learning rate asks for: training is too slow."
+    limits = (
+        "Needs the configuration of a training with sgd: adam, adamw, rmsprop and adagrad divide "
+        "by the size of the gradients, so that clipping hardly changes their updates."
+    )
+    threshold = (
+        "The optimizer is sgd, the norm of the gradient over all rows is at the end still at least "
+        f"{CLIPPED_RATIO:g} times the clipping norm, and the network has not learnt well. With "
+        "clipping norms of 0.001, 0.01, 0.1 and 1, 5,000 rows of MNIST are learnt to 13, 45, 86 "
+        "and 94 %; the ratios are 1,000, 90, 2.6 and 0.3."
+    )
+    source = "Pascanu, Mikolov, Bengio, On the Difficulty of Training RNNs (2013), section 3.2"
+    explains = ("overconfident", *NO_LEARNING)
+
+    def check(self, evidence: Evidence) -> Finding | None:
+        training = evidence.training
+        if training is None or not training.clip_norm or training.optimizer != "sgd":
+            return None
+        if untrained(evidence) or learns_well(evidence):
+            return None
+        norm = math.hypot(
+            *(layer.weight_grad_norm for layer in evidence.gradients),
+            *(layer.bias_grad_norm for layer in evidence.gradients),
+        )
+        if not norm >= CLIPPED_RATIO * training.clip_norm:
+            return None
+        return self.finding(
+            grade(evidence),
+            (
+                f"The gradient over {evidence.rows:,} rows has a norm of {norm:.3g}; clipping "
+                f"leaves {training.clip_norm:g}.",
+                result(evidence),
+            ),
+            "Clipping makes every update many times smaller than the learning rate would.",
+            [NO_CLIPPING],
+        )
