@@ -3,6 +3,7 @@
     python benchmarks/verdicts.py                           # ours: a few minutes on one core
     python benchmarks/verdicts.py --published               # faults that others published
     python benchmarks/verdicts.py --generated 300 --seed 1  # mutations of drawn trainings
+    python benchmarks/verdicts.py --misses                  # what went wrong on even seeds
 
 Each set has its own section of the page, which is replaced. The generated set keeps each finished
 case in a cache folder, so that an interrupted benchmark resumes. For our own set-ups, the exit code
@@ -18,6 +19,7 @@ if __name__ == "__main__":  # before NumPy; narrow networks are slower on two th
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import verdicts_generated
+from verdict_misses import misses
 from verdict_page import PAGE, SECTIONS, table, write_section
 from verdicts_ours import run_ours
 from verdicts_published import run_published
@@ -62,7 +64,12 @@ def main() -> int:
     parser.add_argument("--processes", type=int, default=2, help="worker processes")
     parser.add_argument("--minutes", type=float, default=600, help="no case starts after these")
     parser.add_argument("--cache", type=Path, default=CACHE, help="folder of the finished cases")
+    parser.add_argument("--misses", action="store_true", help="list the wrong cases of even seeds")
     arguments = parser.parse_args()
+    if arguments.misses:
+        records = verdicts_generated.current(arguments.cache)
+        print(*misses([each for each in records if each["seed"] % 2 == 0]), sep="\n")
+        return 0
     wrong = 0
     if arguments.generated:
         write_section(GENERATED, generated(arguments))

@@ -8,19 +8,15 @@ the rules do not change, is kept.
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
-from typing import Any
 
 from generated import VERSION
 from generated_cases import CURED_SHARE, code_fingerprint, run_case
 from generated_truth import MARGIN
-from mutations import MUTATIONS
 from verdict_page import rate, table
-
-Record = dict[str, Any]
-WORSE = 0.02  # accuracy that a remedy costs if it makes a network worse
+from verdict_rates import QUESTIONS, Record, count, is_fault, told_first, warnings_of
 
 
 def read_cases(path: Path) -> dict[int, Record]:
@@ -71,87 +67,13 @@ def progress_line(record: Record) -> str:
     start = f"{record['seed']:5} {seconds:5.1f} s  {label:9}"
     if label == "unhealthy":
         return start
-    rules = ", ".join(_warnings(record["findings"])) or "healthy"
-    alarm = "  FALSE ALARM: " + ", ".join(_warnings(record["healthy_findings"]))
+    rules = ", ".join(warnings_of(record["findings"])) or "healthy"
+    alarm = "  FALSE ALARM: " + ", ".join(warnings_of(record["healthy_findings"]))
     cure = f"  regained {record['fix']['regained']:.0%}" if "fix" in record else ""
     return (
         f"{start} {record['from']:7} {record['kind']:18} {record['mutation']:16} {rules}{cure}"
-        f"{alarm if _warnings(record['healthy_findings']) else ''}"
+        f"{alarm if warnings_of(record['healthy_findings']) else ''}"
     )
-
-
-def _warnings(findings: Iterable[Sequence[str]]) -> list[str]:
-    return [rule for rule, severity in findings if severity != "note"]
-
-
-# Questions about a record; None if the question does not apply.
-Question = Callable[[Record], bool | None]
-
-
-def is_fault(record: Record) -> bool:
-    """Return whether the mutation is a fault."""
-    return bool(record["truth"]["label"] == "fault")
-
-
-def told_first(record: Record) -> bool | None:
-    """Return whether the first finding names the cause."""
-    if not is_fault(record):
-        return None
-    return (_warnings(record["findings"]) or [""])[0] in MUTATIONS[record["mutation"]].accepted
-
-
-def named(record: Record) -> bool | None:
-    """Return whether any finding names the cause."""
-    if not is_fault(record):
-        return None
-    return bool(MUTATIONS[record["mutation"]].accepted & set(_warnings(record["findings"])))
-
-
-def told(record: Record) -> bool | None:
-    """Return whether the verdict is not "healthy"."""
-    return bool(_warnings(record["findings"])) if is_fault(record) else None
-
-
-def cured(record: Record) -> bool | None:
-    """Return whether `fix` regains enough of what the fault cost."""
-    if "fix" not in record or not MUTATIONS[record["mutation"]].curable:
-        return None
-    return bool(record["fix"]["regained"] >= CURED_SHARE)
-
-
-def false_alarm(record: Record) -> bool | None:
-    """Return whether the healthy training is accused."""
-    return bool(_warnings(record["healthy_findings"]))
-
-
-def harmless_alarm(record: Record) -> bool | None:
-    """Return whether a mutation that costs nothing is accused."""
-    return bool(_warnings(record["findings"])) if record["truth"]["label"] == "harmless" else None
-
-
-def made_worse(record: Record) -> bool | None:
-    """Return whether the first remedy of a weights file makes the network worse."""
-    remedy = record.get("remedy")
-    if remedy is None or remedy["accuracy"] is None:
-        return None
-    return bool(remedy["accuracy"] < record["truth"]["mutated"][0] - WORSE)
-
-
-QUESTIONS: dict[str, Question] = {
-    "cause told first": told_first,
-    "cause among the findings": named,
-    "told at all (not healthy)": told,
-    "cured by `fix`": cured,
-    "remedy makes it worse": made_worse,
-    "false alarms, healthy": false_alarm,
-    "alarms, harmless mutation": harmless_alarm,
-}
-
-
-def count(records: Iterable[Record], question: Question) -> tuple[int, int]:
-    """Return for how many records the answer is yes, and to how many the question applies."""
-    answers = [answer for answer in map(question, records) if answer is not None]
-    return sum(answers), len(answers)
 
 
 def section(records: Sequence[Record], command: str) -> list[str]:
@@ -218,8 +140,8 @@ def by_rule(records: Sequence[Record]) -> list[str]:
     harmless: Counter[str] = Counter()
     alarms: Counter[str] = Counter()
     for record in records:
-        alarms.update(_warnings(record["healthy_findings"])[:1])
-        first = _warnings(record["findings"])[:1]
+        alarms.update(warnings_of(record["healthy_findings"])[:1])
+        first = warnings_of(record["findings"])[:1]
         if record["truth"]["label"] == "harmless":
             harmless.update(first)
         elif is_fault(record):

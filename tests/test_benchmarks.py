@@ -12,7 +12,7 @@ from mutations import MUTATIONS
 from published import published
 from setups import Setup
 from verdict_page import read_sections, wilson, write_section
-from verdicts_generated import count, cured, false_alarm, told, told_first
+from verdict_rates import count, cured, false_alarm, told, told_first
 
 from actcli.config.schema import Config
 from actcli.diagnostics.rules import RULES
