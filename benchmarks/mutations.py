@@ -119,7 +119,7 @@ _add(
 _add(
     "clipping",
     _value("optimizer.clip_norm", lambda r: log_uniform(r, -5, -2)),
-    f"gradient-clipping {LOW}",
+    f"starving-clipping {LOW}",
     fits=lambda h: h.settings["optimizer.name"] == "sgd",
 )
 _add(
@@ -137,7 +137,7 @@ _add(
 )
 _add("epochs", _value("training.epochs", lambda r: int(r.integers(1, 3))), LOW)
 _add("batch-huge", _value("training.batch_size", lambda _: 100_000), f"batch-too-large {LOW}")
-_add("identity", _value("model.activation", lambda _: "identity"), "no-non-linearity")
+_add("identity", _value("model.activation", lambda _: "identity"), "no-nonlinearity")
 _add("sigmoid-deep", _deeper("sigmoid", 4, 8), "vanishing-gradient")
 _add("depth", _deeper(None, 10, 20), "vanishing-gradient exploding-gradient born-dead bottleneck")
 _add("bottleneck", _bottleneck, "bottleneck born-dead")
@@ -145,17 +145,17 @@ _add("init-zeros", _value("model.init", lambda _: "zeros"), "symmetric-units")
 _add(
     "init-large",
     _value("model.init_scale", lambda r: log_uniform(r, 0.7, 2)),
-    "poor-initial-loss saturation exploding-gradient",
+    "poor-initial-loss large-weights saturation exploding-gradient",
 )
 _add(
     "init-normal",
     _value("model.init", lambda _: "standard-normal"),
-    "poor-initial-loss saturation exploding-gradient",
+    "poor-initial-loss large-weights saturation exploding-gradient",
 )
 _add(
     "init-small",
     _value("model.init_scale", lambda r: log_uniform(r, -4, -1.5)),
-    "small-initial-weights vanishing-gradient",
+    "small-weights vanishing-gradient",
 )
 _add("unscaled", _value("data.normalize", lambda _: "none"), "unscaled-input")
 _add("scaled-twice", tiny_inputs, "unscaled-input", fits=_is_image)

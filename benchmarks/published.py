@@ -114,12 +114,12 @@ def _faulty() -> list[Published]:
         _row("2", f"{QUADRATIC} model.hidden=30 {RATE}=50", "9.82 %", HIGH, book, slow=True),
         _row("5", f"{NIELSEN} {NORMAL} model.hidden=30 loss.name=sse model.output=identity "
              f"{RATE}=1.5 model.activation=identity training.epochs=3", "loss inf, 3 to 30 %",
-             f"no-non-linearity {LOSS} {HIGH}", "Stack Overflow 48385830"),
+             f"no-nonlinearity {LOSS} {HIGH}", "Stack Overflow 48385830"),
         _row("6", "model.hidden=5000,600 model.dropout=0.1 optimizer.nesterov=true "
              f"{RATE}=0.01 optimizer.schedule=constant training.batch_size=2000 training.epochs=5",
              "learns too little", f"{FEW} {LOW}", "Stack Overflow 44164749", slow=True),
         _row("11", f"{TINY} {PLAIN} {RATE}=0.1 model.hidden=256,256,256 training.epochs=2",
-             "10 %", "small-initial-weights vanishing-gradient",
+             "10 %", "small-weights vanishing-gradient",
              "yizt/numpy_neural_network issue 1"),
         _row("13", f"{RAW} {PLAIN} {RATE}=0.1 model.hidden=32,32 training.batch_size=256 "
              "training.epochs=10", "11.3 %", f"{HIGH} {SCALE}", "ml-explore/mlx issue 188"),
