@@ -17,6 +17,7 @@ from verdict_page import rate, table
 
 from actcli.diagnostics.findings import Severity
 from actcli.diagnostics.verdict import judge
+from actcli.errors import DataError
 
 Record = dict[str, Any]
 
@@ -39,7 +40,11 @@ def run_published(folder: Path, minutes: float) -> list[str]:
     records = {number: each for number, each in records.items() if each["code"] == code}
     for row in published():
         if row.number not in records and time.monotonic() < end:
-            records[row.number] = {**run_row(row, folder), "code": code}
+            try:
+                records[row.number] = {**run_row(row, folder), "code": code}
+            except DataError as error:  # a data set that must be downloaded first
+                print(f"{row.number} not run: {error}", flush=True)
+                continue
             with path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(records[row.number]) + "\n")
             print(records[row.number], flush=True)
