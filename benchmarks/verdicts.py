@@ -1,202 +1,97 @@
-"""Train and diagnose every set-up of setups.py, and write docs/verdicts.md.
+"""Measure how often the verdicts are right, and write docs/verdicts.md.
 
-    python benchmarks/verdicts.py
+    python benchmarks/verdicts.py                           # ours: a few minutes on one core
+    python benchmarks/verdicts.py --published               # faults that others published
+    python benchmarks/verdicts.py --generated 300 --seed 1  # mutations of drawn trainings
+    python benchmarks/verdicts.py --misses                  # what went wrong on even seeds
 
-A healthy set-up must have no warning and no error. The first finding of a faulty set-up must be
-that of the expected rule. The exit code is 1 if a verdict is wrong. The script takes some minutes
-on one core.
+Each set has its own section of the page, which is replaced. The generated set keeps each finished
+case in a cache folder, so that an interrupted benchmark resumes. For our own set-ups, the exit code
+is 1 if a verdict is wrong; the other two sets are measurements, and exit with 0.
 """
 
+import argparse
 import os
 import sys
-import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 if __name__ == "__main__":  # before NumPy; narrow networks are slower on two threads
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-from setups import Setup, examine, faulty, healthy
+import verdicts_generated
+from verdict_misses import misses
+from verdict_page import PAGE, SECTIONS, table, write_section
+from verdicts_ours import run_ours
+from verdicts_published import run_published
 
-from actcli.diagnostics.evidence import Evidence
-from actcli.diagnostics.findings import Finding
-from actcli.diagnostics.rules import RULES
-from actcli.diagnostics.symptoms import (
-    born,
-    died,
-    kept,
-    last_fall,
-    majority,
-    rate_ratio,
-    reaches_first,
-    share,
-    skill,
-    start_ratio,
+CACHE = Path(__file__).parent / ".verdicts_cache"
+OURS, PUBLISHED, GENERATED, OTHERS = SECTIONS
+
+# Rates that others published: tool, rate, source.
+RATES = (
+    (
+        "AutoTrainer",
+        "repairs 414 of 422 buggy models, of 701; accuracy rises by 36 points",
+        "its README; IEEE TDSC 2024",
+    ),
+    ("DeepFD", "of 52 real faults, detects 47 and diagnoses 27", "arXiv 2205.01938"),
+    (
+        "UMLAUT, DeepLocalize, AutoTrainer",
+        "of the same 52, detect 50, 36, 12 and diagnose 14, 7, 10",
+        "arXiv 2205.01938",
+    ),
+    (
+        "DeepLocalize, UMLAUT, DeepDiagnosis",
+        "accuse 78, 68, 37 of 78 normal MNIST models",
+        "DeepDiagnosis, ICSE 2022",
+    ),
+    ("NeuraLint", "recall 70.5 %, precision 100 % on 34 programs", "arXiv 2105.08095"),
+    (
+        "best of nine; DeepFD with alternative truths",
+        "recall 0.33, precision 0.21; recall 0.55, precision 0.37",
+        "Humbatova et al. 2025, PMC12152046",
+    ),
 )
-from actcli.diagnostics.verdict import HEALTHY, judge, verdict
-
-PAGE = Path(__file__).parents[1] / "docs" / "verdicts.md"
-
-
-def accuracy_gap(evidence: Evidence) -> float | None:
-    """Return the accuracy on the training rows minus that on the validation rows."""
-    epoch = kept(evidence)
-    if epoch is None or epoch.validation_accuracy is None:
-        return None
-    return evidence.accuracy - epoch.validation_accuracy
-
-
-def copied_share(evidence: Evidence) -> float:
-    """Return the largest share of a hidden layer's units that are copies of another unit."""
-    return max(evidence.duplicates[:-1], default=0.0)
-
-
-def born_dead_share(evidence: Evidence) -> float:
-    """Return the largest share of a hidden layer's units that were born dead."""
-    return max((born(layer) / layer.units for layer in evidence.units), default=0.0)
-
-
-# The number that each rule compares, besides how well the network learns: its name and function.
-MEASURES: dict[str, tuple[str, Callable[[Evidence], float | None]]] = {
-    "symmetric-units": ("largest share of copied units in a layer", copied_share),
-    "unscaled-input": ("root mean square of the inputs", lambda e: e.input_size),
-    "learning-rate-too-high": ("learning rate / default of the optimizer", rate_ratio),
-    "exploding-gradient": ("δ norm, first layer / output layer", reaches_first),
-    "born-dead": ("largest share of a layer born dead", born_dead_share),
-    "class-imbalance": ("share of the largest class", majority),
-    "vanishing-gradient": ("δ norm, first layer / output layer", reaches_first),
-    "saturation": (
-        "largest share of a layer saturated",
-        lambda e: max((u.saturated_fraction or 0 for u in e.units), default=None),
-    ),
-    "poor-initial-loss": ("initial loss / loss at chance", start_ratio),
-    "dead-units": ("share of hidden units that died", lambda e: share(sum(map(died, e.units)), e)),
-    "learning-rate-too-low": (
-        "final loss / initial loss",
-        lambda e: e.loss_value / e.initial_loss if e.initial_loss else None,
-    ),
-    "collapsed-output": (
-        "share of the most frequent prediction",
-        lambda e: max(e.predicted) / e.rows,
-    ),
-    "not-learning": ("skill", skill),
-    "overfitting": ("accuracy, training − validation", accuracy_gap),
-    "underfitting-too-short": ("decrease of the loss in the last epoch", last_fall),
-    "overconfident": (
-        "confidence − accuracy",
-        lambda e: e.outputs.confidence - e.outputs.accuracy if e.outputs else None,
-    ),
-}
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """A set-up with its findings and its evidence."""
-
-    setup: Setup
-    findings: tuple[Finding, ...]
-    evidence: Evidence
-
-    @property
-    def correct(self) -> bool:
-        """Whether the verdict is the expected one."""
-        if self.setup.expected == HEALTHY:
-            return verdict(self.findings) == HEALTHY
-        return bool(self.findings) and self.findings[0].rule == self.setup.expected
-
-    @property
-    def findings_text(self) -> str:
-        """The rule and severity of each finding, worst first."""
-        texts = [f"{finding.rule} ({finding.severity})" for finding in self.findings]
-        return ", ".join(texts) or "none"
-
-
-def run(setups: Iterable[Setup]) -> list[Outcome]:
-    """Train and judge each set-up, and print a line about it."""
-    outcomes = []
-    for setup in setups:
-        start = time.perf_counter()
-        evidence = examine(setup)
-        outcome = Outcome(setup, judge(evidence), evidence)
-        outcomes.append(outcome)
-        mark = "ok   " if outcome.correct else "WRONG"
-        seconds = time.perf_counter() - start
-        findings = outcome.findings_text
-        print(f"{mark} {seconds:5.1f} s  {setup.expected}: {findings}  [{setup}]", flush=True)
-    return outcomes
-
-
-def page(well: list[Outcome], ill: list[Outcome], seconds: float) -> str:
-    """Return docs/verdicts.md."""
-    false_alarms = sum(not outcome.correct for outcome in well)
-    missed = sum(not outcome.correct for outcome in ill)
-    inaccurate = sum(outcome.evidence.accuracy < 0.97 for outcome in well)
-    rules = len({outcome.setup.expected for outcome in ill})
-    lines = [
-        "# Verdicts on networks whose fault is known",
-        "",
-        "`python benchmarks/verdicts.py` writes this page. It trains and diagnoses every set-up of",
-        f"`benchmarks/setups.py`, which took {seconds:.0f} s on one core.",
-        "",
-        f"- **False alarms: {false_alarms}** of {len(well)} healthy set-ups "
-        f"({inaccurate} of them have an accuracy below 97 %).",
-        f"- **Missed: {missed}** of {len(ill)} faulty set-ups, which cover {rules} of "
-        f"{len(RULES)} rules.",
-        "",
-        "Accuracy is measured on the training rows. The column *set-up* holds the settings that",
-        "differ from the default configuration.",
-        "",
-        "## The number that each rule compares",
-        "",
-        "Each cell is a range: the lowest and the highest value over the healthy set-ups, and over",
-        "the set-ups with the fault of the rule.",
-        "",
-        "| rule | number | healthy | faulty |",
-        "|---|---|---:|---:|",
-        *(_measured(rule, well, ill) for rule in MEASURES),
-        "",
-        "## Faulty set-ups",
-        "",
-        "| expected rule | findings, worst first | accuracy | set-up |",
-        "|---|---|---:|---|",
-        *map(_row, ill),
-        "",
-        "## Healthy set-ups",
-        "",
-        "| expected verdict | findings | accuracy | set-up |",
-        "|---|---|---:|---|",
-        *map(_row, well),
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def _measured(rule: str, well: list[Outcome], ill: list[Outcome]) -> str:
-    name, measure = MEASURES[rule]
-    faulty_by_rule = [outcome for outcome in ill if outcome.setup.expected == rule]
-    ranges = []
-    for outcomes in (well, faulty_by_rule):
-        measured = [measure(outcome.evidence) for outcome in outcomes]
-        values = [value for value in measured if value is not None]
-        ranges.append(f"{min(values):.3g} to {max(values):.3g}" if values else "")
-    return f"| {rule} | {name} | {' | '.join(ranges)} |"
-
-
-def _row(outcome: Outcome) -> str:
-    mark = "" if outcome.correct else "**WRONG** "
-    setup = str(outcome.setup) or "the default"
-    accuracy = f"{100 * outcome.evidence.accuracy:.2f} %"
-    return f"| {outcome.setup.expected} | {mark}{outcome.findings_text} | {accuracy} | {setup} |"
 
 
 def main() -> int:
-    """Run all set-ups, write the page, and return the exit code."""
-    start = time.perf_counter()
-    ill, well = run(faulty()), run(healthy())
-    PAGE.write_text(page(well, ill, time.perf_counter() - start), encoding="utf-8")
-    wrong = [outcome for outcome in (*ill, *well) if not outcome.correct]
-    print(f"{len(wrong)} of {len(ill) + len(well)} verdicts are wrong; see {PAGE}")
+    """Run one set, write its section of the page, and return the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--published", action="store_true", help="run the published set-ups")
+    parser.add_argument("--generated", type=int, metavar="N", help="run N generated cases")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the first case")
+    parser.add_argument("--step", type=int, default=1, help="2: only even, or only odd seeds")
+    parser.add_argument("--processes", type=int, default=2, help="worker processes")
+    parser.add_argument("--minutes", type=float, default=600, help="no case starts after these")
+    parser.add_argument("--cache", type=Path, default=CACHE, help="folder of the finished cases")
+    parser.add_argument("--misses", action="store_true", help="list the wrong cases of even seeds")
+    arguments = parser.parse_args()
+    if arguments.misses:
+        records = verdicts_generated.current(arguments.cache)
+        print(*misses([each for each in records if each["seed"] % 2 == 0]), sep="\n")
+        return 0
+    wrong = 0
+    if arguments.generated:
+        write_section(GENERATED, generated(arguments))
+        others = ["Measured by others, on other faults; for comparison only.", ""]
+        write_section(OTHERS, [*others, *table(["tool", "rate", "source"], RATES)])
+    elif arguments.published:
+        write_section(PUBLISHED, run_published(arguments.cache, arguments.minutes))
+    else:
+        lines, wrong = run_ours()
+        write_section(OURS, lines)
+        print(f"{wrong} verdicts are wrong; see {PAGE}")
     return 1 if wrong else 0
+
+
+def generated(arguments: argparse.Namespace) -> list[str]:
+    """Run the generated cases, and return the lines of their section."""
+    first, step = arguments.seed, arguments.step
+    seeds = range(first, first + step * arguments.generated, step)
+    verdicts_generated.run_cases(seeds, arguments.cache, arguments.processes, arguments.minutes)
+    everything = verdicts_generated.current(arguments.cache)
+    command = f"python benchmarks/verdicts.py --generated {arguments.generated} --seed {first}"
+    return verdicts_generated.section(everything, f"{command} --step {step}")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,89 @@
+"""The benchmark of the verdicts: its intervals, its page, its drawn cases and its configurations.
+
+`python benchmarks/verdicts.py` trains what these tests only draw and resolve.
+"""
+
+from pathlib import Path
+
+import pytest
+from generated import draw
+from generated_truth import label, regained
+from mutations import MUTATIONS
+from published import published
+from setups import Setup
+from verdict_page import read_sections, wilson, write_section
+from verdict_rates import count, cured, false_alarm, told, told_first
+
+from actcli.config.schema import Config
+from actcli.diagnostics.rules import RULES
+
+
+def test_the_interval_is_wilsons() -> None:
+    # Agresti, Coull, The American Statistician 52 (1998), page 122: 0 of 10 and 5 of 10.
+    assert wilson(0, 10) == pytest.approx((0, 0.2775), abs=1e-4)
+    assert wilson(5, 10) == pytest.approx((0.2366, 0.7634), abs=1e-4)
+
+
+def test_a_section_is_replaced_and_the_others_stay(tmp_path: Path) -> None:
+    page = tmp_path / "verdicts.md"
+    write_section("Generated", ["one"], page)
+    write_section("Ours", ["two", "", "### A table"], page)
+    write_section("Generated", ["three"], page)
+    assert read_sections(page) == {"Ours": "two\n\n### A table", "Generated": "three"}
+
+
+def test_a_mutation_is_a_fault_only_if_it_costs_accuracy_on_all_seeds() -> None:
+    healthy = [0.95, 0.96, 0.95]
+    assert label(healthy, [0.80, 0.82, 0.81]) == "fault"
+    assert label(healthy, [0.95, 0.955, 0.95]) == "harmless"
+    assert label(healthy, [0.99, 0.3, 0.95]) == "undecided"
+    assert regained(
+        {"healthy": healthy, "mutated": [0.9533 - 0.2]}, 0.9533 - 0.05
+    ) == pytest.approx(0.75, abs=1e-3)
+
+
+def test_a_case_is_drawn_from_its_seed_and_its_configurations_are_valid() -> None:
+    drawn = {}
+    for seed in range(4 * len(MUTATIONS)):
+        case, again = next(draw(seed)), next(draw(seed))
+        assert case.healthy == again.healthy
+        assert case.plant.changes == again.plant.changes
+        Config().with_values({**case.healthy.settings, **case.plant.changes})
+        drawn[case.name] = case
+    assert len(drawn) == len(MUTATIONS) >= 18
+
+
+def test_published_setups_are_configurations() -> None:
+    rows = published()
+    assert len({row.number for row in rows}) == len(rows)
+    for row in rows:
+        assert Setup("", row.settings).resolved.training.epochs
+
+
+def test_rates_count_only_the_cases_to_which_their_question_applies() -> None:
+    fault = {
+        "mutation": "rate-high",
+        "truth": {"label": "fault"},
+        "healthy_findings": [["overfitting", "note"]],
+        "findings": [["dead-units", "note"], ["learning-rate-too-high", "error"]],
+        "fix": {"regained": 0.81},
+    }
+    harmless = {
+        "mutation": "labels-shuffled",
+        "truth": {"label": "harmless"},
+        "healthy_findings": [["overfitting", "warning"]],
+        "findings": [],
+    }
+    for question, counts in (
+        (told_first, (1, 1)),
+        (told, (1, 1)),
+        (cured, (1, 1)),
+        (false_alarm, (1, 2)),
+    ):
+        assert count([fault, harmless], question) == counts
+
+
+def test_the_accepted_rules_of_most_mutations_exist() -> None:
+    """Rules that are accepted before they exist do no harm, but a misspelt name would."""
+    assert all(mutation.accepted for mutation in MUTATIONS.values())
+    assert sum(bool(mutation.accepted & set(RULES)) for mutation in MUTATIONS.values()) >= 18
