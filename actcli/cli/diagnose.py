@@ -136,11 +136,15 @@ def examine(target: "Target", split: str = "train", rows: int | None = None) -> 
     Raises:
         UsageError: the split is empty.
     """
+    from actcli.diagnostics.foreign import examine_assumptions
     from actcli.diagnostics.report import diagnose
     from actcli.machine import worker_count
 
+    model, assumptions = target.model, None
+    if target.foreign:
+        model, assumptions = examine_assumptions(model, target.dataset, target.foreign)
     return diagnose(
-        target.model,
+        model,
         target.dataset,
         split=split,
         rows=rows,
@@ -148,6 +152,7 @@ def examine(target: "Target", split: str = "train", rows: int | None = None) -> 
         initial=target.initial,
         training=target.training,
         workers=worker_count(),
+        assumptions=assumptions,
     )
 
 

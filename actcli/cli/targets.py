@@ -16,6 +16,7 @@ from actcli.datasets.catalogue import DATASETS
 from actcli.datasets.dataset import Dataset, load_dataset
 from actcli.datasets.download import Progress
 from actcli.diagnostics.evidence import Training
+from actcli.diagnostics.foreign import ACTIVATION, LOSS, NORMALIZATION, Foreign, framework_of
 from actcli.errors import DataError, UsageError
 from actcli.model import Model, ModelFile, read_model_file
 from actcli.store.catalog import is_run, usable_runs
@@ -47,6 +48,7 @@ class Target:
         initial: the model before its training; None if unknown.
         training: the training of the model; None if unknown.
         folder: the folder of the run whose trained model this is; None for anything else.
+        foreign: what is assumed of a model of another framework; None for a model of actcli.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Target:
     initial: Model | None
     training: Training | None
     folder: Path | None = None
+    foreign: Foreign | None = None
 
 
 def find_target(
@@ -146,7 +149,20 @@ def _file(path: Path, overrides: Overrides, progress: Progress) -> Target:
         None if is_described else dataset.normalization,
         dataset.classes,
     )
-    return Target(path.name, model, dataset, initial=None, training=None)
+    return Target(
+        path.name, model, dataset, initial=None, training=None, foreign=_foreign(file, overrides)
+    )
+
+
+def _foreign(file: ModelFile, overrides: Overrides) -> Foreign | None:
+    """Return what a file of another framework does not say; None for a file of actcli."""
+    described = file.description
+    if "activations" in described:
+        return None
+    unsaid = {ACTIVATION, NORMALIZATION, LOSS} - described.keys()
+    if overrides.loss or overrides.output:
+        unsaid -= {LOSS}
+    return Foreign(framework_of(file.path), frozenset(unsaid))
 
 
 def _load(path: Path, file: ModelFile, overrides: Overrides, progress: Progress) -> Dataset:

@@ -12,6 +12,7 @@ from actcli.datasets.dataset import Dataset
 from actcli.diagnostics import HEALTHY, PARTS, SPLITS
 from actcli.diagnostics.evidence import Evidence, Provenance, Training, gather
 from actcli.diagnostics.findings import Finding
+from actcli.diagnostics.foreign import Assumptions, foreign_lines, questions
 from actcli.diagnostics.gradients import LayerGradient
 from actcli.diagnostics.outputs import Outputs
 from actcli.diagnostics.units import LayerUnits
@@ -32,10 +33,12 @@ class Diagnosis:
     Args:
         evidence: all measured numbers.
         findings: the faults, the worst first; findings with the same cause are merged into one.
+        assumptions: what was assumed of a network of another framework; None for other networks.
     """
 
     evidence: Evidence
     findings: tuple[Finding, ...]
+    assumptions: Assumptions | None = None
 
     @property
     def verdict(self) -> str:
@@ -95,6 +98,13 @@ class Diagnosis:
             fields["history"] = [_epoch(epoch) for epoch in self.history] if self.training else None
         if "verdict" in parts:
             fields["findings"] = [finding.to_dict() for finding in self.findings]
+            if assumptions := self.assumptions:
+                framework = assumptions.framework
+                for record, finding in zip(fields["findings"], self.findings, strict=True):
+                    lines = [foreign_lines(remedy, framework) for remedy in finding.remedies]
+                    record["foreign_remedies"] = lines
+                asked = list(questions(self.findings, framework))
+                fields["assumptions"] = {**assumptions.to_dict(), "questions": asked}
             fields["verdict"] = self.verdict
         return fields
 
@@ -109,6 +119,7 @@ def diagnose(  # noqa: PLR0913 - the optional ones are keywords with defaults
     initial: Model | None = None,
     training: Training | None = None,
     workers: int = 1,
+    assumptions: Assumptions | None = None,
 ) -> Diagnosis:
     """Return the diagnosis of a model on a split of a data set.
 
@@ -123,6 +134,7 @@ def diagnose(  # noqa: PLR0913 - the optional ones are keywords with defaults
         training: how the model was trained, if known.
         workers: largest number of processes that share the rows. Their number changes the sums
             only by rounding.
+        assumptions: what was assumed of a network of another framework.
 
     Raises:
         UsageError: the split is empty or does not exist, `rows` is below 1, or the model does not
@@ -136,7 +148,7 @@ def diagnose(  # noqa: PLR0913 - the optional ones are keywords with defaults
         examined = examined.sample(rows)
     names = Provenance(name, dataset.name, split, model.loss_name)
     evidence = gather(model, examined, names, initial, training, workers=workers)
-    return Diagnosis(evidence, judge(evidence))
+    return Diagnosis(evidence, judge(evidence), assumptions)
 
 
 def find_split(dataset: Dataset, name: str) -> Split:

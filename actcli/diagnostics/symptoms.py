@@ -50,6 +50,9 @@ DEAD_SHARE, DEAD_SHARE_OF_LAYER = 0.2, 0.4
 # Mean |f'| above which the activation passes the error: ReLUs have 0.3 to 0.6, sigmoids at most
 # 0.25.
 STEEP_SLOPE = 0.28
+# Share of a layer's units that were born dead. He initialization and zero biases left 0 or 1 of
+# 100 units dead.
+BORN_DEAD_SHARE = 0.3
 # Units of a hidden layer that are too few whatever the number of classes.
 NARROW_WIDTH = 2
 

@@ -47,13 +47,21 @@ class DiagnoseView:
         head = paragraph(self._heading(), Canvas.of(options))
         head.stylize("bold", 0, len(evidence.model))
         yield head
+        assumptions = diagnosis.assumptions
+        for sentence in assumptions.sentences if assumptions else ():
+            yield paragraph(sentence, Canvas.of(options))
         units = tuple(layer.units for layer in diagnosis.units)
         views: dict[str, ConsoleRenderable] = {
             "gradients": GradientView(diagnosis.gradients),
             "units": UnitsView(diagnosis.units),
             "softmax": OutputsView(diagnosis.outputs, evidence.output),
             "history": HistoryView(diagnosis.training, units),
-            "verdict": VerdictView(diagnosis.findings, diagnosis.healthy_because, self.fix),
+            "verdict": VerdictView(
+                diagnosis.findings,
+                diagnosis.healthy_because,
+                self.fix,
+                assumptions.framework if assumptions else "",
+            ),
         }
         for name, view in views.items():
             if name in self.parts:

@@ -7,6 +7,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
 from actcli.diagnostics.findings import Finding, Rule, Severity
+from actcli.diagnostics.foreign import foreign_lines, questions
 from actcli.diagnostics.rules.wording import named_layers
 from actcli.term.canvas import Canvas
 from actcli.term.table import command_line, paragraph, titled
@@ -24,11 +25,13 @@ class VerdictView:
         findings: the worst first.
         because: why the network is healthy, in spite of any notes; empty if it is not.
         fix: the command line that tries the remedies; empty without a run or a remedy.
+        framework: the other framework in whose words the remedies are; empty for actcli's own.
     """
 
     findings: tuple[Finding, ...]
     because: str
     fix: str = ""
+    framework: str = ""
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         canvas = Canvas.of(options)
@@ -40,7 +43,12 @@ class VerdictView:
         for position, finding in enumerate(self.findings):
             if position or self.because:
                 yield Text()
-            yield from _finding(finding, canvas)
+            yield from _finding(finding, canvas, self.framework)
+        asked = questions(self.findings, self.framework) if self.framework else ()
+        if asked:
+            yield Text()
+        for text in asked:
+            yield _part("ask", text, canvas)
         if self.fix and not self.because:
             yield Text()
             yield command_line(f"{'try it':{LABEL_WIDTH}}", self.fix, canvas)
@@ -56,7 +64,7 @@ def _counted(findings: Sequence[Finding]) -> str:
     return ", ".join(parts)
 
 
-def _finding(finding: Finding, canvas: Canvas) -> list[Text]:
+def _finding(finding: Finding, canvas: Canvas, framework: str) -> list[Text]:
     severity = finding.severity.name
     head = Text.assemble((severity, STYLES[finding.severity]), " " * (LABEL_WIDTH - len(severity)))
     head.append(finding.rule, "bold")
@@ -65,7 +73,7 @@ def _finding(finding: Finding, canvas: Canvas) -> list[Text]:
     parts = {
         "evidence": "\n".join(finding.evidence),
         "cause": finding.cause,
-        "remedy": finding.remedy,
+        "remedy": foreign_lines(finding.remedies[0], framework) if framework else finding.remedy,
     }
     lines = [_part(name, text, canvas) for name, text in parts.items() if text]
     return [head, *lines, _part("source", finding.source, canvas, "dim")]

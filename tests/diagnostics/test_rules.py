@@ -172,7 +172,14 @@ CASES: dict[str, list[tuple[dict[str, Any], dict[str, Any]]]] = {
         ({"input_size": 5.01, **ILL}, {"input_size": 5.0, **ILL}),
         ({"input_size": 0.019, **ILL}, {"input_size": 0.02, **ILL}),
         ({"column_ratio": 10.0, **ILL}, {"column_ratio": 9.9, **ILL}),
-        ({"column_offset": 2.5, **ILL}, {"column_offset": 2.4, **ILL}),
+        (
+            {"column_offset": 2.5, "units": units(dead=(30, 0), born=(30, 0)), **ILL},
+            {"column_offset": 2.4, "units": units(dead=(30, 0), born=(30, 0)), **ILL},
+        ),
+        (
+            {"column_offset": 9.0, "units": units(dead=(30, 0), born=(30, 0)), **ILL},
+            {"column_offset": 9.0, "units": units(dead=(29, 0), born=(29, 0)), **ILL},
+        ),
         ({"input_size": 85.0, "loss_value": 2.31}, {"input_size": 85.0, "loss_value": 2.3}),
     ],
     "learning-rate-too-high": [
@@ -486,7 +493,7 @@ def test_a_factor_of_the_initial_weights_is_reset_and_otherwise_not_named() -> N
 
 
 def test_columns_of_different_scales_are_scaled_one_by_one() -> None:
-    found = check("unscaled-input", column_ratio=300.0, column_offset=3.0, **ILL)
+    found = check("unscaled-input", column_ratio=300.0, **ILL)
     assert found is not None
     assert found.remedies[0].changes == {"data.normalize": "column"}
     assert check("unscaled-input", column_offset=10.0) is None  # it learns

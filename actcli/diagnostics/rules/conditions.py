@@ -7,11 +7,13 @@ from actcli.diagnostics.findings import EVERYTHING, Finding, Remedy, Rule, Sever
 from actcli.diagnostics.rules.remedies import CLIPPING, FITTING_WEIGHTS, lower_rate, usual_rate
 from actcli.diagnostics.rules.wording import counted, named_layers, result, saturation
 from actcli.diagnostics.symptoms import (
+    BORN_DEAD_SHARE,
     DEAD_SHARE,
     HIGH_RATE_RATIO,
     NO_LEARNING,
     POOR_START_RATIO,
     SATURATED_SHARE,
+    born,
     chance_loss,
     died,
     grade,
@@ -141,7 +143,8 @@ class UnscaledInput(Rule):
         f"The root mean square of the inputs is above {LARGE_INPUT:g} or below {SMALL_INPUT:g}; or "
         f"a column deviates at least {UNEVEN_COLUMNS_RATIO:g} times as much as the median column; "
         "or the root mean square of the columns' means is at least "
-        f"{OFFSET_RATIO:g} times that of their deviations. "
+        f"{OFFSET_RATIO:g} times that of their deviations, and {percent(BORN_DEAD_SHARE)} of the "
+        "units of the first layer were born dead. "
         "For MNIST it is 0.335 with pixels in [0, 1], 1 if standardised, 85.3 for raw bytes, and "
         "0.0013 for bytes divided by 255 twice; the two ratios are 1.9 and 0.9. A table of 13 "
         "measurements of wine has a column that deviates 500 times as much as the median: 67 "
@@ -163,7 +166,7 @@ class UnscaledInput(Rule):
             evidence.column_offset,
         )
         is_uneven = ratio >= UNEVEN_COLUMNS_RATIO
-        is_far = offset >= OFFSET_RATIO and not learns_well(evidence)
+        is_far = offset >= OFFSET_RATIO and not learns_well(evidence) and self.born_dead(evidence)
         if not (size > LARGE_INPUT or size < SMALL_INPUT or is_uneven or is_far):
             return None
         chance = chance_loss(evidence)
@@ -191,6 +194,11 @@ class UnscaledInput(Rule):
             [remedy],
             (1,),
         )
+
+    @staticmethod
+    def born_dead(evidence: Evidence) -> bool:
+        """Return whether many units of the first layer were born dead."""
+        return any(born(layer) >= BORN_DEAD_SHARE * layer.units for layer in evidence.units[:1])
 
 
 # A training loss above this share of the previous epoch's loss counts as not falling.

@@ -13,6 +13,7 @@ from actcli.diagnostics.rules.remedies import (
 )
 from actcli.diagnostics.rules.wording import be, counted, result
 from actcli.diagnostics.symptoms import (
+    BORN_DEAD_SHARE,
     IMBALANCED_SHARE,
     NO_LEARNING,
     STEEP_SLOPE,
@@ -87,11 +88,6 @@ class ExplodingGradient(Rule):
                 layer.layer for layer in evidence.gradients if layer.compounded >= EXPLODED_RATIO
             ),
         )
-
-
-# Share of a layer's units that were born dead. He initialization and zero biases left 0 or 1 of
-# 100 units dead.
-BORN_DEAD_SHARE = 0.3
 
 
 class BornDead(Rule):

@@ -210,7 +210,9 @@ class DeadUnits(Rule):
 
     @staticmethod
     def remedies(evidence: Evidence) -> list[Remedy]:
-        """Return the remedies: the rate first if it is known to be high, for it is the cause."""
+        """Return the remedies: the rate first if it may be high, for it is then the cause."""
+        if evidence.training is None:
+            return [usual_rate(evidence), LEAKY]
         if (rate_ratio(evidence) or 1) >= HIGH_RATE_RATIO:
             return [usual_rate(evidence), lower_rate(evidence), LEAKY]
         return [LEAKY, usual_rate(evidence)]
