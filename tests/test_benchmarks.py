@@ -3,10 +3,13 @@
 `python benchmarks/verdicts.py` trains what these tests only draw and resolve.
 """
 
+import json
 from pathlib import Path
 
 import pytest
-from generated import draw
+import verdicts
+from generated import VERSION, draw
+from generated_cases import code_fingerprint
 from generated_truth import label, regained
 from mutations import MUTATIONS
 from published import published
@@ -87,3 +90,31 @@ def test_the_accepted_rules_of_most_mutations_exist() -> None:
     """Rules that are accepted before they exist do no harm, but a misspelt name would."""
     assert all(mutation.accepted for mutation in MUTATIONS.values())
     assert sum(bool(mutation.accepted & set(RULES)) for mutation in MUTATIONS.values()) >= 18
+
+
+def test_misses_of_even_seeds_are_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    truth = {"label": "fault", "healthy": [0.9, 0.9, 0.9], "mutated": [0.5, 0.5, 0.5]}
+    record = {
+        "version": VERSION,
+        "code": code_fingerprint(),
+        "truth": truth,
+        "kind": "moons",
+        "mutation": "rate-low",
+        "from": "run",
+        "change": "optimizer.learning_rate = 1e-06",
+        "settings": {"model.hidden": [16]},
+        "healthy_findings": [],
+        "findings": [],
+        "fix": {"regained": 0.0, "tries": []},
+        "seconds": {"truth": 1.0},
+    }
+    lines = [json.dumps({**record, "seed": seed}) for seed in (2, 3)]
+    (tmp_path / "cases.jsonl").write_text("\n".join(lines))
+    monkeypatch.setattr("sys.argv", ["verdicts.py", "--misses", "--cache", str(tmp_path)])
+    assert verdicts.main() == 0
+    shown = capsys.readouterr().out
+    assert "rate-low: healthy: seed 2, run, moons, " in shown
+    assert "90.0 % -> 50.0 %" in shown
+    assert "seed 3" not in shown
