@@ -28,6 +28,7 @@ MAX_BAR_COLUMNS, MIN_BAR_COLUMNS = 24, 9
 BAR_RANK = 2  # columns of this rank and above are left out for the sake of the bar
 MAX_CURVE_LINES = 4  # including the blank line above
 MIN_LAYER_LINES = 4  # headings, first layer, one line for all middle layers, output
+MIN_SAMPLE_COLUMNS = 56  # from this width on, the heading says on how many rows units are silent
 WARNING_WORD = "many"  # before a large share of silent units
 MARKED_FACTOR = 2.0  # by which δ shrinks or grows from one layer to the next
 
@@ -192,13 +193,14 @@ def _columns(layers: Sequence[LayerHealth], canvas: Canvas, sample: int) -> list
     norms = align_points(measures([layer.delta_norm for layer in layers]))
     factors = [canvas.plain(optional(layer.factor, _times, canvas)) for layer in layers]
     marks = [_mark(layer.factor).ljust(len("shrinks")) for layer in layers]
+    heading = f"silent on {grouped(sample)} {'row' if sample == 1 else 'rows'}"
     silent = [optional(layer.silent_share, _silent, canvas) for layer in layers]
     return [
         Column("layer", [*(str(layer.layer) for layer in layers[:-1]), "output"], left=True),
         Column(canvas.plain("δ norm"), [norm.rjust(8) for norm in norms], rank=BAR_RANK),
         numbers("factor", factors),
         Column("", marks, left=True, style="bold"),
-        Column(f"silent on {grouped(sample)} {'row' if sample == 1 else 'rows'}", silent),
+        Column(heading if canvas.width >= MIN_SAMPLE_COLUMNS else "silent units", silent),
     ]
 
 
