@@ -158,6 +158,12 @@ def sharpened_logits(network: MLP, _rng: np.random.Generator) -> None:
     network.layers[-1].biases[...] *= 10
 
 
+def noisy_weights(network: MLP, rng: np.random.Generator) -> None:
+    """Add noise to the trained weights, as a file of low precision or another machine might."""
+    for layer in network.layers:
+        layer.weights[...] += rng.normal(scale=0.1, size=layer.weights.shape)
+
+
 def one_large_bias(network: MLP, _rng: np.random.Generator) -> None:
     """Lift the logit of one class above all others."""
     network.layers[-1].biases[3] = 1000
@@ -345,6 +351,8 @@ def _of_outputs() -> list[Setup]:
         Setup("class-imbalance", "training.epochs=3 model.activation=sigmoid", pick=mostly_zeros),
         _few("not-learning", "model.hidden=100", pick=shuffled_labels),
         _few("not-learning", "model.activation=tanh optimizer.name=adam", pick=shuffled_labels),
+        _few("underfitting", "model.activation=tanh", epochs=25, after=noisy_weights),
+        _few("underfitting", "model.activation=elu", epochs=25, after=noisy_weights),
         _few("collapsed-output", "model.hidden=64 optimizer.name=adam", after=one_large_bias),
         _few("collapsed-output", "model.activation=tanh", after=one_large_bias),
         _few("overconfident", "model.hidden=100", epochs=1, after=sharpened_logits),

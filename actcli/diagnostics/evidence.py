@@ -15,6 +15,7 @@ from actcli.diagnostics.gradients import LayerGradient, gradient_flow
 from actcli.diagnostics.nonlinearity import NonlinearGain, is_linear, nonlinear_gain
 from actcli.diagnostics.outputs import Outputs
 from actcli.diagnostics.probe import forward_pass, probe
+from actcli.diagnostics.reference import Reference, measure_reference
 from actcli.diagnostics.units import LayerUnits, unit_states
 from actcli.diagnostics.weight_scale import MIN_WEIGHTS, untouched_scale, weight_scales
 from actcli.model import Model
@@ -43,6 +44,8 @@ class Training:
         label_smoothing: the share of the target that is spread over all classes.
         weight_decay: the weight decay.
         clip_norm: the largest norm of a gradient; 0: no clipping.
+        schedule: the name of the learning-rate schedule.
+        validation_rows: number of validation rows; 0 if unknown.
     """
 
     optimizer: str
@@ -60,6 +63,8 @@ class Training:
     label_smoothing: float = 0.0
     weight_decay: float = 0.0
     clip_norm: float = 0.0
+    schedule: str = "one-cycle"
+    validation_rows: int = 0
 
     @classmethod
     def of(
@@ -94,6 +99,8 @@ class Training:
             label_smoothing=config.loss.label_smoothing,
             weight_decay=optimizer.weight_decay,
             clip_norm=optimizer.clip_norm,
+            schedule=optimizer.schedule,
+            validation_rows=config.data.validation or 0,
         )
 
 
@@ -131,6 +138,7 @@ class Evidence:
         weight_scales: for each layer, the scale of its weights.
         column_ratio: the largest deviation of an input over the median one.
         column_offset: the root mean square of the inputs' means over that of their deviations.
+        reference: what simple classifiers reach on the split; None if it has too few rows.
     """
 
     model: str
@@ -159,6 +167,17 @@ class Evidence:
     weight_scales: tuple[float, ...] = ()
     column_ratio: float = 1.0
     column_offset: float = 0.0
+    reference: Reference | None = None
+
+    @property
+    def reference_accuracy(self) -> float | None:
+        """The accuracy of simple classifiers that the network can be expected to reach.
+
+        A network without a hidden layer is linear, and is compared with a linear classifier only.
+        """
+        if self.reference is None:
+            return None
+        return self.reference.accuracy if self.units else self.reference.linear
 
 
 @dataclass(frozen=True)
@@ -227,6 +246,7 @@ def gather(
         weight_scales=weight_scales(network),
         column_ratio=columns.ratio,
         column_offset=columns.offset,
+        reference=measure_reference(split, len(model.classes)),
     )
 
 

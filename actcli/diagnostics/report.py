@@ -97,6 +97,8 @@ class Diagnosis:
         if "history" in parts:
             fields["history"] = [_epoch(epoch) for epoch in self.history] if self.training else None
         if "verdict" in parts:
+            fields["reference_accuracy"] = evidence.reference_accuracy
+            fields["reference"] = evidence.reference and asdict(evidence.reference)
             fields["findings"] = [finding.to_dict() for finding in self.findings]
             if assumptions := self.assumptions:
                 framework = assumptions.framework

@@ -12,7 +12,7 @@ from actcli.diagnostics import HEALTHY
 from actcli.diagnostics.evidence import Evidence
 from actcli.diagnostics.findings import EVERYTHING, Finding, Severity
 from actcli.diagnostics.rules import RULES
-from actcli.diagnostics.symptoms import learns_well, percent, reaches_first, share
+from actcli.diagnostics.symptoms import learns_well, percent, reaches_first, share, untrained
 
 
 def judge(evidence: Evidence) -> tuple[Finding, ...]:
@@ -68,4 +68,7 @@ def healthy_because(evidence: Evidence) -> str:
         factor, dead = reaches_first(evidence), sum(layer.dead for layer in evidence.units)
         parts.append(f"the first layer gets {factor:.3g} times the error at the output")
         parts.append(f"{percent(share(dead, evidence))} of the hidden units are dead")
-    return f"{'Healthy' if learns_well(evidence) else 'No fault found'}: {'; '.join(parts)}."
+    if evidence.reference:
+        parts.append(f"a linear classifier reaches {percent(evidence.reference.linear)}")
+    well = learns_well(evidence) and not untrained(evidence)
+    return f"{'Healthy' if well else 'No fault found'}: {'; '.join(parts)}."

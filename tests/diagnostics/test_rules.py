@@ -22,6 +22,8 @@ from actcli.diagnostics.findings import EVERYTHING, Finding, Severity
 from actcli.diagnostics.gradients import LayerGradient
 from actcli.diagnostics.nonlinearity import NonlinearGain, nonlinear_gain
 from actcli.diagnostics.outputs import ClassOutputs, Outputs
+from actcli.diagnostics.rates import pace_ratio, rate_ratio
+from actcli.diagnostics.reference import Reference
 from actcli.diagnostics.rules import RULES
 from actcli.diagnostics.symptoms import skill
 from actcli.diagnostics.units import LayerUnits
@@ -162,6 +164,21 @@ def from_elsewhere(*scales: float, untouched: float | None = None) -> dict[str, 
     return {"weight_scales": scales, "initial_scales": (untouched, None, None), **unknown}
 
 
+def steady(*losses: float) -> Training:
+    """A training without momentum: the steps are a tenth as long as usual."""
+    return training(history=epochs(*losses), momentum=0.0, schedule="constant")
+
+
+def few_validation_rows(accuracy: float) -> Training:
+    history = epochs(0.5, validation_accuracy=accuracy)
+    return training(history=history, validation_rows=17)
+
+
+EASY = Reference(4000, 1000, 0.88, 0.925)
+HARD = Reference(4000, 1000, 0.61, 0.58)
+SHORT = training(
+    history=(make_epoch(1, 1.0, learning_rate=0.01),), learning_rate=0.02, schedule="one-cycle"
+)
 JUMPING = epochs(0.5, 0.4, 0.6)
 LOG_10 = math.log(10)
 # Of each rule: evidence at its threshold, that must give a warning, and just short of it.
@@ -243,6 +260,14 @@ CASES: dict[str, list[tuple[dict[str, Any], dict[str, Any]]]] = {
             {"training": training(learning_rate=0.005), "loss_value": 1.2, **ILL},
             {"training": training(learning_rate=0.005), "loss_value": 1.19, **ILL},
         ),
+        (  # slower than usual, and no better than a simple classifier
+            {"training": steady(1.0, 0.94), "accuracy": 0.93, "reference": EASY},
+            {"training": steady(1.0, 0.96), "accuracy": 0.93, "reference": EASY},
+        ),
+        (
+            {"training": steady(1.0, 0.94), "accuracy": 0.93, "reference": EASY},
+            {"training": steady(1.0, 0.94), "accuracy": 0.98, "reference": EASY},
+        ),
     ],
     "no-nonlinearity": [(linear(0.1), linear(0.01, False))],
     "bottleneck": [(narrow(5), narrow(6))],
@@ -294,6 +319,10 @@ CASES: dict[str, list[tuple[dict[str, Any], dict[str, Any]]]] = {
             {"training": training(history=epochs(0.5, validation_accuracy=0.879))},
             {"training": training(history=epochs(0.5, validation_accuracy=0.881))},
         ),
+        (  # 17 validation rows
+            {"training": few_validation_rows(12 / 17)},
+            {"training": few_validation_rows(14 / 17)},
+        ),
     ],
     "underfitting-too-short": [
         (
@@ -303,6 +332,24 @@ CASES: dict[str, list[tuple[dict[str, Any], dict[str, Any]]]] = {
         (
             {"training": training(history=epochs(1.0)), "loss_value": 0.89, **ILL},
             {"training": training(history=epochs(1.0)), "loss_value": 0.91, **ILL},
+        ),
+        (  # one epoch of a low rate
+            {"training": SHORT, "loss_value": 0.99, **ILL, "reference": EASY},
+            {"training": SHORT, "loss_value": 1.01, **ILL, "reference": EASY},
+        ),
+        (  # as good as a simple classifier, at a rate that does not fall
+            {"training": steady(1.0, 0.89), "accuracy": 0.93, "reference": EASY},
+            {"training": steady(1.0, 0.91), "accuracy": 0.93, "reference": EASY},
+        ),
+    ],
+    "underfitting": [
+        (
+            {"accuracy": 0.91, "reference": Reference(4000, 1000, 0.88, 0.94)},
+            {"accuracy": 0.925, "reference": Reference(4000, 1000, 0.88, 0.94)},
+        ),
+        (  # few judged rows prove little
+            {"accuracy": 0.8, "reference": Reference(40, 50, 0.92, 0.9)},
+            {"accuracy": 0.9, "reference": Reference(40, 50, 0.92, 0.9)},
         ),
     ],
     "overconfident": [(with_confidence(0.101), with_confidence(0.099))],
@@ -534,6 +581,105 @@ def test_a_nonlinearity_helps_on_spirals_and_not_on_clouds() -> None:
     assert spirals.linear < 0.7
     assert not clouds.is_significant
     assert nonlinear_gain(points("clouds", 7), Normalization("none", 0.0, 1.0), 2) is None
+
+
+@EVERY_RULE
+def test_hard_data_are_not_an_ill_network(name: str) -> None:
+    """Two classes overlap so much that a linear classifier is right for 61 % of the rows."""
+    hard = {"class_rows": (500, 500), "predicted": (510, 490), "outputs": outputs(0.62)}
+    slow = training(history=epochs(0.7, 0.66, 0.655), learning_rate=0.3)
+    found = check(name, **hard, reference=HARD, accuracy=0.62, loss_value=0.65, training=slow)
+    assert found is None or found.severity == Severity.NOTE
+    if name == "not-learning":
+        found = check(name, **hard, reference=HARD, accuracy=0.52, training=slow)
+        assert found is not None
+        assert found.severity == Severity.ERROR
+
+
+def test_labels_that_nothing_can_learn_are_named() -> None:
+    shuffled = Reference(4000, 1000, 0.104, 0.097)
+    found = check("not-learning", accuracy=0.16, reference=shuffled)
+    assert found is not None
+    assert "shuffled" in found.cause
+    assert not found.remedies[0].changes
+    found = check("not-learning", accuracy=0.16, reference=EASY)
+    assert found is not None
+    assert "Simple classifiers learn these rows" in found.cause
+
+
+def test_hidden_layers_that_add_nothing_are_noted() -> None:
+    found = check("underfitting", accuracy=0.88, reference=Reference(4000, 1000, 0.88, 0.86))
+    assert found is not None
+    assert found.severity == Severity.NOTE
+    found = check("underfitting", accuracy=0.88, reference=Reference(4000, 1000, 0.88, 0.97))
+    assert found is not None
+    assert found.severity == Severity.WARNING
+    linear = {"units": (), "accuracy": 0.88, "reference": Reference(4000, 1000, 0.88, 0.97)}
+    assert check("underfitting", **linear) is None
+
+
+def test_a_constant_answer_does_not_overfit() -> None:
+    history = epochs(0.5, validation_accuracy=0.5)
+    constant = {"predicted": (1000, *(0,) * 9), "training": training(history=history)}
+    assert check("overfitting", **constant) is None
+
+
+@pytest.mark.parametrize(
+    ("changed", "of_evidence", "ratio"),
+    [
+        ({}, {}, 1.0),
+        ({"momentum": 0.0}, {}, 0.1),
+        ({"momentum": 0.99}, {}, 10.0),
+        ({"momentum": 0.0, "learning_rate": 1.0}, {}, 1.0),
+        ({"optimizer": "adam", "momentum": 0.0}, {"loss": "sse", "output": "identity"}, 1.0),
+        ({}, {"loss": "sse", "output": "identity"}, 2.0),
+        ({}, {"loss": "mse", "output": "identity"}, 0.2),
+        ({}, {"loss": "binary-cross-entropy", "output": "sigmoid"}, 0.1),
+        # Nielsen's 784-30-10 with a rate of 3; his quadratic cost is half of sse.
+        (
+            {"learning_rate": 1.5, "momentum": 0.0, "batch_size": 10},
+            {"loss": "sse", "output": "sigmoid"},
+            0.75,
+        ),
+        ({"batch_size": 1024, "learning_rate": 0.8}, {}, 1.0),
+        ({"batch_size": 10}, {}, 1.0),
+    ],
+)
+def test_steps_are_compared_and_not_rates(
+    changed: dict[str, Any], of_evidence: dict[str, Any], ratio: float
+) -> None:
+    assert rate_ratio(evidence(training=training(**changed), **of_evidence)) == pytest.approx(ratio)
+
+
+def test_the_pace_counts_rows_and_schedule() -> None:
+    at = {"learning_rate": 0.05}  # the mean of one-cycle from 0.1
+    history = (make_epoch(1, **at), make_epoch(2, **at))
+    assert pace_ratio(evidence(training=training(history=history))) == pytest.approx(1)
+    large = training(history=history, batch_size=1280)
+    assert pace_ratio(evidence(training=large)) == pytest.approx(0.1)
+    assert pace_ratio(evidence(training=None)) is None
+
+
+def test_the_remedy_of_short_steps_makes_them_longer() -> None:
+    found = check(
+        "learning-rate-too-low", training=steady(1.0, 0.94), accuracy=0.93, reference=EASY
+    )
+    assert found is not None
+    assert found.remedies[0].changes == {
+        "optimizer.learning_rate": 0.1,
+        "optimizer.momentum": 0.9,
+        "training.epochs": 4,
+    }
+    sigmoid = tuple(replace(layer, derivative_bound=0.25) for layer in gradients(1, 1, 1))
+    found = check(
+        "learning-rate-too-low",
+        training=steady(1.0, 0.94),
+        accuracy=0.93,
+        reference=EASY,
+        gradients=sigmoid,
+    )
+    assert found is not None
+    assert found.remedies[0].changes["optimizer.learning_rate"] == 0.4
 
 
 # Their texts -----------------------------------------------------------------------------------

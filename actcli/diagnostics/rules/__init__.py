@@ -26,7 +26,12 @@ from actcli.diagnostics.rules.flatness import (
     PoorInitialLoss,
     Saturation,
 )
-from actcli.diagnostics.rules.outcome import CollapsedOutput, NotLearning, Overconfident
+from actcli.diagnostics.rules.outcome import (
+    CollapsedOutput,
+    NotLearning,
+    Overconfident,
+    Underfitting,
+)
 from actcli.diagnostics.rules.restraints import OverRegularised, StarvingClipping
 from actcli.diagnostics.rules.weights import LargeWeights, SmallWeights
 from actcli.registry import Registry
@@ -58,3 +63,4 @@ RULES.register("underfitting-too-short")(UnderfittingTooShort)
 RULES.register("collapsed-output")(CollapsedOutput)
 RULES.register("not-learning")(NotLearning)
 RULES.register("overconfident")(Overconfident)
+RULES.register("underfitting")(Underfitting)

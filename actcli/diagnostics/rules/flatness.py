@@ -4,12 +4,12 @@ import math
 
 from actcli.diagnostics.evidence import Evidence
 from actcli.diagnostics.findings import Finding, Remedy, Rule, Severity
+from actcli.diagnostics.rates import HIGH_RATE_RATIO, rate_ratio
 from actcli.diagnostics.rules.remedies import LEAKY, fitting_weights, lower_rate, usual_rate
 from actcli.diagnostics.rules.wording import be, counted, result, saturation
 from actcli.diagnostics.symptoms import (
     DEAD_SHARE,
     DEAD_SHARE_OF_LAYER,
-    HIGH_RATE_RATIO,
     NO_LEARNING,
     POOR_START_RATIO,
     SATURATED_SHARE,
@@ -18,7 +18,6 @@ from actcli.diagnostics.symptoms import (
     grade,
     learns_well,
     percent,
-    rate_ratio,
     saturated,
     share,
     start_ratio,
@@ -224,7 +223,7 @@ class DeadUnits(Rule):
         if training is None or ratio is None or ratio < HIGH_RATE_RATIO:
             return "Updates pushed weights and biases so far that no row activates the units."
         return (
-            f"At a learning rate of {training.learning_rate:.3g}, {ratio:.3g} times the default of "
-            f"{training.optimizer}, updates pushed the units' weights and biases so far that no "
-            "row activates the units."
+            f"At a learning rate of {training.learning_rate:.3g}, which makes the steps "
+            f"{ratio:.3g} times as long as usual, updates pushed the units' weights and biases so "
+            "far that no row activates the units."
         )
