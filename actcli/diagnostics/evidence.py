@@ -16,6 +16,7 @@ from actcli.diagnostics.nonlinearity import NonlinearGain, is_linear, nonlinear_
 from actcli.diagnostics.outputs import Outputs
 from actcli.diagnostics.probe import forward_pass, probe
 from actcli.diagnostics.reference import Reference, measure_reference
+from actcli.diagnostics.sums import Activity, Counts
 from actcli.diagnostics.units import LayerUnits, unit_states
 from actcli.diagnostics.weight_scale import MIN_WEIGHTS, untouched_scale, weight_scales
 from actcli.model import Model
@@ -139,6 +140,8 @@ class Evidence:
         column_ratio: the largest deviation of an input over the median one.
         column_offset: the root mean square of the inputs' means over that of their deviations.
         reference: what simple classifiers reach on the split; None if it has too few rows.
+        confusion: for each class, how many of its rows are predicted as each class.
+        class_names: the names of the classes.
     """
 
     model: str
@@ -168,6 +171,8 @@ class Evidence:
     column_ratio: float = 1.0
     column_offset: float = 0.0
     reference: Reference | None = None
+    confusion: tuple[tuple[int, ...], ...] = ()
+    class_names: tuple[str, ...] = ()
 
     @property
     def reference_accuracy(self) -> float | None:
@@ -190,13 +195,14 @@ class Provenance:
     loss: str
 
 
-def gather(
+def gather(  # noqa: PLR0913 - the optional ones are keywords with defaults
     model: Model,
     split: Split,
     names: Provenance,
     initial: Model | None = None,
     training: Training | None = None,
     *,
+    train: Split | None = None,
     workers: int = 1,
 ) -> Evidence:
     """Return the evidence of a model on all rows of a split.
@@ -207,6 +213,8 @@ def gather(
         names: the names for the report.
         initial: the model before its training, if known.
         training: how the model was trained, if known.
+        train: the training rows, on which a dead unit is active nowhere; None if the examined rows
+            are all of them, or if the training rows are unknown.
         workers: largest number of processes that share the rows.
     """
     network = model.network
@@ -214,7 +222,12 @@ def gather(
     initial_sums = None if initial is None else forward_pass(initial, split, workers)
     ratios = training.history[-1].update_ratio if training and training.history else None
     confusion = sums.outputs.confusion
-    units = unit_states(network, sums, initial_sums.active if initial_sums else None)
+    initial_active = initial_sums.active if initial_sums else None
+    active = None
+    if train is not None:
+        active = _active_rows(model, train)
+        initial_active = None if initial is None else _active_rows(initial, train)
+    units = unit_states(network, sums, initial_active, active)
     columns = column_statistics(split, model.normalization)
     linear = bool(units) and all(map(is_linear, units))
     return Evidence(
@@ -247,7 +260,16 @@ def gather(
         column_ratio=columns.ratio,
         column_offset=columns.offset,
         reference=measure_reference(split, len(model.classes)),
+        confusion=tuple(tuple(counts) for counts in confusion.tolist()),
+        class_names=model.classes,
     )
+
+
+def _active_rows(model: Model, train: Split) -> tuple[Counts, ...]:
+    """Return for each hidden layer how many rows activate each unit; 0 only for dead units."""
+    activity = Activity(model.network)
+    activity.add_until_complete(model, train)
+    return activity.active
 
 
 def _initial_scales(

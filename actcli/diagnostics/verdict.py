@@ -8,7 +8,7 @@ another, the explained finding becomes a sentence of its evidence. The causes re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from actcli.diagnostics import HEALTHY
+from actcli.diagnostics import HEALTHY, UNTRAINED
 from actcli.diagnostics.evidence import Evidence
 from actcli.diagnostics.findings import EVERYTHING, Finding, Severity
 from actcli.diagnostics.rules import RULES
@@ -54,9 +54,13 @@ def _explains(cause: Finding, effect: Finding) -> bool:
 
 
 def verdict(findings: Sequence[Finding]) -> str:
-    """Return the rule of the worst finding, or "healthy" if none is worse than a note."""
-    worst = findings[0] if findings else None
-    return HEALTHY if worst is None or worst.severity < Severity.WARNING else worst.rule
+    """Return the rule of the worst finding.
+
+    If none is worse than a note, it is "healthy", or "untrained" for a network of 0 epochs.
+    """
+    if findings and findings[0].severity >= Severity.WARNING:
+        return findings[0].rule
+    return UNTRAINED if any(finding.rule == UNTRAINED for finding in findings) else HEALTHY
 
 
 def healthy_because(evidence: Evidence) -> str:

@@ -16,6 +16,7 @@ from epochs import make_epoch
 
 from actcli.config.sources import from_tables
 from actcli.datasets.batches import Normalization, Split
+from actcli.diagnostics import HEALTHY, UNTRAINED
 from actcli.diagnostics.columns import column_statistics
 from actcli.diagnostics.evidence import Evidence, Training
 from actcli.diagnostics.findings import EVERYTHING, Finding, Severity
@@ -27,6 +28,7 @@ from actcli.diagnostics.reference import Reference
 from actcli.diagnostics.rules import RULES
 from actcli.diagnostics.symptoms import skill
 from actcli.diagnostics.units import LayerUnits
+from actcli.diagnostics.verdict import judge, verdict
 from actcli.training.events import EpochDone
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -164,6 +166,19 @@ def from_elsewhere(*scales: float, untouched: float | None = None) -> dict[str, 
     return {"weight_scales": scales, "initial_scales": (untouched, None, None), **unknown}
 
 
+def permuted(right: int, moved: int = 10) -> dict[str, Any]:
+    """Ten classes of 100 rows, of which the first ones are predicted as the next class."""
+    wrong = (100 - right) // 9
+    confusion = []
+    for k in range(10):
+        counts = [wrong] * 10
+        counts[(k + 1) % moved if k < moved else k] = 100 - 9 * wrong
+        confusion.append(tuple(counts))
+    accuracy = sum(confusion[k][k] for k in range(10)) / 1000
+    names = tuple("abcdefghij")
+    return {"confusion": tuple(confusion), "class_names": names, "accuracy": accuracy}
+
+
 def steady(*losses: float) -> Training:
     """A training without momentum: the steps are a tenth as long as usual."""
     return training(history=epochs(*losses), momentum=0.0, schedule="constant")
@@ -184,6 +199,7 @@ LOG_10 = math.log(10)
 # Of each rule: evidence at its threshold, that must give a warning, and just short of it.
 CASES: dict[str, list[tuple[dict[str, Any], dict[str, Any]]]] = {
     "non-finite-parameters": [({"non_finite": (2,)}, {}), ({"loss_value": math.nan}, {})],
+    "permuted-labels": [(permuted(80), permuted(40)), (permuted(100, moved=2), {})],
     "symmetric-units": [({"duplicates": (0.5, 0, 0)}, {"duplicates": (0.49, 0, 1)})],
     "unscaled-input": [
         ({"input_size": 5.01, **ILL}, {"input_size": 5.0, **ILL}),
@@ -369,7 +385,7 @@ def check(name: str, **changed: Any) -> Finding | None:
 
 
 def test_every_rule_has_a_case() -> None:
-    assert set(CASES) == set(RULES)
+    assert set(CASES) == {*RULES} - {UNTRAINED}
 
 
 @EVERY_RULE
@@ -384,6 +400,8 @@ def test_silent_on_healthy_weights_from_elsewhere(name: str) -> None:
 
 @EVERY_RULE
 def test_an_initial_network_is_not_blamed_for_knowing_nothing(name: str) -> None:
+    if name == UNTRAINED:
+        return
     untrained = training(history=())
     knows_nothing = outputs(0.1, confidence=0.3, ece=0.2)
     assert (
@@ -680,6 +698,30 @@ def test_the_remedy_of_short_steps_makes_them_longer() -> None:
     )
     assert found is not None
     assert found.remedies[0].changes["optimizer.learning_rate"] == 0.4
+
+
+def test_the_permutation_is_named() -> None:
+    found = check("permuted-labels", **permuted(100))
+    assert found is not None
+    assert found.severity == Severity.ERROR
+    assert "a as b, b as c" in found.evidence[1]
+    assert found.evidence[2] == "With this order of the classes the accuracy is 100 %."
+    assert found.remedies[0].reason.endswith("j, a, b, c, d, e, f, g, h, i.")
+    swapped = check("permuted-labels", **permuted(100, moved=2))
+    assert swapped is not None
+    assert swapped.severity == Severity.WARNING
+    assert "2 classes as others: a as b, b as a." in swapped.evidence[1]
+
+
+def test_a_network_without_an_epoch_is_untrained_and_not_healthy() -> None:
+    found = judge(evidence(training=training(history=()), accuracy=0.1))
+    assert [each.rule for each in found if each.severity > Severity.NOTE] == []
+    assert verdict(found) == UNTRAINED
+    assert verdict(judge(evidence())) == HEALTHY
+    found = judge(
+        evidence(training=training(history=()), gradients=gradients(1e-4, 0.01, 1), **ILL)
+    )
+    assert verdict(found) == "vanishing-gradient"
 
 
 # Their texts -----------------------------------------------------------------------------------

@@ -26,6 +26,7 @@ from actcli.diagnostics.rules.flatness import (
     PoorInitialLoss,
     Saturation,
 )
+from actcli.diagnostics.rules.labels import PermutedLabels, Untrained
 from actcli.diagnostics.rules.outcome import (
     CollapsedOutput,
     NotLearning,
@@ -40,6 +41,8 @@ from actcli.registry import Registry
 # findings, the finding of the upper rule is reported first.
 RULES: Registry[type[Rule]] = Registry("rule")
 RULES.register("non-finite-parameters")(NonFinite)
+RULES.register("untrained")(Untrained)
+RULES.register("permuted-labels")(PermutedLabels)
 RULES.register("symmetric-units")(SymmetricUnits)
 RULES.register("unscaled-input")(UnscaledInput)
 RULES.register("no-nonlinearity")(NoNonlinearity)

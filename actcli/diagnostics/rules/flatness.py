@@ -166,12 +166,14 @@ class PoorInitialLoss(Rule):
 class DeadUnits(Rule):
     """Units that no row of the split activates any more."""
 
-    meaning = "The derivative of a unit is 0 on every row: for a ReLU, no row activates it."
+    meaning = (
+        "The derivative of a unit is 0 on every training row: for a ReLU, no row activates it."
+    )
     harm = "A dead unit gets no gradient, so that no row can revive it. Its capacity is lost."
     limits = (
-        "Dead means inactive on all rows of the split, so that a small sample overstates the "
-        "number of dead units. A unit that is inactive on most rows is sparse, not dead. If the "
-        "initial network is unknown, units that were born dead count, too."
+        "Dead means inactive on all training rows, whatever split or sample is examined. A unit "
+        "that is inactive on most rows is sparse, not dead. If the initial network is unknown, "
+        "units that were born dead count, too."
     )
     threshold = (
         f"{percent(DEAD_SHARE)} or more of all hidden units are dead, or "
@@ -197,7 +199,8 @@ class DeadUnits(Rule):
         )
         whole = (
             f"Of {counted(units, 'hidden unit')}, {count:,} {be(count)} dead "
-            f"({percent(share(count, evidence))})."
+            f"({percent(share(count, evidence))})"
+            + ("." if evidence.split == "train" else ": no training row activates them.")
         )
         return self.finding(
             max(Severity.WARNING, grade(evidence)) if bad else Severity.NOTE,
