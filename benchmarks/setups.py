@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from actcli.config.resolved import ResolvedConfig, ResolvedData
 from actcli.config.sources import assemble, find_config, parse_assignment, read_toml
@@ -158,6 +159,30 @@ def sharpened_logits(network: MLP, _rng: np.random.Generator) -> None:
     network.layers[-1].biases[...] *= 10
 
 
+def shifted_outputs(network: MLP, _rng: np.random.Generator) -> None:
+    """Shift the outputs by one class, as if the labels counted from 1."""
+    _reorder(network, np.roll(np.arange(network.sizes[-1]), 1))
+
+
+def two_swapped_outputs(network: MLP, _rng: np.random.Generator) -> None:
+    """Swap two pairs of classes."""
+    order = np.arange(network.sizes[-1])
+    order[[0, 1, 2, 3]] = [1, 0, 3, 2]
+    _reorder(network, order)
+
+
+def _reorder(network: MLP, order: NDArray[np.intp]) -> None:
+    last = network.layers[-1]
+    last.weights[...] = last.weights[order]
+    last.biases[...] = last.biases[order]
+
+
+def noisy_weights(network: MLP, rng: np.random.Generator) -> None:
+    """Add noise to the trained weights, as a file of low precision or another machine might."""
+    for layer in network.layers:
+        layer.weights[...] += rng.normal(scale=0.1, size=layer.weights.shape)
+
+
 def one_large_bias(network: MLP, _rng: np.random.Generator) -> None:
     """Lift the logit of one class above all others."""
     network.layers[-1].biases[3] = 1000
@@ -222,6 +247,9 @@ def _of_parameters() -> list[Setup]:
     return [
         _few("non-finite-parameters", "model.hidden=50", after=one_nan),
         _few("non-finite-parameters", "model.activation=tanh", after=one_infinity),
+        _few("untrained", "model.hidden=50", epochs=0),
+        _few("permuted-labels", "model.hidden=50", after=shifted_outputs),
+        _few("permuted-labels", "model.activation=tanh", after=two_swapped_outputs),
         _few("symmetric-units", "model.init=zeros"),
         _few("symmetric-units", "model.init=zeros model.activation=sigmoid"),
         _few("symmetric-units", "model.activation=tanh model.hidden=64", before=equal_weights),
@@ -345,6 +373,8 @@ def _of_outputs() -> list[Setup]:
         Setup("class-imbalance", "training.epochs=3 model.activation=sigmoid", pick=mostly_zeros),
         _few("not-learning", "model.hidden=100", pick=shuffled_labels),
         _few("not-learning", "model.activation=tanh optimizer.name=adam", pick=shuffled_labels),
+        _few("underfitting", "model.activation=tanh", epochs=25, after=noisy_weights),
+        _few("underfitting", "model.activation=elu", epochs=25, after=noisy_weights),
         _few("collapsed-output", "model.hidden=64 optimizer.name=adam", after=one_large_bias),
         _few("collapsed-output", "model.activation=tanh", after=one_large_bias),
         _few("overconfident", "model.hidden=100", epochs=1, after=sharpened_logits),

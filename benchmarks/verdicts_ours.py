@@ -13,6 +13,7 @@ from verdict_page import rate
 
 from actcli.diagnostics.evidence import Evidence
 from actcli.diagnostics.findings import Finding
+from actcli.diagnostics.rates import rate_ratio
 from actcli.diagnostics.rules import RULES
 from actcli.diagnostics.symptoms import (
     born,
@@ -20,7 +21,6 @@ from actcli.diagnostics.symptoms import (
     kept,
     last_fall,
     majority,
-    rate_ratio,
     reaches_first,
     share,
     skill,
@@ -51,7 +51,7 @@ def born_dead_share(evidence: Evidence) -> float:
 MEASURES: dict[str, tuple[str, Callable[[Evidence], float | None]]] = {
     "symmetric-units": ("largest share of copied units in a layer", copied_share),
     "unscaled-input": ("root mean square of the inputs", lambda e: e.input_size),
-    "learning-rate-too-high": ("learning rate / default of the optimizer", rate_ratio),
+    "learning-rate-too-high": ("length of the steps / default recipe", rate_ratio),
     "exploding-gradient": ("δ norm, first layer / output layer", reaches_first),
     "born-dead": ("largest share of a layer born dead", born_dead_share),
     "class-imbalance": ("share of the largest class", majority),
@@ -73,6 +73,10 @@ MEASURES: dict[str, tuple[str, Callable[[Evidence], float | None]]] = {
     "not-learning": ("skill", skill),
     "overfitting": ("accuracy, training − validation", accuracy_gap),
     "underfitting-too-short": ("decrease of the loss in the last epoch", last_fall),
+    "underfitting": (
+        "accuracy − accuracy of the reference",
+        lambda e: e.accuracy - e.reference_accuracy if e.reference_accuracy is not None else None,
+    ),
     "overconfident": (
         "confidence − accuracy",
         lambda e: e.outputs.confidence - e.outputs.accuracy if e.outputs else None,

@@ -54,8 +54,8 @@ Examples:
     "--rows",
     type=KindType(Integer(1)),
     metavar="N",
-    help="Number of rows to examine, a fixed random sample of the split. A unit that is active "
-    "only on other rows then looks dead.  [all rows]",
+    help="Number of rows to examine, a fixed random sample of the split. Dead units are those "
+    "that no training row activates, in the sample or not.  [all rows]",
 )
 @click.option(
     "--only",

@@ -4,6 +4,8 @@ Help, completion and the list of runs use the names below without importing NumP
 """
 
 HEALTHY = "healthy"  # the verdict if no finding is worse than a note
+UNTRAINED = "untrained"  # the same for a network without a trained epoch; also a rule
+FAULTLESS = (HEALTHY, UNTRAINED)
 PARTS = ("gradients", "units", "softmax", "verdict")  # of a diagnosis; "history" only on request
 SEVERITIES = ("note", "warning", "error")
 SPLITS = ("train", "validation", "test")

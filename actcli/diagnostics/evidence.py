@@ -15,6 +15,8 @@ from actcli.diagnostics.gradients import LayerGradient, gradient_flow
 from actcli.diagnostics.nonlinearity import NonlinearGain, is_linear, nonlinear_gain
 from actcli.diagnostics.outputs import Outputs
 from actcli.diagnostics.probe import forward_pass, probe
+from actcli.diagnostics.reference import Reference, measure_reference
+from actcli.diagnostics.sums import Activity, Counts
 from actcli.diagnostics.units import LayerUnits, unit_states
 from actcli.diagnostics.weight_scale import MIN_WEIGHTS, untouched_scale, weight_scales
 from actcli.model import Model
@@ -43,6 +45,8 @@ class Training:
         label_smoothing: the share of the target that is spread over all classes.
         weight_decay: the weight decay.
         clip_norm: the largest norm of a gradient; 0: no clipping.
+        schedule: the name of the learning-rate schedule.
+        validation_rows: number of validation rows; 0 if unknown.
     """
 
     optimizer: str
@@ -60,6 +64,8 @@ class Training:
     label_smoothing: float = 0.0
     weight_decay: float = 0.0
     clip_norm: float = 0.0
+    schedule: str = "one-cycle"
+    validation_rows: int = 0
 
     @classmethod
     def of(
@@ -94,6 +100,8 @@ class Training:
             label_smoothing=config.loss.label_smoothing,
             weight_decay=optimizer.weight_decay,
             clip_norm=optimizer.clip_norm,
+            schedule=optimizer.schedule,
+            validation_rows=config.data.validation or 0,
         )
 
 
@@ -131,6 +139,9 @@ class Evidence:
         weight_scales: for each layer, the scale of its weights.
         column_ratio: the largest deviation of an input over the median one.
         column_offset: the root mean square of the inputs' means over that of their deviations.
+        reference: what simple classifiers reach on the split; None if it has too few rows.
+        confusion: for each class, how many of its rows are predicted as each class.
+        class_names: the names of the classes.
     """
 
     model: str
@@ -159,6 +170,19 @@ class Evidence:
     weight_scales: tuple[float, ...] = ()
     column_ratio: float = 1.0
     column_offset: float = 0.0
+    reference: Reference | None = None
+    confusion: tuple[tuple[int, ...], ...] = ()
+    class_names: tuple[str, ...] = ()
+
+    @property
+    def reference_accuracy(self) -> float | None:
+        """The accuracy of simple classifiers that the network can be expected to reach.
+
+        A network without a hidden layer is linear, and is compared with a linear classifier only.
+        """
+        if self.reference is None:
+            return None
+        return self.reference.accuracy if self.units else self.reference.linear
 
 
 @dataclass(frozen=True)
@@ -171,13 +195,14 @@ class Provenance:
     loss: str
 
 
-def gather(
+def gather(  # noqa: PLR0913 - the optional ones are keywords with defaults
     model: Model,
     split: Split,
     names: Provenance,
     initial: Model | None = None,
     training: Training | None = None,
     *,
+    train: Split | None = None,
     workers: int = 1,
 ) -> Evidence:
     """Return the evidence of a model on all rows of a split.
@@ -188,6 +213,8 @@ def gather(
         names: the names for the report.
         initial: the model before its training, if known.
         training: how the model was trained, if known.
+        train: the training rows, on which a dead unit is active nowhere; None if the examined rows
+            are all of them, or if the training rows are unknown.
         workers: largest number of processes that share the rows.
     """
     network = model.network
@@ -195,7 +222,12 @@ def gather(
     initial_sums = None if initial is None else forward_pass(initial, split, workers)
     ratios = training.history[-1].update_ratio if training and training.history else None
     confusion = sums.outputs.confusion
-    units = unit_states(network, sums, initial_sums.active if initial_sums else None)
+    initial_active = initial_sums.active if initial_sums else None
+    active = None
+    if train is not None:
+        active = _active_rows(model, train)
+        initial_active = None if initial is None else _active_rows(initial, train)
+    units = unit_states(network, sums, initial_active, active)
     columns = column_statistics(split, model.normalization)
     linear = bool(units) and all(map(is_linear, units))
     return Evidence(
@@ -227,7 +259,17 @@ def gather(
         weight_scales=weight_scales(network),
         column_ratio=columns.ratio,
         column_offset=columns.offset,
+        reference=measure_reference(split, len(model.classes)),
+        confusion=tuple(tuple(counts) for counts in confusion.tolist()),
+        class_names=model.classes,
     )
+
+
+def _active_rows(model: Model, train: Split) -> tuple[Counts, ...]:
+    """Return for each hidden layer how many rows activate each unit; 0 only for dead units."""
+    activity = Activity(model.network)
+    activity.add_until_complete(model, train)
+    return activity.active
 
 
 def _initial_scales(

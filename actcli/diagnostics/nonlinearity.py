@@ -51,7 +51,7 @@ def is_linear(layer: LayerUnits) -> bool:
 def nonlinear_gain(
     split: Split, normalization: Normalization, classes: int
 ) -> NonlinearGain | None:
-    """Return what a non-linearity brings on a split; None if it has too few rows to tell.
+    """Return what a non-linearity brings on a split; None if its rows are too few or all the same.
 
     Args:
         split: the rows.
@@ -65,6 +65,8 @@ def nonlinear_gain(
     ((inputs, labels),) = Batches(sample, normalization, len(sample), np.float64)()
     order = np.argsort(np.arange(len(sample)) % 2, kind="stable")  # the files may be sorted
     x, y = inputs[order].astype(float), labels[order]
+    if next(_scalings(x, half), None) is None:  # all rows are the same
+        return None
     targets = np.eye(classes)[y[:half]] - 1 / classes
     right = {
         is_gaussian: max(

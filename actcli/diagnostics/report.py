@@ -97,6 +97,8 @@ class Diagnosis:
         if "history" in parts:
             fields["history"] = [_epoch(epoch) for epoch in self.history] if self.training else None
         if "verdict" in parts:
+            fields["reference_accuracy"] = evidence.reference_accuracy
+            fields["reference"] = evidence.reference and asdict(evidence.reference)
             fields["findings"] = [finding.to_dict() for finding in self.findings]
             if assumptions := self.assumptions:
                 framework = assumptions.framework
@@ -127,8 +129,8 @@ def diagnose(  # noqa: PLR0913 - the optional ones are keywords with defaults
         model: the model to examine; no parameter changes.
         dataset: the data set that holds the split.
         split: "train", "validation" or "test".
-        rows: size of a fixed random sample of the split; None for all rows. With a sample, units
-            that are active only on other rows look dead.
+        rows: size of a fixed random sample of the split; None for all rows. A unit is dead only if
+            no training row activates it, also if it is not in the sample.
         name: the name of the model in the report.
         initial: the model before its training, if known.
         training: how the model was trained, if known.
@@ -147,7 +149,9 @@ def diagnose(  # noqa: PLR0913 - the optional ones are keywords with defaults
             raise UsageError(f"a sample of {rows} rows", "Allowed: 1 or more")
         examined = examined.sample(rows)
     names = Provenance(name, dataset.name, split, model.loss_name)
-    evidence = gather(model, examined, names, initial, training, workers=workers)
+    sees_all = split == "train" and len(examined) == len(dataset.train)
+    train = None if sees_all else dataset.train
+    evidence = gather(model, examined, names, initial, training, train=train, workers=workers)
     return Diagnosis(evidence, judge(evidence), assumptions)
 
 

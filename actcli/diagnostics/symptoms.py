@@ -11,6 +11,8 @@ import math
 
 from actcli.diagnostics.evidence import Evidence
 from actcli.diagnostics.findings import Severity
+from actcli.diagnostics.outputs import Outputs
+from actcli.diagnostics.reference import standard_error
 from actcli.diagnostics.units import LayerUnits
 from actcli.training.events import EpochDone
 
@@ -19,8 +21,13 @@ from actcli.training.events import EpochDone
 NO_SKILL = 0.1
 # On MNIST an accuracy of 47 %.
 LITTLE_SKILL = 0.4
-# On MNIST an accuracy of 91 %: about that of a network without a hidden layer.
+# On MNIST an accuracy of 91 %: about that of a network without a hidden layer. It counts only if no
+# reference says what can be learnt.
 GOOD_SKILL = 0.9
+
+# Difference of two accuracies that counts: so many of their standard errors, and, where a network
+# is compared with a reference, at least 2 percentage points.
+SIGNIFICANT_ERRORS, REFERENCE_MARGIN = 2.0, 0.02
 
 # Rules that report that nothing is learnt, whatever the reason.
 NO_LEARNING = (
@@ -28,13 +35,15 @@ NO_LEARNING = (
     "collapsed-output",
     "learning-rate-too-low",
     "underfitting-too-short",
+    "underfitting",
 )
 
 # Thresholds that several rules share.
 
-# Times the default rate of the optimizer. Healthy set-ups have 1. At 30 times its default, Adam
-# still learnt 5,000 rows to 95 % with GELUs: the rate alone proves nothing.
-HIGH_RATE_RATIO = 2.0
+# Share of the predictions that name one class, and its excess over that class's share of the rows.
+ONE_CLASS_SHARE, ONE_CLASS_EXCESS = 0.9, 0.3
+# Mean confidence minus accuracy; the expected calibration error must be as large.
+OVERCONFIDENCE, OVERCONFIDENCE_NOTED = 0.1, 0.05
 # Initial loss over the loss at chance. Healthy set-ups have 0.98 to 1.2.
 POOR_START_RATIO = 3.0
 # Share of the largest class from which a constant prediction has the accuracy of a good network.
@@ -79,9 +88,54 @@ def untrained(evidence: Evidence) -> bool:
     return training is not None and not training.history and not training.diverged
 
 
+def learnable(evidence: Evidence) -> float | None:
+    """Return the accuracy that simple classifiers reach; None if it tells nothing.
+
+    It tells nothing if it is unknown, or hardly above the accuracy of a constant prediction.
+    """
+    accuracy, base = evidence.reference_accuracy, majority(evidence)
+    if accuracy is None or accuracy - base < NO_SKILL * (1 - base):
+        return None
+    return accuracy
+
+
+def reference_margin(evidence: Evidence) -> float:
+    """Return the difference from the reference, above which two accuracies differ clearly."""
+    reference = evidence.reference
+    if reference is None:
+        return REFERENCE_MARGIN
+    errors = (
+        standard_error(evidence.reference_accuracy or 0, reference.judged),
+        standard_error(evidence.accuracy, evidence.rows),
+    )
+    return max(REFERENCE_MARGIN, SIGNIFICANT_ERRORS * math.hypot(*errors))
+
+
+def is_below_reference(evidence: Evidence) -> bool:
+    """Return whether simple classifiers are clearly more accurate than the network."""
+    accuracy = learnable(evidence)
+    return accuracy is not None and evidence.accuracy < accuracy - reference_margin(evidence)
+
+
+def is_above_reference(evidence: Evidence) -> bool:
+    """Return whether the network is clearly more accurate than simple classifiers.
+
+    Without a reference, the network has to be as skilled as a good one.
+    """
+    accuracy = learnable(evidence)
+    if accuracy is None:
+        return skill(evidence) >= GOOD_SKILL
+    return evidence.accuracy > accuracy + min(reference_margin(evidence), (1 - accuracy) / 2)
+
+
 def learns_well(evidence: Evidence) -> bool:
-    """Return whether the network has learnt well."""
-    return skill(evidence) >= GOOD_SKILL
+    """Return whether the network has learnt well: what simple classifiers learn, or more.
+
+    Without a reference, its skill has to be that of a good network.
+    """
+    if learnable(evidence) is None:
+        return skill(evidence) >= GOOD_SKILL
+    return not is_below_reference(evidence)
 
 
 def grade(evidence: Evidence) -> Severity:
@@ -91,6 +145,25 @@ def grade(evidence: Evidence) -> Severity:
     if skill(evidence) < NO_SKILL and not untrained(evidence):
         return Severity.ERROR
     return Severity.WARNING
+
+
+def answers_one_class(evidence: Evidence) -> bool:
+    """Return whether one class is predicted for far more rows than belong to it."""
+    count = max(evidence.predicted)
+    true = evidence.class_rows[evidence.predicted.index(count)]
+    part = count / evidence.rows
+    return part >= ONE_CLASS_SHARE and part - true / evidence.rows >= ONE_CLASS_EXCESS
+
+
+def overconfidence(outputs: Outputs) -> float:
+    """Return confidence minus accuracy, or the expected calibration error if that is smaller."""
+    return min(outputs.confidence - outputs.accuracy, outputs.ece)
+
+
+def is_overconfident(evidence: Evidence) -> bool:
+    """Return whether the confidence is clearly above the accuracy."""
+    outputs = evidence.outputs
+    return outputs is not None and overconfidence(outputs) >= OVERCONFIDENCE
 
 
 def chance_loss(evidence: Evidence) -> float | None:
@@ -137,12 +210,6 @@ def share(count: int, evidence: Evidence) -> float:
 def reaches_first(evidence: Evidence) -> float:
     """Return the δ norm of the first layer over the δ norm of the output layer."""
     return evidence.gradients[0].compounded
-
-
-def rate_ratio(evidence: Evidence) -> float | None:
-    """Return the learning rate over the optimizer's default; None if the rate is unknown."""
-    training = evidence.training
-    return None if training is None else training.learning_rate / training.usual_learning_rate
 
 
 def kept(evidence: Evidence) -> EpochDone | None:

@@ -1,7 +1,7 @@
 """States of the hidden units: dead, nearly dead, always on, and how often active.
 
 A unit is active on a row if its derivative on that row is not 0: only then does the row change the
-unit's weights. A unit is dead if no row of the split activates it, so that no row can revive it
+unit's weights. A unit is dead if no training row activates it, so that no row can revive it
 (Lu, Shin, Su, Karniadakis, Dying ReLU and Initialization, 2019, section 1). A sparse unit is not
 dead: the ReLUs of a healthy layer are inactive on most rows.
 """
@@ -28,7 +28,7 @@ class LayerUnits:
     layer: int  # from 1
     activation: str
     units: int
-    dead: int  # active on no row
+    dead: int  # active on no training row
     born_dead: int | None  # dead in the initial network; None if that is unknown
     nearly_dead: int  # active on fewer than 0.1 % of the rows, but on some
     always_on: int  # active on every row; 0 for an activation that is always active
@@ -38,7 +38,10 @@ class LayerUnits:
 
 
 def unit_states(
-    network: MLP, sums: Probe, initial: Sequence[Counts] | None = None
+    network: MLP,
+    sums: Probe,
+    initial: Sequence[Counts] | None = None,
+    training: Sequence[Counts] | None = None,
 ) -> tuple[LayerUnits, ...]:
     """Return the states of the units of each hidden layer.
 
@@ -47,6 +50,8 @@ def unit_states(
         sums: the result of the probe.
         initial: for each hidden layer, the number of rows on which each unit of the initial network
             is active, shape (units,); None if the initial network is unknown.
+        training: for each hidden layer, the number of training rows on which each unit is active,
+            which decides whether it is dead; None if the probe saw all training rows.
     """
     rows = []
     for index, (f, name) in enumerate(
@@ -54,16 +59,15 @@ def unit_states(
     ):
         layer = sums.layers[index]
         units, active = len(layer.active), layer.active
+        dead = (active if training is None else training[index]) == 0
         rows.append(
             LayerUnits(
                 layer=index + 1,
                 activation=name,
                 units=units,
-                dead=int(np.count_nonzero(active == 0)),
+                dead=int(np.count_nonzero(dead)),
                 born_dead=None if initial is None else int(np.count_nonzero(initial[index] == 0)),
-                nearly_dead=int(
-                    np.count_nonzero((active > 0) & (active < NEARLY_DEAD_SHARE * sums.rows))
-                ),
+                nearly_dead=int(np.count_nonzero(~dead & (active < NEARLY_DEAD_SHARE * sums.rows))),
                 always_on=int(np.count_nonzero(active == sums.rows)) if f.can_die else 0,
                 active_fraction=float(active.sum() / (units * sums.rows)),
                 saturated_fraction=(

@@ -8,11 +8,11 @@ another, the explained finding becomes a sentence of its evidence. The causes re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from actcli.diagnostics import HEALTHY
+from actcli.diagnostics import HEALTHY, UNTRAINED
 from actcli.diagnostics.evidence import Evidence
 from actcli.diagnostics.findings import EVERYTHING, Finding, Severity
 from actcli.diagnostics.rules import RULES
-from actcli.diagnostics.symptoms import learns_well, percent, reaches_first, share
+from actcli.diagnostics.symptoms import learns_well, percent, reaches_first, share, untrained
 
 
 def judge(evidence: Evidence) -> tuple[Finding, ...]:
@@ -54,9 +54,13 @@ def _explains(cause: Finding, effect: Finding) -> bool:
 
 
 def verdict(findings: Sequence[Finding]) -> str:
-    """Return the rule of the worst finding, or "healthy" if none is worse than a note."""
-    worst = findings[0] if findings else None
-    return HEALTHY if worst is None or worst.severity < Severity.WARNING else worst.rule
+    """Return the rule of the worst finding.
+
+    If none is worse than a note, it is "healthy", or "untrained" for a network of 0 epochs.
+    """
+    if findings and findings[0].severity >= Severity.WARNING:
+        return findings[0].rule
+    return UNTRAINED if any(finding.rule == UNTRAINED for finding in findings) else HEALTHY
 
 
 def healthy_because(evidence: Evidence) -> str:
@@ -68,4 +72,7 @@ def healthy_because(evidence: Evidence) -> str:
         factor, dead = reaches_first(evidence), sum(layer.dead for layer in evidence.units)
         parts.append(f"the first layer gets {factor:.3g} times the error at the output")
         parts.append(f"{percent(share(dead, evidence))} of the hidden units are dead")
-    return f"{'Healthy' if learns_well(evidence) else 'No fault found'}: {'; '.join(parts)}."
+    if evidence.reference:
+        parts.append(f"a linear classifier reaches {percent(evidence.reference.linear)}")
+    well = learns_well(evidence) and not untrained(evidence)
+    return f"{'Healthy' if well else 'No fault found'}: {'; '.join(parts)}."

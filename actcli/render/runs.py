@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from actcli.diagnostics import HEALTHY
+from actcli.diagnostics import FAULTLESS
 from actcli.store.catalog import Summary
 from actcli.sweep.axes import option_of
 from actcli.sweep.results import SweepSummary
@@ -124,7 +124,7 @@ def _columns(runs: Sequence[Summary], now: float, canvas: Canvas) -> list[Column
 
 def is_well(verdict: str | None, state: str) -> bool:
     """Return whether a run is finished and has no verdict other than healthy."""
-    return state == "finished" and verdict in {None, HEALTHY}
+    return state == "finished" and verdict in {None, *FAULTLESS}
 
 
 def ended(verdict: str | None, state: str, canvas: Canvas) -> str:

@@ -20,7 +20,7 @@ from rich.table import Table
 from rich.text import Text
 
 from actcli.config.schema import Tables, toml_value, values
-from actcli.diagnostics import HEALTHY
+from actcli.diagnostics import FAULTLESS
 from actcli.store.record import RunResult
 from actcli.term.canvas import Canvas
 from actcli.term.numbers import fixed, grouped, percent, rounded, significant
@@ -143,7 +143,7 @@ def summary(
     if result.dead is not None:
         facts["dead"] = _dead(result.dead, rows["train"])
     facts["run"] = printable(str(folder))
-    marked = "none" if result.verdict == HEALTHY else "verdict"
+    marked = "none" if result.verdict in FAULTLESS else "verdict"
     for name, fact in facts.items():
         lines.append(Text(f"{name:10}  {fact}".rstrip(), "bold" if name == marked else ""))
     return Group(*lines, Text.assemble(f"{'next':10}  ", (printable(next_command), "bold")))

@@ -169,7 +169,11 @@ class Run:
         names = Provenance("", learner.dataset.name, "train", learner.config.loss.name)
         training = Training.of(learner.config, tuple(self.history), self.kept_epoch)
         initial = learner.initial_model()
-        return verdict(judge(gather(learner.model, rows, names, initial, training)))
+        return verdict(
+            judge(
+                gather(learner.model, rows, names, initial, training, train=learner.dataset.train)
+            )
+        )
 
     def _fit(self) -> Iterator[Event]:
         learner = self.learner

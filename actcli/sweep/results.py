@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from actcli.diagnostics import HEALTHY
+from actcli.diagnostics import FAULTLESS
 from actcli.errors import DataError
 from actcli.store.catalog import modified
 from actcli.store.folder import RESULT
@@ -102,7 +102,7 @@ class SweepTable:
         ill = [
             outcome
             for outcome in self.outcomes
-            if outcome.status == FINISHED and outcome.verdict not in {None, HEALTHY}
+            if outcome.status == FINISHED and outcome.verdict not in {None, *FAULTLESS}
         ]
         diverged = [outcome for outcome in self.outcomes if outcome.status == DIVERGED]
         return min(ill or diverged[:1], key=_health, default=None)

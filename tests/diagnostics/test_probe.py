@@ -17,6 +17,7 @@ from actcli.diagnostics import probe as probing
 from actcli.diagnostics.evidence import Evidence, Provenance, gather
 from actcli.diagnostics.gradients import LayerGradient, gradient_flow
 from actcli.diagnostics.probe import forward_pass, probe
+from actcli.diagnostics.report import diagnose
 from actcli.diagnostics.units import unit_states
 from actcli.model import Model
 from actcli.nn.losses import LOSSES
@@ -463,3 +464,30 @@ def test_pixels_that_are_always_black_are_no_fault(mnist: Dataset) -> None:
     of = initial(mnist, (100,), "relu", 0)
     states = unit_states(of.network, probe(of, thousand(mnist)))
     assert states[0].dead == 0
+
+
+# Dead on the training rows ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("split", "rows"), [("validation", None), ("test", 5), ("train", 5)])
+def test_dead_means_dead_on_the_training_rows_whatever_is_examined(
+    split: str, rows: int | None
+) -> None:
+    """Unit 0 is active on one training row, unit 1 on no training row, unit 2 on every row."""
+    labels = np.arange(40) % 2
+    pixels = np.zeros((40, 3), np.float32)
+    pixels[:, 2] = 1
+    pixels[0, 0] = 1  # a training row
+    pixels[20:, 1] = 1  # validation and test rows
+    rows_of = [np.arange(20), np.arange(20, 30), np.arange(30, 40)]
+    parts = [Split(pixels, labels[which], which) for which in rows_of]
+    network = MLP((3, 3, 2), ("relu",))
+    network.layers[0].weights[...] = np.eye(3)
+    network.layers[1].weights[...] = 1
+    unit = Normalization("none", 0.0, 1.0)
+    model = Model(network, LOSSES["cross-entropy"](), unit, ("a", "b"))
+    dataset = Dataset("made", ("a", "b"), (3,), *parts, unit)
+    (layer,) = diagnose(model, dataset, split=split, rows=rows).units
+    assert layer.dead == 1
+    (whole,) = diagnose(model, dataset).units
+    assert whole.dead == 1

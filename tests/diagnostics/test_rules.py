@@ -16,15 +16,19 @@ from epochs import make_epoch
 
 from actcli.config.sources import from_tables
 from actcli.datasets.batches import Normalization, Split
+from actcli.diagnostics import HEALTHY, UNTRAINED
 from actcli.diagnostics.columns import column_statistics
 from actcli.diagnostics.evidence import Evidence, Training
 from actcli.diagnostics.findings import EVERYTHING, Finding, Severity
 from actcli.diagnostics.gradients import LayerGradient
 from actcli.diagnostics.nonlinearity import NonlinearGain, nonlinear_gain
 from actcli.diagnostics.outputs import ClassOutputs, Outputs
+from actcli.diagnostics.rates import pace_ratio, rate_ratio
+from actcli.diagnostics.reference import Reference
 from actcli.diagnostics.rules import RULES
 from actcli.diagnostics.symptoms import skill
 from actcli.diagnostics.units import LayerUnits
+from actcli.diagnostics.verdict import judge, verdict
 from actcli.training.events import EpochDone
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -162,11 +166,40 @@ def from_elsewhere(*scales: float, untouched: float | None = None) -> dict[str, 
     return {"weight_scales": scales, "initial_scales": (untouched, None, None), **unknown}
 
 
+def permuted(right: int, moved: int = 10) -> dict[str, Any]:
+    """Ten classes of 100 rows, of which the first ones are predicted as the next class."""
+    wrong = (100 - right) // 9
+    confusion = []
+    for k in range(10):
+        counts = [wrong] * 10
+        counts[(k + 1) % moved if k < moved else k] = 100 - 9 * wrong
+        confusion.append(tuple(counts))
+    accuracy = sum(confusion[k][k] for k in range(10)) / 1000
+    names = tuple("abcdefghij")
+    return {"confusion": tuple(confusion), "class_names": names, "accuracy": accuracy}
+
+
+def steady(*losses: float) -> Training:
+    """A training without momentum: the steps are a tenth as long as usual."""
+    return training(history=epochs(*losses), momentum=0.0, schedule="constant")
+
+
+def few_validation_rows(accuracy: float) -> Training:
+    history = epochs(0.5, validation_accuracy=accuracy)
+    return training(history=history, validation_rows=17)
+
+
+EASY = Reference(4000, 1000, 0.88, 0.925)
+HARD = Reference(4000, 1000, 0.61, 0.58)
+SHORT = training(
+    history=(make_epoch(1, 1.0, learning_rate=0.01),), learning_rate=0.02, schedule="one-cycle"
+)
 JUMPING = epochs(0.5, 0.4, 0.6)
 LOG_10 = math.log(10)
 # Of each rule: evidence at its threshold, that must give a warning, and just short of it.
 CASES: dict[str, list[tuple[dict[str, Any], dict[str, Any]]]] = {
     "non-finite-parameters": [({"non_finite": (2,)}, {}), ({"loss_value": math.nan}, {})],
+    "permuted-labels": [(permuted(80), permuted(40)), (permuted(100, moved=2), {})],
     "symmetric-units": [({"duplicates": (0.5, 0, 0)}, {"duplicates": (0.49, 0, 1)})],
     "unscaled-input": [
         ({"input_size": 5.01, **ILL}, {"input_size": 5.0, **ILL}),
@@ -243,6 +276,14 @@ CASES: dict[str, list[tuple[dict[str, Any], dict[str, Any]]]] = {
             {"training": training(learning_rate=0.005), "loss_value": 1.2, **ILL},
             {"training": training(learning_rate=0.005), "loss_value": 1.19, **ILL},
         ),
+        (  # slower than usual, and no better than a simple classifier
+            {"training": steady(1.0, 0.94), "accuracy": 0.93, "reference": EASY},
+            {"training": steady(1.0, 0.96), "accuracy": 0.93, "reference": EASY},
+        ),
+        (
+            {"training": steady(1.0, 0.94), "accuracy": 0.93, "reference": EASY},
+            {"training": steady(1.0, 0.94), "accuracy": 0.98, "reference": EASY},
+        ),
     ],
     "no-nonlinearity": [(linear(0.1), linear(0.01, False))],
     "bottleneck": [(narrow(5), narrow(6))],
@@ -294,6 +335,10 @@ CASES: dict[str, list[tuple[dict[str, Any], dict[str, Any]]]] = {
             {"training": training(history=epochs(0.5, validation_accuracy=0.879))},
             {"training": training(history=epochs(0.5, validation_accuracy=0.881))},
         ),
+        (  # 17 validation rows
+            {"training": few_validation_rows(12 / 17)},
+            {"training": few_validation_rows(14 / 17)},
+        ),
     ],
     "underfitting-too-short": [
         (
@@ -303,6 +348,24 @@ CASES: dict[str, list[tuple[dict[str, Any], dict[str, Any]]]] = {
         (
             {"training": training(history=epochs(1.0)), "loss_value": 0.89, **ILL},
             {"training": training(history=epochs(1.0)), "loss_value": 0.91, **ILL},
+        ),
+        (  # one epoch of a low rate
+            {"training": SHORT, "loss_value": 0.99, **ILL, "reference": EASY},
+            {"training": SHORT, "loss_value": 1.01, **ILL, "reference": EASY},
+        ),
+        (  # as good as a simple classifier, at a rate that does not fall
+            {"training": steady(1.0, 0.89), "accuracy": 0.93, "reference": EASY},
+            {"training": steady(1.0, 0.91), "accuracy": 0.93, "reference": EASY},
+        ),
+    ],
+    "underfitting": [
+        (
+            {"accuracy": 0.91, "reference": Reference(4000, 1000, 0.88, 0.94)},
+            {"accuracy": 0.925, "reference": Reference(4000, 1000, 0.88, 0.94)},
+        ),
+        (  # few judged rows prove little
+            {"accuracy": 0.8, "reference": Reference(40, 50, 0.92, 0.9)},
+            {"accuracy": 0.9, "reference": Reference(40, 50, 0.92, 0.9)},
         ),
     ],
     "overconfident": [(with_confidence(0.101), with_confidence(0.099))],
@@ -322,7 +385,7 @@ def check(name: str, **changed: Any) -> Finding | None:
 
 
 def test_every_rule_has_a_case() -> None:
-    assert set(CASES) == set(RULES)
+    assert set(CASES) == {*RULES} - {UNTRAINED}
 
 
 @EVERY_RULE
@@ -337,6 +400,8 @@ def test_silent_on_healthy_weights_from_elsewhere(name: str) -> None:
 
 @EVERY_RULE
 def test_an_initial_network_is_not_blamed_for_knowing_nothing(name: str) -> None:
+    if name == UNTRAINED:
+        return
     untrained = training(history=())
     knows_nothing = outputs(0.1, confidence=0.3, ece=0.2)
     assert (
@@ -534,6 +599,129 @@ def test_a_nonlinearity_helps_on_spirals_and_not_on_clouds() -> None:
     assert spirals.linear < 0.7
     assert not clouds.is_significant
     assert nonlinear_gain(points("clouds", 7), Normalization("none", 0.0, 1.0), 2) is None
+
+
+@EVERY_RULE
+def test_hard_data_are_not_an_ill_network(name: str) -> None:
+    """Two classes overlap so much that a linear classifier is right for 61 % of the rows."""
+    hard = {"class_rows": (500, 500), "predicted": (510, 490), "outputs": outputs(0.62)}
+    slow = training(history=epochs(0.7, 0.66, 0.655), learning_rate=0.3)
+    found = check(name, **hard, reference=HARD, accuracy=0.62, loss_value=0.65, training=slow)
+    assert found is None or found.severity == Severity.NOTE
+    if name == "not-learning":
+        found = check(name, **hard, reference=HARD, accuracy=0.52, training=slow)
+        assert found is not None
+        assert found.severity == Severity.ERROR
+
+
+def test_labels_that_nothing_can_learn_are_named() -> None:
+    shuffled = Reference(4000, 1000, 0.104, 0.097)
+    found = check("not-learning", accuracy=0.16, reference=shuffled)
+    assert found is not None
+    assert "shuffled" in found.cause
+    assert not found.remedies[0].changes
+    found = check("not-learning", accuracy=0.16, reference=EASY)
+    assert found is not None
+    assert "Simple classifiers learn these rows" in found.cause
+
+
+def test_hidden_layers_that_add_nothing_are_noted() -> None:
+    found = check("underfitting", accuracy=0.88, reference=Reference(4000, 1000, 0.88, 0.86))
+    assert found is not None
+    assert found.severity == Severity.NOTE
+    found = check("underfitting", accuracy=0.88, reference=Reference(4000, 1000, 0.88, 0.97))
+    assert found is not None
+    assert found.severity == Severity.WARNING
+    linear = {"units": (), "accuracy": 0.88, "reference": Reference(4000, 1000, 0.88, 0.97)}
+    assert check("underfitting", **linear) is None
+
+
+def test_a_constant_answer_does_not_overfit() -> None:
+    history = epochs(0.5, validation_accuracy=0.5)
+    constant = {"predicted": (1000, *(0,) * 9), "training": training(history=history)}
+    assert check("overfitting", **constant) is None
+
+
+@pytest.mark.parametrize(
+    ("changed", "of_evidence", "ratio"),
+    [
+        ({}, {}, 1.0),
+        ({"momentum": 0.0}, {}, 0.1),
+        ({"momentum": 0.99}, {}, 10.0),
+        ({"momentum": 0.0, "learning_rate": 1.0}, {}, 1.0),
+        ({"optimizer": "adam", "momentum": 0.0}, {"loss": "sse", "output": "identity"}, 1.0),
+        ({}, {"loss": "sse", "output": "identity"}, 2.0),
+        ({}, {"loss": "mse", "output": "identity"}, 0.2),
+        ({}, {"loss": "binary-cross-entropy", "output": "sigmoid"}, 0.1),
+        # Nielsen's 784-30-10 with a rate of 3; his quadratic cost is half of sse.
+        (
+            {"learning_rate": 1.5, "momentum": 0.0, "batch_size": 10},
+            {"loss": "sse", "output": "sigmoid"},
+            0.75,
+        ),
+        ({"batch_size": 1024, "learning_rate": 0.8}, {}, 1.0),
+        ({"batch_size": 10}, {}, 1.0),
+    ],
+)
+def test_steps_are_compared_and_not_rates(
+    changed: dict[str, Any], of_evidence: dict[str, Any], ratio: float
+) -> None:
+    assert rate_ratio(evidence(training=training(**changed), **of_evidence)) == pytest.approx(ratio)
+
+
+def test_the_pace_counts_rows_and_schedule() -> None:
+    at = {"learning_rate": 0.05}  # the mean of one-cycle from 0.1
+    history = (make_epoch(1, **at), make_epoch(2, **at))
+    assert pace_ratio(evidence(training=training(history=history))) == pytest.approx(1)
+    large = training(history=history, batch_size=1280)
+    assert pace_ratio(evidence(training=large)) == pytest.approx(0.1)
+    assert pace_ratio(evidence(training=None)) is None
+
+
+def test_the_remedy_of_short_steps_makes_them_longer() -> None:
+    found = check(
+        "learning-rate-too-low", training=steady(1.0, 0.94), accuracy=0.93, reference=EASY
+    )
+    assert found is not None
+    assert found.remedies[0].changes == {
+        "optimizer.learning_rate": 0.1,
+        "optimizer.momentum": 0.9,
+        "training.epochs": 4,
+    }
+    sigmoid = tuple(replace(layer, derivative_bound=0.25) for layer in gradients(1, 1, 1))
+    found = check(
+        "learning-rate-too-low",
+        training=steady(1.0, 0.94),
+        accuracy=0.93,
+        reference=EASY,
+        gradients=sigmoid,
+    )
+    assert found is not None
+    assert found.remedies[0].changes["optimizer.learning_rate"] == 0.4
+
+
+def test_the_permutation_is_named() -> None:
+    found = check("permuted-labels", **permuted(100))
+    assert found is not None
+    assert found.severity == Severity.ERROR
+    assert "a as b, b as c" in found.evidence[1]
+    assert found.evidence[2] == "With this order of the classes the accuracy is 100 %."
+    assert found.remedies[0].reason.endswith("j, a, b, c, d, e, f, g, h, i.")
+    swapped = check("permuted-labels", **permuted(100, moved=2))
+    assert swapped is not None
+    assert swapped.severity == Severity.WARNING
+    assert "2 classes as others: a as b, b as a." in swapped.evidence[1]
+
+
+def test_a_network_without_an_epoch_is_untrained_and_not_healthy() -> None:
+    found = judge(evidence(training=training(history=()), accuracy=0.1))
+    assert [each.rule for each in found if each.severity > Severity.NOTE] == []
+    assert verdict(found) == UNTRAINED
+    assert verdict(judge(evidence())) == HEALTHY
+    found = judge(
+        evidence(training=training(history=()), gradients=gradients(1e-4, 0.01, 1), **ILL)
+    )
+    assert verdict(found) == "vanishing-gradient"
 
 
 # Their texts -----------------------------------------------------------------------------------

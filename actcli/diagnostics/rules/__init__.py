@@ -26,7 +26,13 @@ from actcli.diagnostics.rules.flatness import (
     PoorInitialLoss,
     Saturation,
 )
-from actcli.diagnostics.rules.outcome import CollapsedOutput, NotLearning, Overconfident
+from actcli.diagnostics.rules.labels import PermutedLabels, Untrained
+from actcli.diagnostics.rules.outcome import (
+    CollapsedOutput,
+    NotLearning,
+    Overconfident,
+    Underfitting,
+)
 from actcli.diagnostics.rules.restraints import OverRegularised, StarvingClipping
 from actcli.diagnostics.rules.weights import LargeWeights, SmallWeights
 from actcli.registry import Registry
@@ -35,6 +41,8 @@ from actcli.registry import Registry
 # findings, the finding of the upper rule is reported first.
 RULES: Registry[type[Rule]] = Registry("rule")
 RULES.register("non-finite-parameters")(NonFinite)
+RULES.register("untrained")(Untrained)
+RULES.register("permuted-labels")(PermutedLabels)
 RULES.register("symmetric-units")(SymmetricUnits)
 RULES.register("unscaled-input")(UnscaledInput)
 RULES.register("no-nonlinearity")(NoNonlinearity)
@@ -58,3 +66,4 @@ RULES.register("underfitting-too-short")(UnderfittingTooShort)
 RULES.register("collapsed-output")(CollapsedOutput)
 RULES.register("not-learning")(NotLearning)
 RULES.register("overconfident")(Overconfident)
+RULES.register("underfitting")(Underfitting)

@@ -4,12 +4,18 @@ import math
 
 from actcli.diagnostics.evidence import Evidence
 from actcli.diagnostics.findings import EVERYTHING, Finding, Remedy, Rule, Severity
+from actcli.diagnostics.rates import HIGH_RATE_RATIO, rate_ratio
 from actcli.diagnostics.rules.remedies import CLIPPING, FITTING_WEIGHTS, lower_rate, usual_rate
-from actcli.diagnostics.rules.wording import counted, named_layers, result, saturation
+from actcli.diagnostics.rules.wording import (
+    counted,
+    named_layers,
+    result,
+    saturation,
+    step_length,
+)
 from actcli.diagnostics.symptoms import (
     BORN_DEAD_SHARE,
     DEAD_SHARE,
-    HIGH_RATE_RATIO,
     NO_LEARNING,
     POOR_START_RATIO,
     SATURATED_SHARE,
@@ -19,7 +25,6 @@ from actcli.diagnostics.symptoms import (
     grade,
     learns_well,
     percent,
-    rate_ratio,
     saturated,
     share,
     start_ratio,
@@ -220,8 +225,8 @@ class LearningRateTooHigh(Rule):
     )
     threshold = (
         "The loss stopped being finite. Or three things together: the network has not learnt well, "
-        f"the learning rate is at least {HIGH_RATE_RATIO:g} times the optimizer's default, and "
-        "there is a symptom. Symptoms are a loss that did not fall or rose above its initial "
+        f"the steps are at least {HIGH_RATE_RATIO:g} times as long as those of the default recipe, "
+        "and there is a symptom. Symptoms are a loss that did not fall or rose above its initial "
         "value, and hidden units that died or are saturated. Healthy set-ups use the default rate."
     )
     source = "Bengio, Practical Recommendations for Gradient-Based Training (2012), section 3.1.1"
@@ -241,10 +246,7 @@ class LearningRateTooHigh(Rule):
             return None
         if training.diverged:
             signs = ("The loss stopped being finite.", *signs)
-        rate = (
-            f"The learning rate of {training.learning_rate:.3g} is {ratio:.3g} times the default "
-            f"of {training.optimizer}, {training.usual_learning_rate:.3g}."
-        )
+        rate = step_length(evidence)
         return self.finding(
             Severity.ERROR if training.diverged else grade(evidence),
             (rate, *signs, result(evidence)),

@@ -4,12 +4,12 @@ import math
 
 from actcli.diagnostics.evidence import Evidence
 from actcli.diagnostics.findings import Finding, Remedy, Rule, Severity
+from actcli.diagnostics.rates import HIGH_RATE_RATIO, rate_ratio
 from actcli.diagnostics.rules.remedies import LEAKY, fitting_weights, lower_rate, usual_rate
 from actcli.diagnostics.rules.wording import be, counted, result, saturation
 from actcli.diagnostics.symptoms import (
     DEAD_SHARE,
     DEAD_SHARE_OF_LAYER,
-    HIGH_RATE_RATIO,
     NO_LEARNING,
     POOR_START_RATIO,
     SATURATED_SHARE,
@@ -18,7 +18,6 @@ from actcli.diagnostics.symptoms import (
     grade,
     learns_well,
     percent,
-    rate_ratio,
     saturated,
     share,
     start_ratio,
@@ -167,12 +166,14 @@ class PoorInitialLoss(Rule):
 class DeadUnits(Rule):
     """Units that no row of the split activates any more."""
 
-    meaning = "The derivative of a unit is 0 on every row: for a ReLU, no row activates it."
+    meaning = (
+        "The derivative of a unit is 0 on every training row: for a ReLU, no row activates it."
+    )
     harm = "A dead unit gets no gradient, so that no row can revive it. Its capacity is lost."
     limits = (
-        "Dead means inactive on all rows of the split, so that a small sample overstates the "
-        "number of dead units. A unit that is inactive on most rows is sparse, not dead. If the "
-        "initial network is unknown, units that were born dead count, too."
+        "Dead means inactive on all training rows, whatever split or sample is examined. A unit "
+        "that is inactive on most rows is sparse, not dead. If the initial network is unknown, "
+        "units that were born dead count, too."
     )
     threshold = (
         f"{percent(DEAD_SHARE)} or more of all hidden units are dead, or "
@@ -198,7 +199,8 @@ class DeadUnits(Rule):
         )
         whole = (
             f"Of {counted(units, 'hidden unit')}, {count:,} {be(count)} dead "
-            f"({percent(share(count, evidence))})."
+            f"({percent(share(count, evidence))})"
+            + ("." if evidence.split == "train" else ": no training row activates them.")
         )
         return self.finding(
             max(Severity.WARNING, grade(evidence)) if bad else Severity.NOTE,
@@ -224,7 +226,7 @@ class DeadUnits(Rule):
         if training is None or ratio is None or ratio < HIGH_RATE_RATIO:
             return "Updates pushed weights and biases so far that no row activates the units."
         return (
-            f"At a learning rate of {training.learning_rate:.3g}, {ratio:.3g} times the default of "
-            f"{training.optimizer}, updates pushed the units' weights and biases so far that no "
-            "row activates the units."
+            f"At a learning rate of {training.learning_rate:.3g}, which makes the steps "
+            f"{ratio:.3g} times as long as usual, updates pushed the units' weights and biases so "
+            "far that no row activates the units."
         )

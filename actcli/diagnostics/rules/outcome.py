@@ -2,21 +2,31 @@
 
 from actcli.diagnostics.evidence import Evidence
 from actcli.diagnostics.findings import Finding, Remedy, Rule, Severity
-from actcli.diagnostics.rules.remedies import ADAM, NO_DECAY
+from actcli.diagnostics.rules.remedies import ADAM, FITTING_WEIGHTS, NO_DECAY, longer_steps
 from actcli.diagnostics.rules.wording import result
 from actcli.diagnostics.symptoms import (
     IMBALANCED_SHARE,
     LITTLE_SKILL,
     NO_SKILL,
+    ONE_CLASS_EXCESS,
+    ONE_CLASS_SHARE,
+    OVERCONFIDENCE,
+    OVERCONFIDENCE_NOTED,
+    REFERENCE_MARGIN,
+    SIGNIFICANT_ERRORS,
+    answers_one_class,
     grade,
+    is_below_reference,
+    is_overconfident,
+    learnable,
+    learns_well,
     majority,
+    overconfidence,
     percent,
+    reference_margin,
     skill,
     untrained,
 )
-
-# Share of the predictions that name one class, and its excess over that class's share of the rows.
-ONE_CLASS_SHARE, ONE_CLASS_EXCESS = 0.9, 0.3
 
 
 class CollapsedOutput(Rule):
@@ -36,17 +46,13 @@ class CollapsedOutput(Rule):
     source = (
         "Karpathy, A Recipe for Training Neural Networks (2019), the input-independent baseline"
     )
-    explains = ("not-learning", "overconfident")
+    explains = ("not-learning", "underfitting", "overconfident")
 
     def check(self, evidence: Evidence) -> Finding | None:
         count = max(evidence.predicted)
         true = evidence.class_rows[evidence.predicted.index(count)]
         part = count / evidence.rows
-        if (
-            untrained(evidence)
-            or part < ONE_CLASS_SHARE
-            or part - true / evidence.rows < ONE_CLASS_EXCESS
-        ):
+        if untrained(evidence) or not answers_one_class(evidence):
             return None
         return self.finding(
             Severity.ERROR,
@@ -66,23 +72,27 @@ class NotLearning(Rule):
     meaning = "The trained network is hardly more accurate than a constant prediction."
     harm = "The network has learnt little or nothing."
     limits = (
-        "Reported only if no other rule explains the low accuracy: check the data first. Not "
-        "reported for an untrained network."
+        "Reported only if no other rule explains the low accuracy. Not reported for an untrained "
+        "network, or if simple classifiers are not clearly more accurate: then the data are hard."
     )
     threshold = (
         f"The skill is below {percent(LITTLE_SKILL)}; below {percent(NO_SKILL)} the finding is an "
         "error. Skill is the part of the way from the accuracy of a constant prediction to 100 %. "
         "Healthy set-ups have a skill of 98 % or more, networks trained on shuffled labels 5 to 9 "
-        "%."
+        f"%. Where simple classifiers have a skill of {percent(NO_SKILL)} or more, the network "
+        "must be clearly less accurate than they are."
     )
     source = "Goodfellow, Bengio, Courville, Deep Learning (2016), section 11.5"
-    explains = ("overconfident",)
+    explains = ("underfitting", "overconfident")
 
     def check(self, evidence: Evidence) -> Finding | None:
         if untrained(evidence) or not skill(evidence) < LITTLE_SKILL:
             return None
+        if learnable(evidence) is not None and learns_well(evidence):
+            return None
         if majority(evidence) >= IMBALANCED_SHARE:  # then the accuracy means little
             return None
+        cause, remedies = self.advice(evidence)
         return self.finding(
             grade(evidence),
             (
@@ -90,13 +100,74 @@ class NotLearning(Rule):
                 f"The mean loss is {evidence.loss_value:.4g}"
                 + (f", initially {evidence.initial_loss:.4g}." if evidence.initial_loss else "."),
             ),
-            "No other rule explains this; wrong labels in the training data could.",
-            [ADAM, Remedy("Compare some rows with their labels: wrong labels cannot be learnt.")],
+            cause,
+            remedies,
+        )
+
+    @staticmethod
+    def advice(evidence: Evidence) -> tuple[str, list[Remedy]]:
+        """Return cause and remedies, which depend on what simple classifiers learn."""
+        compare = Remedy("Compare some rows with their labels: wrong labels cannot be learnt.")
+        if evidence.reference is None:
+            return (
+                "No other rule explains this; wrong labels in the training data could.",
+                [ADAM, compare],
+            )
+        if learnable(evidence) is None:
+            return (
+                "Simple classifiers hardly learn anything from these rows either: the labels may "
+                "be shuffled, or not depend on the inputs.",
+                [compare, ADAM],
+            )
+        return (
+            "Simple classifiers learn these rows, and so the fault is in the network or in its "
+            "training.",
+            [ADAM, FITTING_WEIGHTS],
         )
 
 
-# Mean confidence minus accuracy; the expected calibration error must be as large.
-OVERCONFIDENCE, OVERCONFIDENCE_NOTED = 0.1, 0.05
+class Underfitting(Rule):
+    """A network that learns less than simple classifiers do."""
+
+    meaning = "A linear classifier or nearest neighbours are more accurate than the network."
+    harm = "The network has learnt less than can be learnt from these rows."
+    limits = (
+        "Reported only if no other rule explains it. The simple classifiers are fitted to a sample "
+        "of at most 4,000 rows, so that a network may learn less than it could, unnoticed. A "
+        "network without a hidden layer is compared with a linear classifier only."
+    )
+    threshold = (
+        "The better of a linear classifier and of five nearest neighbours, each fitted to a sample "
+        "and judged on other rows, is more accurate than the network by at least "
+        f"{100 * REFERENCE_MARGIN:g} percentage points and {SIGNIFICANT_ERRORS:g} standard errors. "
+        "On MNIST the linear classifier reaches 88 to 90 %, nearest neighbours 92 to 93 %; healthy "
+        "set-ups have 97.8 % or more. A note if the network has hidden layers, and is at most so "
+        "much better than the linear classifier."
+    )
+    source = "Cover, Hart, Nearest Neighbor Pattern Classification (IEEE Trans. IT 13, 1967)"
+
+    def check(self, evidence: Evidence) -> Finding | None:
+        reference, best = evidence.reference, learnable(evidence)
+        if untrained(evidence) or reference is None or best is None:
+            return None
+        below, margin = is_below_reference(evidence), reference_margin(evidence)
+        linear = bool(evidence.units) and reference.linear + margin < 1
+        if not below and not (linear and evidence.accuracy <= reference.linear + margin):
+            return None
+        return self.finding(
+            Severity.WARNING if below else Severity.NOTE,
+            (
+                result(evidence),
+                f"Five nearest neighbours predict {percent(reference.neighbours)} of other rows "
+                "right.",
+            ),
+            "The network learns less than these rows allow."
+            if below
+            else "The hidden layers add little to what a linear classifier learns.",
+            [longer_steps(evidence), ADAM, FITTING_WEIGHTS]
+            if evidence.training
+            else [ADAM, FITTING_WEIGHTS],
+        )
 
 
 class Overconfident(Rule):
@@ -123,8 +194,7 @@ class Overconfident(Rule):
         outputs = evidence.outputs
         if outputs is None or untrained(evidence):
             return None
-        excess = outputs.confidence - outputs.accuracy
-        if not min(excess, outputs.ece) >= OVERCONFIDENCE_NOTED:
+        if not overconfidence(outputs) >= OVERCONFIDENCE_NOTED:
             return None
         sentences = [
             f"Mean confidence is {percent(outputs.confidence)}, accuracy "
@@ -140,7 +210,7 @@ class Overconfident(Rule):
             "kl-divergence",
         }
         return self.finding(
-            Severity.WARNING if min(excess, outputs.ece) >= OVERCONFIDENCE else Severity.NOTE,
+            Severity.WARNING if is_overconfident(evidence) else Severity.NOTE,
             tuple(sentences),
             "The logits are larger than the accuracy justifies.",
             [

@@ -2,9 +2,12 @@
 
 from dataclasses import replace
 
-from actcli.diagnostics.evidence import Evidence
+from actcli.diagnostics.evidence import Evidence, Training
 from actcli.diagnostics.findings import Remedy
-from actcli.diagnostics.symptoms import rate_ratio
+from actcli.diagnostics.rates import USUAL_MOMENTUM, USUAL_ROWS, rate_ratio, step_scale
+
+MAX_RATE_FACTOR = 10.0  # a rate above ten times the default is never recommended
+MIN_SLOPE = 0.25  # sup|f'| of a sigmoid
 
 FITTING_WEIGHTS = Remedy(
     "Weights of the initializer that fits the activation keep signals at the same size in all "
@@ -65,25 +68,65 @@ def wider_layers(evidence: Evidence) -> list[Remedy]:
 def usual_rate(evidence: Evidence) -> Remedy:
     """Return the remedy for a wrong learning rate.
 
-    It is the optimizer's default, or a tenth of the rate if the rate is near the default.
+    It makes the steps as long as those of the default recipe, or a tenth of what they are if they
+    have about this length already.
     """
     training, ratio = evidence.training, rate_ratio(evidence)
     if training is None or ratio is None:
         return Remedy(
             "Smaller updates do not overshoot the minimum.", {"optimizer.learning_rate": 0.001}
         )
-    usual = not 0.5 < ratio < 2
-    rate = float(f"{training.usual_learning_rate if usual else training.learning_rate / 10:.3g}")
-    reason = (
-        f"It is the default of {training.optimizer}, which suits most networks."
-        if usual
-        else "A tenth of the rate makes updates that do not overshoot the minimum."
+    if 0.5 < ratio < 2:
+        return Remedy(
+            "A tenth of the rate makes updates that do not overshoot the minimum.",
+            {"optimizer.learning_rate": rounded(training.learning_rate / 10)},
+        )
+    if training.optimizer != "sgd" or step_scale(evidence, training) == 1:
+        reason = f"It is the default of {training.optimizer}, which suits most networks."
+    else:
+        reason = "With this loss and momentum, it makes steps of the usual length."
+    return Remedy(reason, usual_steps(evidence, training))
+
+
+def usual_steps(evidence: Evidence, training: Training, factor: float = 1.0) -> dict[str, float]:
+    """Return the changes that make steps `factor` times as long as those of the default recipe."""
+    if training.optimizer != "sgd":
+        return {"optimizer.learning_rate": rounded(factor * training.usual_learning_rate)}
+    momentum = max(training.momentum, USUAL_MOMENTUM)
+    scale = step_scale(evidence, replace(training, momentum=momentum))
+    rate = min(MAX_RATE_FACTOR, factor / scale) * training.usual_learning_rate
+    changes = {"optimizer.learning_rate": rounded(rate)}
+    if momentum != training.momentum:
+        changes["optimizer.momentum"] = momentum
+    return changes
+
+
+def longer_steps(evidence: Evidence) -> Remedy:
+    """Return the remedy for steps that are too short, in a training that was still improving.
+
+    A sigmoid passes back at most a quarter of the error, and so permits steps four times as long.
+    """
+    training = evidence.training
+    if training is None:
+        return ADAM
+    bounds = [layer.derivative_bound or 1.0 for layer in evidence.gradients[:-1]]
+    factor = 1 / max(MIN_SLOPE, min([1.0, *bounds])) if training.optimizer == "sgd" else 1.0
+    changes: dict[str, float] = usual_steps(evidence, training, factor)
+    if training.batch_size > USUAL_ROWS:
+        changes["training.batch_size"] = USUAL_ROWS
+    return Remedy(
+        "Steps of the usual length go further, and twice as many epochs let the loss level off.",
+        {**changes, "training.epochs": max(2 * len(training.history), 4)},
     )
-    return Remedy(reason, {"optimizer.learning_rate": rate})
 
 
 def lower_rate(evidence: Evidence) -> Remedy:
     """Return the remedy for updates that stay too large: a tenth of the rate of `usual_rate`."""
     rate = usual_rate(evidence).changes["optimizer.learning_rate"]
     reason = "Smaller updates do not throw weights and biases that far."
-    return Remedy(reason, {"optimizer.learning_rate": float(f"{rate / 10:.3g}")})
+    return Remedy(reason, {"optimizer.learning_rate": rounded(rate / 10)})
+
+
+def rounded(rate: float) -> float:
+    """Return a learning rate with three significant digits."""
+    return float(f"{rate:.3g}")

@@ -3,15 +3,36 @@
 from collections.abc import Sequence
 
 from actcli.diagnostics.evidence import Evidence
+from actcli.diagnostics.rates import USUAL_MOMENTUM, rate_ratio
 from actcli.diagnostics.symptoms import majority, percent
 from actcli.diagnostics.units import LayerUnits
 
 
 def result(evidence: Evidence) -> str:
-    """Return the accuracy and the accuracy of a constant prediction, as a sentence."""
+    """Return the accuracy, and that of a constant prediction and of a linear classifier."""
+    reference = evidence.reference
+    linear = f", a linear classifier {percent(reference.linear)}" if reference else ""
     return (
-        f"Accuracy is {percent(evidence.accuracy)}; always predicting the largest class gives "
-        f"{percent(majority(evidence))}."
+        f"Accuracy is {percent(evidence.accuracy)}; a constant prediction gives "
+        f"{percent(majority(evidence))}{linear}."
+    )
+
+
+def step_length(evidence: Evidence) -> str:
+    """Return the learning rate and how long it makes the steps, as a sentence."""
+    training, ratio = evidence.training, rate_ratio(evidence)
+    if training is None or ratio is None:
+        return "The learning rate is unknown."
+    usual = f"{training.usual_learning_rate:.3g}"
+    if training.optimizer != "sgd":
+        return (
+            f"The learning rate of {training.learning_rate:.3g} is {ratio:.3g} times the default "
+            f"of {training.optimizer}, {usual}."
+        )
+    return (
+        f"A learning rate of {training.learning_rate:.3g} with momentum {training.momentum:.3g} "
+        f"makes the steps {ratio:.3g} times as long as usual; {training.optimizer} has a rate of "
+        f"{usual} and momentum {USUAL_MOMENTUM} by default."
     )
 
 

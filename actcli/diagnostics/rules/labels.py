@@ -1,0 +1,91 @@
+"""Findings about the labels, and about a network that has not been trained."""
+
+from actcli.diagnostics.evidence import Evidence
+from actcli.diagnostics.findings import Finding, Remedy, Rule, Severity
+from actcli.diagnostics.rules.wording import result
+from actcli.diagnostics.symptoms import NO_LEARNING, NO_SKILL, percent, skill, untrained
+
+
+class Untrained(Rule):
+    """A network with its initial parameters."""
+
+    meaning = "The network has its initial parameters: no epoch has been trained."
+    harm = "The predictions are arbitrary. It is not a fault, but it is not health either."
+    limits = "Needs the record of the training. Faults of the initial network are reported as well."
+    threshold = "The training has 0 epochs."
+    source = "Goodfellow, Bengio, Courville, Deep Learning (2016), section 8.4"
+
+    def check(self, evidence: Evidence) -> Finding | None:
+        if not untrained(evidence):
+            return None
+        return self.finding(
+            Severity.NOTE,
+            ("The training has 0 epochs.", result(evidence)),
+            "The network has not been trained yet.",
+            [Remedy("Each epoch is a pass over all training rows.", {"training.epochs": 6})],
+        )
+
+
+# Share of a class's rows that are predicted as one other class, and gain in accuracy.
+MOVED_SHARE, PERMUTATION_GAIN = 0.5, 0.1
+NAMED_CLASSES = 10  # of a permutation, at most
+
+
+class PermutedLabels(Rule):
+    """Labels that mean other classes than those of the network."""
+
+    meaning = "The predictions would be right if the classes had another order."
+    harm = "Every number that compares predictions with labels is wrong, and so is its use."
+    limits = (
+        "A network that was trained on permuted labels has learnt them, and is right: only labels "
+        "that differ from those of its training are found. Each class must have rows."
+    )
+    threshold = (
+        f"Of the rows of each class, {percent(MOVED_SHARE)} or more are predicted as one class, "
+        "these classes are all different, not all are the true ones, and with them the accuracy is "
+        f"at least {100 * PERMUTATION_GAIN:g} percentage points higher. Shifted labels of MNIST "
+        "leave 0.1 % accuracy, and 98 % after the permutation. In healthy set-ups the most "
+        "frequent prediction is the true class for every class."
+    )
+    source = "Northcutt, Jiang, Chuang, Confident Learning (JAIR 70, 2021), section 3.1"
+    explains = ("overfitting", "overconfident", *NO_LEARNING)
+
+    def check(self, evidence: Evidence) -> Finding | None:
+        order = permutation(evidence)
+        if order is None or untrained(evidence):
+            return None
+        rows = zip(evidence.confusion, order, strict=True)
+        after = sum(counts[other] for counts, other in rows) / evidence.rows
+        if after - evidence.accuracy < PERMUTATION_GAIN:
+            return None
+        names = evidence.class_names
+        moved = [f"{names[k]} as {names[other]}" for k, other in enumerate(order) if k != other]
+        more = len(moved) - NAMED_CLASSES
+        listed = ", ".join(moved[:NAMED_CLASSES]) + (f" and {more} more" if more > 0 else "")
+        return self.finding(
+            Severity.ERROR if skill(evidence) < NO_SKILL else Severity.WARNING,
+            (
+                result(evidence),
+                f"The network predicts {len(moved):,} classes as others: {listed}.",
+                f"With this order of the classes the accuracy is {percent(after)}.",
+            ),
+            "The labels number the classes in another order than in the training.",
+            [
+                Remedy(
+                    "Number the labels as in the training: the network's outputs 0, 1, … are "
+                    f"{', '.join(names[order.index(k)] for k in range(len(order)))}."
+                )
+            ],
+        )
+
+
+def permutation(evidence: Evidence) -> list[int] | None:
+    """Return the class that is predicted for most rows of each class, if it is a permutation."""
+    order = []
+    for counts in evidence.confusion:
+        most, total = max(counts), sum(counts)
+        if not total or most < MOVED_SHARE * total:
+            return None
+        order.append(counts.index(most))
+    is_permutation = sorted(order) == list(range(len(order)))
+    return order if is_permutation and order != sorted(order) else None
