@@ -137,6 +137,7 @@ class Evidence:
         initial_scales: for each layer, the scale of its initial weights, see `weight_scale`; None
             where it is unknown.
         weight_scales: for each layer, the scale of its weights.
+        inputs: D, the number of inputs.
         column_ratio: the largest deviation of an input over the median one.
         column_offset: the root mean square of the inputs' means over that of their deviations.
         reference: what simple classifiers reach on the split; None if it has too few rows.
@@ -168,6 +169,7 @@ class Evidence:
     nonlinear_gain: NonlinearGain | None = None
     initial_scales: tuple[float | None, ...] = ()
     weight_scales: tuple[float, ...] = ()
+    inputs: int = 0
     column_ratio: float = 1.0
     column_offset: float = 0.0
     reference: Reference | None = None
@@ -257,6 +259,7 @@ def gather(  # noqa: PLR0913 - the optional ones are keywords with defaults
         ),
         initial_scales=_initial_scales(model, columns, initial),
         weight_scales=weight_scales(network),
+        inputs=network.sizes[0],
         column_ratio=columns.ratio,
         column_offset=columns.offset,
         reference=measure_reference(split, len(model.classes)),

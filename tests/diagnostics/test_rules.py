@@ -133,6 +133,7 @@ def evidence(**changed: Any) -> Evidence:
         training=training(),
         initial_scales=(1.0, 1.0, 1.0),
         weight_scales=(1.1, 1.1, 1.4),
+        inputs=784,
     )
     return replace(healthy, **changed)
 
@@ -505,6 +506,18 @@ def test_a_bad_start_is_not_blamed_on_the_learning_rate() -> None:
 def test_restraints_are_no_fault_of_a_network_that_learns(training_: Training) -> None:
     for name in ("over-regularised", "starving-clipping"):
         assert check(name, training=training_, weight_scales=(0.3, 0.3, 1.0)) is None
+
+
+def test_a_usual_decay_is_not_blamed_for_small_weights() -> None:
+    for optimizer, decay in (("sgd", 0.0005), ("adamw", 0.01)):
+        usual = training(optimizer=optimizer, weight_decay=decay)
+        assert check("over-regularised", training=usual, weight_scales=(0.1, 0.1, 1), **ILL) is None
+
+
+def test_layers_with_few_inputs_may_have_weights_of_any_size() -> None:
+    narrow = {"units": units()[:1], "inputs": 15}
+    for name, scale in (("small-weights", 0.1), ("large-weights", 40.0)):
+        assert check(name, **from_elsewhere(scale, 1.0), **narrow) is None
 
 
 def test_adam_does_not_starve_by_clipping() -> None:

@@ -8,6 +8,9 @@ from actcli.diagnostics.rules.remedies import NO_CLIPPING, NO_DECAY
 from actcli.diagnostics.rules.wording import result
 from actcli.diagnostics.symptoms import NO_LEARNING, grade, learns_well, percent, untrained
 
+# Weight decays that are strong: adamw multiplies its decay by the rate, which is about 0.001; for
+# the other optimizers 0.0005 is usual.
+STRONG_DECAY, STRONG_DECAY_OF_ADAMW = 0.003, 0.5
 # Scale of the weights (see `weight_scale`) of every hidden layer.
 HELD_DOWN_SCALE = 0.6
 # Dropout probabilities that are too high for any layer, and for a narrow one.
@@ -27,8 +30,9 @@ class OverRegularised(Rule):
         "cost of a few percentage points goes unnoticed."
     )
     threshold = (
-        "The network has not learnt well, and weight decay has brought the weights of every hidden "
-        f"layer to {HELD_DOWN_SCALE:g} times the scale of the fitting initializer or less, or "
+        f"The network has not learnt well, and a weight decay of {STRONG_DECAY:g} or more (adamw: "
+        f"{STRONG_DECAY_OF_ADAMW:g}) has brought the weights of every hidden layer to "
+        f"{HELD_DOWN_SCALE:g} times the scale of the fitting initializer or less, or "
         f"dropout is at least {HIGH_DROPOUT:g} (at least {HIGH_NARROW_DROPOUT:g} if it keeps at "
         f"most {MIN_KEPT_UNITS} units of a layer), or label smoothing is at least "
         f"{HIGH_SMOOTHING:g}. In healthy set-ups the scale is 1.0 to 2.0, and the other two are 0. "
@@ -38,7 +42,8 @@ class OverRegularised(Rule):
     )
     source = "Goodfellow, Bengio, Courville, Deep Learning (2016), sections 5.2, 7.1 and 7.12"
     explains = (
-        *("vanishing-gradient", "saturation", "bottleneck", "dead-units", "starving-clipping"),
+        *("learning-rate-too-high", "vanishing-gradient", "saturation", "bottleneck"),
+        *("loss-output-mismatch", "dead-units", "starving-clipping"),
         *("overconfident", *NO_LEARNING),
     )
 
@@ -53,8 +58,10 @@ class OverRegularised(Rule):
         ]
         if not signs:
             return None
+        # A divergence has another cause, and is not explained by a mere warning.
+        severity = Severity.WARNING if training.diverged else grade(evidence)
         return self.finding(
-            max(Severity.WARNING, grade(evidence)),
+            max(Severity.WARNING, severity),
             (*(sentence for sentence, _ in signs), result(evidence)),
             "The regularisation outweighs what the rows teach.",
             [remedy for _, remedy in signs],
@@ -66,7 +73,8 @@ class OverRegularised(Rule):
         hidden = len(evidence.units)
         scales = evidence.weight_scales[:hidden]
         initial = [scale for scale in evidence.initial_scales[:hidden] if scale is not None]
-        if not training.weight_decay or not scales or max(scales) > HELD_DOWN_SCALE:
+        strong = STRONG_DECAY_OF_ADAMW if training.optimizer == "adamw" else STRONG_DECAY
+        if training.weight_decay < strong or not scales or max(scales) > HELD_DOWN_SCALE:
             return []
         if len(initial) == hidden and max(initial) <= HELD_DOWN_SCALE:  # they were drawn small
             return []

@@ -17,6 +17,16 @@ def _numbers(scales: tuple[float | None, ...]) -> str:
     return ", ".join("unknown" if scale is None else f"{scale:.3g}" for scale in scales)
 
 
+def _scales_of_wide_inputs(evidence: Evidence) -> list[float]:
+    """Return the scales of the weights of the hidden layers that have enough inputs."""
+    counts = (evidence.inputs, *(layer.units for layer in evidence.units))
+    return [
+        scale
+        for scale, count in zip(evidence.weight_scales[: len(evidence.units)], counts, strict=False)
+        if count >= MIN_INPUTS
+    ]
+
+
 class SmallWeights(Rule):
     """Weights that are so small that signal and error fade from layer to layer."""
 
@@ -32,14 +42,16 @@ class SmallWeights(Rule):
     threshold = (
         "The scale of weights is their root mean square over that of the fitting initializer. The "
         f"initial scale of a hidden layer is at most {SMALL_INITIAL_SCALE:g}; if the initial "
-        f"network is unknown, the scale of all hidden layers is at most {SMALL_SCALE:g}; and the "
+        f"network is unknown, the scale of all hidden layers is at most {SMALL_SCALE:g}, and one "
+        f"of them has {MIN_INPUTS} inputs or more; and the "
         "network has not learnt well. Healthy set-ups start at 1 and end at 1.0 to 2.0. With "
         "initial weights a tenth as large as usual MNIST is learnt to 71 instead of 94 %, a "
         "thousandth as large to 11 %."
     )
     source = "Glorot, Bengio, Understanding the Difficulty of Training (2010), section 4.2"
     explains = (
-        *("born-dead", "vanishing-gradient", "loss-output-mismatch", "dead-units"),
+        *("learning-rate-too-high", "born-dead", "vanishing-gradient", "loss-output-mismatch"),
+        *("bottleneck", "saturation", "dead-units", "starving-clipping"),
         *("overconfident", *NO_LEARNING),
     )
 
@@ -49,14 +61,14 @@ class SmallWeights(Rule):
             return None
         initial = evidence.initial_scales[:hidden]
         scales = evidence.weight_scales[:hidden]
-        if evidence.training is None:
-            small = bool(scales) and max(scales) <= SMALL_SCALE
-        else:
-            known = [scale for scale in initial if scale is not None]
-            small = bool(known) and min(known) <= SMALL_INITIAL_SCALE
-        if not small:
+        known = [scale for scale in initial if scale is not None]
+        drawn_small = bool(known) and min(known) <= SMALL_INITIAL_SCALE
+        wide = _scales_of_wide_inputs(evidence)
+        if not drawn_small and (
+            evidence.training is not None or not wide or max(scales) > SMALL_SCALE
+        ):
             return None
-        if evidence.training is None:
+        if not drawn_small:
             sentence = f"The scale of the weights of the hidden layers is {_numbers(scales)}"
             cause = "The weights were drawn too small, or weight decay has made them small."
         else:
@@ -102,12 +114,7 @@ class LargeWeights(Rule):
         initial = evidence.initial_scales[:hidden]
         known = [scale for scale in initial if scale is not None]
         drawn_large = bool(known) and max(known) >= LARGE_INITIAL_SCALE
-        inputs = (MIN_INPUTS, *(layer.units for layer in evidence.units))
-        grown = [
-            scale
-            for scale, count in zip(evidence.weight_scales[:hidden], inputs, strict=False)
-            if count >= MIN_INPUTS and scale >= LARGE_SCALE
-        ]
+        grown = [scale for scale in _scales_of_wide_inputs(evidence) if scale >= LARGE_SCALE]
         if not drawn_large and (evidence.training is not None or not grown):
             return None
         sentence = (
