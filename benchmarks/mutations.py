@@ -81,15 +81,19 @@ def _deeper(activation: str | None, low: int, high: int) -> Any:
 
 
 def _bottleneck(healthy: Healthy, rng: np.random.Generator) -> Plant:
-    hidden = list(healthy.settings["model.hidden"])
-    hidden[int(rng.integers(len(hidden)))] = int(rng.integers(1, 4))
-    return Plant({"model.hidden": hidden})
+    """Give all hidden layers 1 unit, or up to 3 for images, which have ten classes."""
+    units = int(rng.integers(1, 4)) if _is_image(healthy) else 1
+    return Plant({"model.hidden": [units] * len(healthy.settings["model.hidden"])})
 
 
 def _another_optimizer(healthy: Healthy, _: np.random.Generator) -> Plant:
     """Exchange sgd and adam, but keep the learning rate."""
     sgd = healthy.settings["optimizer.name"] == "sgd"
     return Plant({"optimizer.name": "adam" if sgd else "sgd"})
+
+
+def _is_sgd(healthy: Healthy) -> bool:
+    return bool(healthy.settings["optimizer.name"] == "sgd")
 
 
 def _is_image(healthy: Healthy) -> bool:
@@ -114,13 +118,13 @@ _add(
     "momentum",
     _value("optimizer.momentum", lambda r: 1 - log_uniform(r, -3, -1.7)),
     HIGH,
-    fits=lambda h: h.settings["optimizer.name"] == "sgd",
+    fits=_is_sgd,
 )
 _add(
     "clipping",
     _value("optimizer.clip_norm", lambda r: log_uniform(r, -5, -2)),
     f"starving-clipping {LOW}",
-    fits=lambda h: h.settings["optimizer.name"] == "sgd",
+    fits=_is_sgd,
 )
 _add(
     "weight-decay",
@@ -160,8 +164,8 @@ _add(
 _add("unscaled", _value("data.normalize", lambda _: "none"), "unscaled-input")
 _add("scaled-twice", tiny_inputs, "unscaled-input", fits=_is_image)
 _add("columns", uneven_columns, "unscaled-input", fits=lambda h: not _is_image(h))
-_add("mse", _mse(None), "loss-output-mismatch")
-_add("regression", _mse("identity"), "loss-output-mismatch")
+_add("mse", _mse(None), "loss-output-mismatch", fits=_is_sgd)
+_add("regression", _mse("identity"), "loss-output-mismatch", fits=_is_sgd)
 _add(
     "labels-shuffled",
     of_data(shuffled, lambda r: r.uniform(0.5, 1), "of the labels"),

@@ -82,8 +82,9 @@ def section(records: Sequence[Record], command: str) -> list[str]:
     labels = Counter(record["truth"]["label"] for record in records)
     code = sorted({record["code"] for record in records})
     lines = [
-        f"`{command}` ran {len(records)} cases: {labels['fault']} faults, {labels['harmless']} "
-        f"harmless mutations, {labels['undecided']} undecided, and {labels['unhealthy']} without a "
+        f"`{command}`, with the cases that the cache held: {len(records)} cases, of which "
+        f"{labels['fault']} are faults, {labels['harmless']} "
+        f"harmless mutations, {labels['undecided']} undecided, and {labels['unhealthy']} had no "
         "healthy training.",
         f"The hash of the judging code is {', '.join(code)}.",
         "",
