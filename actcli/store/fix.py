@@ -345,7 +345,11 @@ def examine_run(folder: Path, progress: Progress = ignore_progress, workers: int
 
 def _remedies(condition: Condition) -> list[tuple[Condition, str, Remedy]]:
     """Return the remedies of a run that change its configuration, with their rules."""
-    faults = [each for each in condition.findings if each.severity >= Severity.WARNING]
+    faults = [
+        each
+        for each in condition.findings
+        if each.severity >= Severity.WARNING or each.rule == condition.verdict
+    ]
     remedies = [
         (condition, finding.rule, remedy)
         for finding in faults
