@@ -205,6 +205,7 @@ def gather(  # noqa: PLR0913 - the optional ones are keywords with defaults
     training: Training | None = None,
     *,
     train: Split | None = None,
+    active: tuple[Counts, ...] | None = None,
     workers: int = 1,
 ) -> Evidence:
     """Return the evidence of a model on all rows of a split.
@@ -217,6 +218,8 @@ def gather(  # noqa: PLR0913 - the optional ones are keywords with defaults
         training: how the model was trained, if known.
         train: the training rows, on which a dead unit is active nowhere; None if the examined rows
             are all of them, or if the training rows are unknown.
+        active: for each hidden layer, the number of training rows on which each unit is active, 0
+            only for dead units; None to count them on `train`.
         workers: largest number of processes that share the rows.
     """
     network = model.network
@@ -225,9 +228,8 @@ def gather(  # noqa: PLR0913 - the optional ones are keywords with defaults
     ratios = training.history[-1].update_ratio if training and training.history else None
     confusion = sums.outputs.confusion
     initial_active = initial_sums.active if initial_sums else None
-    active = None
     if train is not None:
-        active = _active_rows(model, train)
+        active = _active_rows(model, train) if active is None else active
         initial_active = None if initial is None else _active_rows(initial, train)
     units = unit_states(network, sums, initial_active, active)
     columns = column_statistics(split, model.normalization)

@@ -158,22 +158,26 @@ class Run:
             seconds=position.seconds,
             examples_per_second=rows / position.seconds if position.seconds else None,
             dead=activity.dead_share,
-            verdict=self._verdict(),
+            verdict=self._verdict(activity),
         )
         self.storage.write(RESULT, result.to_json())
         return result
 
-    def _verdict(self) -> str:
+    def _verdict(self, activity: Activity) -> str:
         """Return the verdict on the model, from a sample of the training rows."""
         learner, rows = self.learner, self.learner.dataset.train.sample(VERDICT_ROWS)
         names = Provenance("", learner.dataset.name, "train", learner.config.loss.name)
         training = Training.of(learner.config, tuple(self.history), self.kept_epoch)
-        initial = learner.initial_model()
-        return verdict(
-            judge(
-                gather(learner.model, rows, names, initial, training, train=learner.dataset.train)
-            )
+        evidence = gather(
+            learner.model,
+            rows,
+            names,
+            learner.initial_model(),
+            training,
+            train=learner.dataset.train,
+            active=activity.active,
         )
+        return verdict(judge(evidence))
 
     def _fit(self) -> Iterator[Event]:
         learner = self.learner
