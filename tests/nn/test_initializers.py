@@ -48,7 +48,7 @@ def test_variance_and_mean_are_those_of_the_source(name):
         assert abs(weights.mean()) <= 5 * math.sqrt(variance / n)
 
 
-@pytest.mark.parametrize("name", {entry.initializer for entry in ACTIVATIONS.values()})
+@pytest.mark.parametrize("name", sorted({entry.initializer for entry in ACTIVATIONS.values()}))
 def test_the_variance_of_a_fitting_initializer_is_that_of_the_source(name):
     for shape in SHAPES:
         assert fitting_variance(name, *shape) == EXPECTED[name][1](*shape)
