@@ -14,7 +14,7 @@ from actcli.diagnostics.columns import ColumnStatistics, column_statistics
 from actcli.diagnostics.gradients import LayerGradient, gradient_flow
 from actcli.diagnostics.nonlinearity import NonlinearGain, is_linear, nonlinear_gain
 from actcli.diagnostics.outputs import Outputs
-from actcli.diagnostics.probe import forward_pass, probe
+from actcli.diagnostics.probe import ROWS, forward_pass, probe
 from actcli.diagnostics.reference import Reference, measure_reference
 from actcli.diagnostics.sums import Activity, Counts
 from actcli.diagnostics.units import LayerUnits, unit_states
@@ -273,7 +273,7 @@ def gather(  # noqa: PLR0913 - the optional ones are keywords with defaults
 def _active_rows(model: Model, train: Split) -> tuple[Counts, ...]:
     """Return for each hidden layer how many rows activate each unit; 0 only for dead units."""
     activity = Activity(model.network)
-    activity.add_until_complete(model, train)
+    activity.add_until_complete(model, train, ROWS)
     return activity.active
 
 

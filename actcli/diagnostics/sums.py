@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actcli.datasets.batches import Split
-from actcli.model import Model
+from actcli.model import EVALUATION_ROWS, Model
 from actcli.nn.arrays import Allocate, Array, ignore_overflow
 from actcli.nn.network import MLP, Trace
 
@@ -133,9 +133,11 @@ class Activity(Sums):
         dead = sum(int(np.count_nonzero(layer == 0)) for layer in self.active)
         return dead / units if units else None
 
-    def add_until_complete(self, model: Model, split: Split) -> None:
+    def add_until_complete(
+        self, model: Model, split: Split, batch_rows: int = EVALUATION_ROWS
+    ) -> None:
         """Add mini-batches of a split until every unit was active, or until the last one."""
-        for batch in model.forward_batches(split):
+        for batch in model.forward_batches(split, batch_rows):
             self.add(batch.trace)
             if self.is_complete:
                 break

@@ -51,4 +51,6 @@ def _fitting(network: MLP) -> list[float]:
 
 
 def _root_mean_square(weights: Array) -> float:
-    return float(np.sqrt(np.square(weights.astype(float)).mean()))
+    # Row by row: a copy of all weights in float64 would be the largest array of a diagnosis.
+    squares = sum(float(np.square(row, dtype=np.float64).sum()) for row in weights.T)
+    return math.sqrt(squares / weights.size)
