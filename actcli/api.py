@@ -25,8 +25,10 @@ from actcli.explore.loss import LossComparison, compare_losses
 from actcli.explore.lr_find import RangeTest, find_learning_rate
 from actcli.explore.softmax import LogitAnalysis, analyse_logits
 from actcli.model import Model
+from actcli.store import DEFAULT_TRIES
 from actcli.store.catalog import Summary, find_run, run_folders, summarize
-from actcli.store.fix import Fix, FixResult
+from actcli.store.fix import Fix
+from actcli.store.fix_result import FixResult
 from actcli.store.record import RunResult
 from actcli.store.start import start_run
 from actcli.training import evaluation, loop
@@ -239,7 +241,7 @@ def train(
         run.close()
 
 
-def fix(run: str | Path, *, runs: str | Path = "runs", tries: int = 5) -> FixResult:
+def fix(run: str | Path, *, runs: str | Path = "runs", tries: int = DEFAULT_TRIES) -> FixResult:
     """Cure a run as `actcli fix` does: apply remedies, train again, and keep what helps.
 
     Each try is a run of its own in `runs`, with the number of workers of the run.

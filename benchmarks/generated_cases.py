@@ -33,7 +33,8 @@ from actcli.cli import main
 from actcli.config.schema import Config
 from actcli.errors import DivergedError, UsageError
 from actcli.formats.safetensors import safetensors_parts
-from actcli.store.fix import Condition, Fix, examine_run, train_to_end
+from actcli.store.fix import Fix, examine_run, train_to_end
+from actcli.store.fix_result import Condition
 from actcli.store.start import start_run
 from actcli.training.learner import Learner
 

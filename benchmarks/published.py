@@ -12,6 +12,7 @@ Overflow 55328966), and deformed images (schmidhuber-problems).
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from generated_data import Arrays, Floats
@@ -94,10 +95,10 @@ FEW, SCALE, LOSS = "underfitting-too-short", "unscaled-input", "loss-output-mism
 
 
 def _row(
-    number: str, settings: str, reported: str, rules: str, source: str, **more: object
+    number: str, settings: str, reported: str, rules: str, source: str, **more: Any
 ) -> Published:
     accepted = frozenset(rules.split())
-    return Published(number, settings, reported, accepted, source, **more)  # type: ignore[arg-type]
+    return Published(number, settings, reported, accepted, source, **more)
 
 
 def published() -> list[Published]:

@@ -86,7 +86,7 @@ def compared_run(folder: Path, with_verdict: bool, quiet: bool) -> "ComparedRun"
     from actcli.explore.compare import ComparedRun
     from actcli.store.catalog import summarize
     from actcli.store.folder import CONFIG
-    from actcli.store.train import read_training
+    from actcli.store.trained import read_training
 
     run = summarize(folder)
     if run.config is None:

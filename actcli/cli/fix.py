@@ -1,6 +1,6 @@
 """`actcli fix`: apply the remedies of a diagnosis, train again, and keep what helps."""
 
-from collections.abc import Callable
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,14 +17,13 @@ from actcli.cli.sweep_targets import find_run
 from actcli.cli.watch import as_argument, until_stopped
 from actcli.config.values import Integer
 from actcli.machine import worker_count
+from actcli.store import DEFAULT_TRIES
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from actcli.store.fix import FixResult, Try
+    from actcli.store.fix_result import FixResult, Try
     from actcli.store.train import Run
-
-DEFAULT_TRIES = 5
 
 
 class StoppedError(Exception):
@@ -91,13 +90,13 @@ def fix(
         try:
             result = search.search(dry_run)
         except StoppedError:
-            print_stopped(folder, interrupts)
+            print_stopped(interrupts, command_again(ctx, folder, runs_dir))
             ctx.exit(STATUS[interrupts.received] if interrupts.received else ExitStatus.FAILED)
     if write and result.is_healthy:
         from actcli import files
 
         files.write(write, result.after.config.to_toml().encode())
-    emit(result, fix_view(folder), as_json, as_csv)
+    emit(result, fix_view, as_json, as_csv)
     if not (result.is_healthy or dry_run):
         ctx.exit(ExitStatus.FINDING)
 
@@ -126,9 +125,11 @@ class Progress:
         Raises:
             StoppedError: a signal was received; the run is saved.
         """
+        from actcli.training.events import EpochDone
+
         try:
             for event in until_stopped(run, self.interrupts):
-                if self.is_live and hasattr(event, "train"):
+                if self.is_live and isinstance(event, EpochDone):
                     self._draw(run, number)
         finally:
             self._block.settle()
@@ -153,23 +154,28 @@ class Progress:
         self._block.draw((), self._block.rendered(Text(text[: size[0] - 1]), size))
 
 
-def print_stopped(folder: Path, interrupts: Interrupts) -> None:
+def command_again(ctx: click.Context, folder: Path, runs_dir: Path) -> str:
+    """Return the command that resumes a fix, with the options that decide about its tries."""
+    words = ["actcli fix", as_argument(folder)]
+    if ctx.get_parameter_source("runs_dir") == click.core.ParameterSource.COMMANDLINE:
+        words.append(f"--runs-dir {shlex.quote(str(runs_dir))}")
+    if ctx.params["tries"] != DEFAULT_TRIES:
+        words.append(f"--tries {ctx.params['tries']}")
+    return " ".join(words)
+
+
+def print_stopped(interrupts: Interrupts, command: str) -> None:
     """Print that a signal has stopped the fix, and the command that resumes it."""
     word = WORD[interrupts.received] if interrupts.received else "stopped"
-    print_note(f"{word}; the tries so far are saved. To resume: actcli fix {as_argument(folder)}")
+    print_note(f"{word}; the tries so far are saved. To resume: {command}")
 
 
-def fix_view(folder: Path) -> "Callable[[FixResult], RenderableType]":
-    """Return the function that makes the view, with commands to try next."""
+def fix_view(result: "FixResult") -> "RenderableType":
+    """Return the view, with commands to try next."""
+    from actcli.render.fix import FixView
 
-    def view(result: "FixResult") -> "RenderableType":
-        from actcli.render.fix import FixView
-
-        best = folder.with_name(result.after.run)
-        commands = {
-            f"actcli compare {as_argument(folder)} {as_argument(best)}": best != folder,
-            f"actcli diagnose {as_argument(best)}": not result.is_healthy,
-        }
-        return FixView(result, tuple(command for command, fits in commands.items() if fits))
-
-    return view
+    before, best = as_argument(result.before.folder), as_argument(result.after.folder)
+    commands = [f"actcli compare {before} {best}"] if best != before else []
+    if not result.is_healthy:
+        commands.append(f"actcli diagnose {best}")
+    return FixView(result, tuple(commands))

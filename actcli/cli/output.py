@@ -161,7 +161,7 @@ def emit(
             from actcli.term.console import stdout_console
 
             stdout_console().print(view(result), crop=False)  # views fit; a path is never cut
-    finally:  # also if nobody reads stdout to its end
+    finally:  # also if the reader of stdout has closed it
         save_view(lambda: view(result))
 
 

@@ -20,8 +20,8 @@ from actcli.diagnostics.foreign import ACTIVATION, LOSS, NORMALIZATION, Foreign,
 from actcli.errors import DataError, UsageError
 from actcli.model import Model, ModelFile, read_model_file
 from actcli.store.catalog import is_run, usable_runs
-from actcli.store.folder import CONFIG, MODEL
-from actcli.store.train import read_training
+from actcli.store.folder import CONFIG
+from actcli.store.trained import read_run, read_training
 from actcli.training.build import prepare_dataset
 from actcli.training.memory import check_memory
 
@@ -100,31 +100,19 @@ def _is_config(target: str) -> bool:
 
 def _run(folder: Path, overrides: Overrides, at_init: bool, progress: Progress) -> Target:
     config = _overridden(assemble(read_toml(folder / CONFIG)), overrides)
-    config, dataset = prepare_dataset(config, progress)
-    check_memory(config, dataset.inputs, len(dataset.classes), len(dataset.train))
-    initial = Model.create(config, dataset)
-    file = read_model_file(folder / MODEL)
-    if file.sizes != initial.network.sizes:
-        raise DataError(
-            f"{folder / MODEL} has layers of sizes {file.sizes}, but its config.toml and data set "
-            f"{dataset.name} require {initial.network.sizes}"
-        )
-    trained = initial.with_network(file.network(config.model.activation))
-    return Target(
-        name=folder.name,
-        model=initial if at_init else trained,
-        dataset=dataset,
-        initial=initial,
-        training=read_training(config, None if at_init else folder, file.epoch),
-        folder=None if at_init else folder,
-    )
+    run = read_run(folder, config, progress)
+    if at_init:
+        training = Training.of(run.config)
+        return Target(folder.name, run.initial, run.dataset, run.initial, training)
+    training = read_training(run.config, folder, run.epoch)
+    return Target(folder.name, run.model, run.dataset, run.initial, training, folder)
 
 
 def _initial(config: ResolvedConfig, name: str, progress: Progress) -> Target:
     config, dataset = prepare_dataset(config, progress)
     check_memory(config, dataset.inputs, len(dataset.classes), len(dataset.train))
     model = Model.create(config, dataset)
-    return Target(f"{name} at its start", model, dataset, model, read_training(config, None))
+    return Target(f"{name} at its start", model, dataset, model, Training.of(config))
 
 
 def _file(path: Path, overrides: Overrides, progress: Progress) -> Target:

@@ -1,4 +1,4 @@
-"""Networks of other frameworks: what is assumed of them, and remedies in the framework's words.
+"""Networks of other frameworks: what is assumed of them, and whether something else fits better.
 
 A file with nothing but weights does not say the activation, the normalization of the inputs, or the
 loss. Whatever is assumed instead is named, and compared with the other plausible choices on a small
@@ -7,7 +7,7 @@ sample: under a wrong assumption every other number of a diagnosis is about anot
 
 import itertools
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from actcli.config.schema import toml_value
 from actcli.datasets.batches import NORMALIZATIONS, Normalization, Split
 from actcli.datasets.dataset import Dataset
-from actcli.diagnostics.findings import Finding, Remedy, Severity
+from actcli.diagnostics.significance import is_clearly_better
 from actcli.diagnostics.symptoms import percent
 from actcli.model import Model
 from actcli.nn.losses import LOSSES
@@ -169,10 +168,9 @@ def _better(model: Model, dataset: Dataset, unsaid: Collection[str]) -> str:
     best = next(each for each, right in zip(candidates, rights, strict=True) if right >= enough)
     proof = split.sample(PROOF_ROWS)
     old, new = _right(model, proof), _right(best, proof)
-    gained, lost = np.count_nonzero(new & ~old), np.count_nonzero(old & ~new)
-    is_clear = gained - lost > SIGNIFICANT_ERRORS * math.sqrt(gained + lost)
+    gain = np.count_nonzero(new) - np.count_nonzero(old)
     needed = max(CLEAR_GAIN * len(proof), FEWER_ERRORS * np.count_nonzero(~old))
-    if not is_clear or gained - lost < needed:
+    if not is_clearly_better(new, old, SIGNIFICANT_ERRORS) or gain < needed:
         return ""
     changed, options = [], []
     if best.network.activation_names != current:
@@ -200,152 +198,3 @@ def _right(model: Model, split: Split) -> NDArray[np.bool_]:
     if logits.shape[1] == 1:
         return np.asarray((logits[:, 0] > 0) == split.labels)
     return np.asarray(logits.argmax(axis=1) == split.labels)
-
-
-# Remedies in the words of a framework -------------------------------------------------------------
-
-Words = Mapping[str, str]  # the text of each framework, with {value}
-
-PYTORCH_ACTIVATIONS = {"relu": "nn.ReLU()", "leaky-relu": "nn.LeakyReLU(0.01)", "tanh": "nn.Tanh()"}
-DECAY = {"PyTorch": "weight_decay={value}", "Keras": "weight_decay={value}"}
-WORDS: Mapping[str, Words] = {
-    "model.hidden": {
-        "PyTorch": "nn.Linear layers with these numbers of units: {value}",
-        "Keras": "layers.Dense layers with these numbers of units: {value}",
-        "scikit-learn": "MLPClassifier(hidden_layer_sizes={value})",
-    },
-    "model.init": {
-        "PyTorch": "nn.init.kaiming_normal_(layer.weight, nonlinearity='relu')  # each nn.Linear",
-        "Keras": "layers.Dense(…, kernel_initializer='he_normal')",
-        "scikit-learn": "warm_start=False  # fresh weights: scikit-learn's own fit",
-    },
-    "model.bias_init": {
-        "PyTorch": "nn.init.zeros_(layer.bias)  # each nn.Linear",
-        "Keras": "layers.Dense(…, bias_initializer='zeros')",
-    },
-    "model.dropout": {"PyTorch": "nn.Dropout({value})", "Keras": "layers.Dropout({value})"},
-    "model.output": {
-        "PyTorch": "no softmax or sigmoid layer at the end: the loss applies it",
-        "Keras": "no activation in the last layer",
-    },
-    "loss.label_smoothing": {
-        "PyTorch": "nn.CrossEntropyLoss(label_smoothing={value})",
-        "Keras": "keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing={value})",
-    },
-    "optimizer.weight_decay": {**DECAY, "scikit-learn": "MLPClassifier(alpha={value})"},
-    "optimizer.clip_norm": {
-        "PyTorch": "nn.utils.clip_grad_norm_(model.parameters(), {value})  # before step()",
-        "Keras": "the optimizer's clipnorm={value}",
-    },
-    "data.normalize": {},  # see _inputs_line
-    "training.epochs": {
-        "PyTorch": "for epoch in range({value}):",
-        "Keras": "model.fit(…, epochs={value})",
-        "scikit-learn": "MLPClassifier(max_iter={value})",
-    },
-    "training.patience": {
-        "PyTorch": "stop after {value} epochs without a lower validation loss",
-        "Keras": "keras.callbacks.EarlyStopping(patience={value}, restore_best_weights=True)",
-        "scikit-learn": "MLPClassifier(early_stopping=True, n_iter_no_change={value})",
-    },
-}
-SCALING = {
-    "standard": "x = (x - x_train.mean()) / x_train.std()",
-    "column": "x = (x - x_train.mean(0)) / x_train.std(0)  # add 1e-8 to deviations that are 0",
-    "unit": "x = (x - x_train.min()) / (x_train.max() - x_train.min())",
-    "none": "x as it is",
-}
-LOSS_WORDS = {
-    "cross-entropy": {
-        "PyTorch": "nn.CrossEntropyLoss()  # takes logits",
-        "Keras": "keras.losses.SparseCategoricalCrossentropy(from_logits=True)",
-        "scikit-learn": "MLPClassifier, in place of MLPRegressor",
-    },
-    "binary-cross-entropy": {
-        "PyTorch": "nn.BCEWithLogitsLoss()  # takes logits",
-        "Keras": "keras.losses.BinaryCrossentropy(from_logits=True)",
-        "scikit-learn": "MLPClassifier, in place of MLPRegressor",
-    },
-}
-
-
-def foreign_lines(remedy: Remedy, framework: str) -> str:
-    """Return a remedy as lines in the words of a framework."""
-    changes = dict(remedy.changes)
-    if not changes:
-        return f"# {remedy.reason}"
-    changes.pop("model.init_scale", None)  # other frameworks have no such factor
-    lines = []
-    name, rate = changes.pop("optimizer.name", None), changes.pop("optimizer.learning_rate", None)
-    if name or rate:
-        lines.append(_optimizer_line(name, rate, framework))
-    for path, value in changes.items():
-        lines.append(_line(path, value, framework))
-    return "\n".join(lines)
-
-
-def _optimizer_line(name: str | None, rate: Any, framework: str) -> str:
-    number = "0.001" if rate in {None, "auto"} else f"{rate:g}"
-    if framework == "scikit-learn":
-        solver = f"solver='{name}', " if name else ""
-        return f"MLPClassifier({solver}learning_rate_init={number})"
-    if name is None:
-        key = "lr" if framework == "PyTorch" else "learning_rate"
-        return f"the optimizer's {key}={number}, or a tenth of yours if that is lower"
-    if framework == "Keras":
-        return f"keras.optimizers.{name.capitalize()}(learning_rate={number})"
-    return f"torch.optim.{name.capitalize()}(model.parameters(), lr={number})"
-
-
-def _line(path: str, value: Any, framework: str) -> str:
-    if path == "data.normalize":
-        return SCALING[value]
-    if path == "loss.name":
-        return LOSS_WORDS[value][framework]
-    if path == "model.activation":
-        if framework == "PyTorch":
-            return f"{PYTORCH_ACTIVATIONS[value]}  # between the nn.Linear layers"
-        if framework == "Keras":
-            return f"layers.Dense(…, activation='{value.replace('-', '_')}')"
-        # scikit-learn has no leaky ReLU, and a tanh cannot die either.
-        return f"MLPClassifier(activation='{'tanh' if value == 'leaky-relu' else value}')"
-    text = value if isinstance(value, str) else toml_value(value)
-    words = WORDS.get(path, {}).get(framework)
-    return words.format(value=text) if words else f"# {path} = {text} has no counterpart"
-
-
-# What weights cannot show, for the rules that it could explain.
-STEPS_TOO_LONG = {"learning-rate-too-high", "large-weights", "dead-units", "exploding-gradient"}
-LEARNS_LITTLE = {"not-learning", "collapsed-output", "vanishing-gradient", "small-weights"}
-DOUBTFUL_CONFIDENCE = {"overconfident", "underconfident"}
-QUESTIONS: Mapping[str, tuple[tuple[set[str], str], ...]] = {
-    "PyTorch": (
-        (
-            STEPS_TOO_LONG | LEARNS_LITTLE,
-            "Is optimizer.zero_grad() called in each step? Without it gradients add up.",
-        ),
-        (
-            LEARNS_LITTLE | DOUBTFUL_CONFIDENCE,
-            "Is there a softmax before CrossEntropyLoss, which applies one itself?",
-        ),
-    ),
-    "Keras": (
-        (
-            LEARNS_LITTLE | DOUBTFUL_CONFIDENCE,
-            "Is there a softmax in the last layer although the loss has from_logits=True?",
-        ),
-    ),
-    "scikit-learn": (),
-}
-FOR_ALL = (
-    (
-        STEPS_TOO_LONG | LEARNS_LITTLE | {"unscaled-input"},
-        "Were the inputs scaled in the training, and in the same way as here?",
-    ),
-)
-
-
-def questions(findings: Sequence[Finding], framework: str) -> tuple[str, ...]:
-    """Return the questions on the training whose answers the weights do not show."""
-    rules = {finding.rule for finding in findings if finding.severity >= Severity.WARNING}
-    return tuple(text for about, text in (*QUESTIONS[framework], *FOR_ALL) if about & rules)

@@ -6,7 +6,6 @@ regression: Murphy, Machine Learning (2012), section 14.4.3) learn one half of a
 the other half. A network is not needed for this, and the fit is exact.
 """
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actcli.datasets.batches import Batches, Normalization, Split
+from actcli.diagnostics.significance import is_clearly_better
 from actcli.diagnostics.units import LayerUnits
 
 SAMPLE_ROWS = 1200
@@ -79,13 +79,11 @@ def nonlinear_gain(
         )
         for is_gaussian, kernels in ((False, _linear(x, half)), (True, _gaussian(x, half)))
     }
-    gained = np.count_nonzero(right[True] & ~right[False])
-    lost = np.count_nonzero(right[False] & ~right[True])
     return NonlinearGain(
         rows=half,
         linear=float(right[False].mean()),
         nonlinear=float(right[True].mean()),
-        is_significant=bool(gained - lost > SIGNIFICANT_ERRORS * math.sqrt(gained + lost)),
+        is_significant=is_clearly_better(right[True], right[False], SIGNIFICANT_ERRORS),
     )
 
 

@@ -21,7 +21,7 @@ from actcli.nn.links import log_softmax
 MIN_ROWS = 20  # fewer rows tell nothing
 MAX_ROWS, MAX_VALUES = 5000, 4_000_000  # of the sample: 5,000 images of MNIST
 FOLDS = 5  # a fifth of the sample is judged
-MAX_ROWS_OF_ALL_FOLDS = 1000  # up to so many rows, each fifth is judged in turn
+MAX_ROWS_OF_ALL_FOLDS = 1000  # of a sample whose fifths are all judged, in turn
 MAX_LINEAR_WORK = 16_000_000  # rows times columns times classes: 2,000 images of MNIST
 NEIGHBOURS = 5
 ITERATIONS, MEMORY = 15, 10  # of L-BFGS; more iterations gain less than 1 point on MNIST
@@ -50,16 +50,6 @@ class Reference:
     def accuracy(self) -> float:
         """The accuracy of the better classifier."""
         return max(self.linear, self.neighbours)
-
-
-def standard_error(accuracy: float, rows: int) -> float:
-    """Return the standard error of an accuracy that was measured on so many rows.
-
-    Two rows of either outcome are added, because 17 right rows of 17 do not prove 100 % (Agresti,
-    Coull, The American Statistician 52 (1998), page 119).
-    """
-    share = (accuracy * rows + 2) / (rows + 4)
-    return math.sqrt(share * (1 - share) / (rows + 4))
 
 
 def measure_reference(split: Split, classes: int) -> Reference | None:

@@ -12,7 +12,8 @@ from actcli.datasets.dataset import Dataset
 from actcli.diagnostics import HEALTHY, PARTS, SPLITS
 from actcli.diagnostics.evidence import Evidence, Provenance, Training, gather
 from actcli.diagnostics.findings import Finding
-from actcli.diagnostics.foreign import Assumptions, foreign_lines, questions
+from actcli.diagnostics.foreign import Assumptions
+from actcli.diagnostics.framework_words import foreign_lines, questions
 from actcli.diagnostics.gradients import LayerGradient
 from actcli.diagnostics.outputs import Outputs
 from actcli.diagnostics.units import LayerUnits

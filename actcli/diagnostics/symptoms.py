@@ -12,7 +12,7 @@ import math
 from actcli.diagnostics.evidence import Evidence
 from actcli.diagnostics.findings import Severity
 from actcli.diagnostics.outputs import Outputs
-from actcli.diagnostics.reference import standard_error
+from actcli.diagnostics.significance import standard_error
 from actcli.diagnostics.units import LayerUnits
 from actcli.training.events import EpochDone
 
@@ -25,8 +25,8 @@ LITTLE_SKILL = 0.4
 # reference says what can be learnt.
 GOOD_SKILL = 0.9
 
-# Difference of two accuracies that counts: so many of their standard errors, and, where a network
-# is compared with a reference, at least 2 percentage points.
+# The difference of two accuracies counts from two of its standard errors on. Between a network and
+# a reference it must also be 2 percentage points.
 SIGNIFICANT_ERRORS, REFERENCE_MARGIN = 2.0, 0.02
 
 # Rules that report that nothing is learnt, whatever the reason.

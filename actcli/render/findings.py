@@ -7,7 +7,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
 from actcli.diagnostics.findings import Finding, Rule, Severity
-from actcli.diagnostics.foreign import foreign_lines, questions
+from actcli.diagnostics.framework_words import foreign_lines, questions
 from actcli.diagnostics.rules.wording import named_layers
 from actcli.term.canvas import Canvas
 from actcli.term.table import command_line, paragraph, titled

@@ -9,7 +9,7 @@ from rich.text import Text
 from actcli.config.schema import toml_value
 from actcli.diagnostics import HEALTHY
 from actcli.diagnostics.findings import Remedy
-from actcli.store.fix import Condition, FixResult, Try
+from actcli.store.fix_result import Condition, FixResult, Try
 from actcli.term.canvas import Canvas
 from actcli.term.numbers import percent
 from actcli.term.table import Column, command_line, fit, lines, numbers, paragraph, titled
@@ -67,7 +67,8 @@ class FixView:
                 if attempt.after is None:
                     yield paragraph(attempt.outcome, canvas, f"try {attempt.number}: ")
         for position, remedy in enumerate(result.planned, 1):
-            yield paragraph(f"{change_text(remedy)}  {remedy.reason}", canvas, f"{position}  ")
+            text = f"{change_text(remedy)}  {remedy.reason}".strip()
+            yield paragraph(text, canvas, f"{position}  ")
         if result.changes:
             yield Text()
             toml = Remedy("", result.changes).to_toml()

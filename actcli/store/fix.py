@@ -12,174 +12,37 @@ has trained are found by their configuration, so that an interrupted fix resumes
 """
 
 import contextlib
-import json
 import math
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
-from actcli.config.schema import Config, values
+from actcli.config.schema import Config
 from actcli.datasets.dataset import ignore_progress
 from actcli.datasets.download import Progress
 from actcli.diagnostics import HEALTHY
-from actcli.diagnostics.findings import Finding, Remedy, Severity
+from actcli.diagnostics.findings import Remedy, Severity
 from actcli.diagnostics.report import diagnose
-from actcli.errors import ActcliError, DataError, DivergedError, UsageError
+from actcli.diagnostics.significance import standard_error
+from actcli.errors import ActcliError, DivergedError, UsageError
 from actcli.explore.lr_find import find_learning_rate
-from actcli.model import Model, read_model_file
+from actcli.store import DEFAULT_TRIES
 from actcli.store.catalog import run_folders
-from actcli.store.folder import CONFIG, MODEL, RESULT
+from actcli.store.fix_result import BETTER, CURED, NO_BETTER, Condition, FixResult, Try
+from actcli.store.folder import CONFIG, RESULT
 from actcli.store.record import RunResult
 from actcli.store.start import resume_run, start_run
-from actcli.store.train import Run, read_training
+from actcli.store.train import Run
+from actcli.store.trained import read_run, read_training
 from actcli.training.build import prepare_dataset
 from actcli.training.evaluation import evaluate
 
-DEFAULT_TRIES = 5
 # A gain counts if it exceeds this many standard errors of the accuracy on the measured rows.
 SIGNIFICANT_ERRORS = 2.0
-RATE, FIND = "optimizer.learning_rate", "find"
-# The last remedy of every run. Its rate is measured when its turn comes.
-RANGE_TEST = Remedy(
-    "The learning-rate range test measures which rate suits this network and these data.",
-    {RATE: FIND},
-)
+# The last remedy of every run. Its change is known when its turn comes.
+RANGE_TEST = Remedy("The learning-rate range test measures a rate that suits network and data.")
 TASK = frozenset({"data.name", "data.classes", "data.validation"})  # keys that no remedy changes
-
-
-@dataclass(frozen=True)
-class Condition:
-    """A run with its diagnosis.
-
-    Args:
-        run: the name of the run.
-        config: its configuration.
-        verdict: the rule of the worst finding, or "healthy".
-        findings: the findings, the worst first.
-        rows: name of the rows on which `accuracy` is measured: "validation" or "train".
-        accuracy: accuracy on these rows.
-        error: standard error of `accuracy`.
-        test: accuracy on the test rows.
-        dead: share of the hidden units that are dead.
-    """
-
-    run: str
-    config: Config
-    verdict: str
-    findings: tuple[Finding, ...]
-    rows: str
-    accuracy: float
-    error: float
-    test: float
-    dead: float | None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the JSON object."""
-        return {
-            "run": self.run,
-            "verdict": self.verdict,
-            "rows": self.rows,
-            "accuracy": self.accuracy,
-            "test": self.test,
-            "dead": self.dead,
-        }
-
-
-@dataclass(frozen=True)
-class Try:
-    """One remedy that was tried.
-
-    Args:
-        number: from 1.
-        rule: the rule of the finding whose remedy it is.
-        remedy: the remedy.
-        base: the name of the run whose configuration it changes.
-        after: the run and its diagnosis; None if the remedy cannot be applied.
-        gain: accuracy minus the accuracy of `base`.
-        outcome: "cured", "better" or "no better", or why the remedy cannot be applied.
-    """
-
-    number: int
-    rule: str
-    remedy: Remedy
-    base: str
-    after: Condition | None
-    gain: float | None
-    outcome: str
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the JSON object."""
-        return {
-            "number": self.number,
-            "rule": self.rule,
-            **asdict(self.remedy),
-            "base": self.base,
-            "after": self.after and self.after.to_dict(),
-            "gain": self.gain,
-            "outcome": self.outcome,
-        }
-
-
-CURED, BETTER, NO_BETTER = "cured", "better", "no better"
-
-
-@dataclass(frozen=True)
-class FixResult:
-    """The result of `actcli fix`.
-
-    Args:
-        before: the run.
-        after: the best run: the cured one, or the most accurate one that was reached.
-        tries: the tries in their order.
-        planned: the remedies that a dry run would try first; empty otherwise.
-    """
-
-    before: Condition
-    after: Condition
-    tries: tuple[Try, ...] = ()
-    planned: tuple[Remedy, ...] = ()
-
-    @property
-    def is_healthy(self) -> bool:
-        """Whether the best run is healthy: cured, or healthy from the start."""
-        return self.after.verdict == HEALTHY
-
-    @property
-    def changes(self) -> dict[str, Any]:
-        """The changes from the configuration of the run to that of the best run."""
-        return differences(self.before.config, self.after.config)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the JSON object."""
-        return {
-            "healthy": self.is_healthy,
-            "before": self.before.to_dict(),
-            "after": self.after.to_dict(),
-            "changes": self.changes,
-            "tries": [each.to_dict() for each in self.tries],
-            "planned": [asdict(remedy) for remedy in self.planned],
-        }
-
-    def csv_rows(self) -> Iterator[list[Any]]:
-        """Yield the header of the CSV, and a row for each try."""
-        yield ["try", "rule", "changes", "run", "verdict", "accuracy", "gain", "outcome"]
-        for each in self.tries:
-            changes = json.dumps(dict(each.remedy.changes))
-            after = each.after
-            found = (after.run, after.verdict, after.accuracy) if after else (None, None, None)
-            yield [each.number, each.rule, changes, *found, each.gain, each.outcome]
-
-
-def differences(before: Config, after: Config) -> dict[str, Any]:
-    """Return the values of the keys in which the second configuration differs from the first."""
-    old = dict(_by_path(before))
-    return {path: value for path, value in _by_path(after) if value != old[path]}
-
-
-def _by_path(config: Config) -> Iterator[tuple[str, Any]]:
-    return ((str(key), value) for key, value in values(config))
 
 
 def train_to_end(run: Run, _number: int) -> None:
@@ -232,11 +95,11 @@ class Fix:
             config = _apply(remedy, base.config)
             if config in tried:
                 continue
+            number = len(self._done) + 1
             if isinstance(config, str):
-                self._note(Try(len(self._done) + 1, rule, remedy, base.run, None, None, config))
+                self._note(Try(number, rule, remedy, base.run, None, None, config))
                 continue
             tried.append(config)
-            number = len(self._done) + 1
             after = self._train(config, number)
             outcome = _outcome(before, best, after)
             gain = after.accuracy - base.accuracy
@@ -251,8 +114,10 @@ class Fix:
         """Return `RANGE_TEST` with a number; without changes if the network learns at no rate."""
         resolved, dataset = prepare_dataset(config.resolve(), self.progress)
         test = find_learning_rate(resolved, dataset)
-        changes = {} if test.suggestion is None else {RATE: test.suggestion}
-        return replace(RANGE_TEST, changes=changes)
+        rate = test.suggestion
+        return replace(
+            RANGE_TEST, changes={} if rate is None else {"optimizer.learning_rate": rate}
+        )
 
     def _note(self, attempt: Try) -> None:
         self._done.append(attempt)
@@ -309,36 +174,28 @@ def examine_run(folder: Path, progress: Progress = ignore_progress, workers: int
         ActcliError: the run is damaged, or its data cannot be read.
     """
     config = Config.load(folder / CONFIG)
-    resolved, dataset = prepare_dataset(config.resolve(), progress)
-    initial, file = Model.create(resolved, dataset), read_model_file(folder / MODEL)
-    if file.sizes != initial.network.sizes:
-        raise DataError(
-            f"{folder / MODEL} has layers of sizes {file.sizes}, but its configuration needs "
-            f"{initial.network.sizes}"
-        )
-    model = initial.with_network(file.network(resolved.model.activation))
-    training = read_training(resolved, folder, file.epoch)
+    run = read_run(folder, config.resolve(), progress)
     diagnosis = diagnose(
-        model,
-        dataset,
+        run.model,
+        run.dataset,
         name=folder.name,
-        initial=initial,
-        training=training,
+        initial=run.initial,
+        training=read_training(run.config, folder, run.epoch),
         workers=workers,
     )
-    rows = "validation" if len(dataset.validation) else "train"
-    split = dataset.validation if len(dataset.validation) else dataset.train
-    accuracy = evaluate(model, split).accuracy
+    train, validation = run.dataset.train, run.dataset.validation
+    rows, split = ("validation", validation) if len(validation) else ("train", train)
+    accuracy = evaluate(run.model, split).accuracy
     units = sum(layer.units for layer in diagnosis.units)
     return Condition(
-        run=folder.name,
+        folder=folder,
         config=config,
         verdict=diagnosis.verdict,
         findings=diagnosis.findings,
         rows=rows,
         accuracy=accuracy,
-        error=math.sqrt(accuracy * (1 - accuracy) / len(split)),
-        test=evaluate(model, dataset.test).accuracy,
+        error=standard_error(accuracy, len(split)),
+        test=evaluate(run.model, run.dataset.test).accuracy,
         dead=sum(layer.dead for layer in diagnosis.units) / units if units else None,
     )
 

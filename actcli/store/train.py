@@ -15,7 +15,6 @@ from pathlib import Path
 
 import numpy as np
 
-from actcli.config.resolved import ResolvedConfig
 from actcli.diagnostics.evidence import Provenance, Training, gather
 from actcli.diagnostics.health import measure_health, sample_rows
 from actcli.diagnostics.sums import Activity
@@ -34,7 +33,6 @@ from actcli.store.record import (
     FINISHED,
     RunResult,
     epoch_line,
-    read_epochs,
 )
 from actcli.training.evaluation import evaluate
 from actcli.training.events import EpochDone, Event
@@ -192,25 +190,3 @@ class Run:
             self.storage.write(RESULT, result.to_json())
             hint = f"{error.hint}. {self.folder / MODEL} is the network {when}"
             raise DivergedError(error.message, hint) from None
-
-
-def read_training(
-    config: ResolvedConfig, folder: Path | None = None, kept_epoch: int = 0
-) -> Training:
-    """Return how the network of a run was trained.
-
-    Args:
-        config: the configuration of the run.
-        folder: the folder of the run; None if the training has not started.
-        kept_epoch: the epoch whose network is examined.
-
-    Raises:
-        DataError: a record in the folder is damaged.
-    """
-    if folder is None:
-        return Training.of(config)
-    history = tuple(read_epochs(folder / METRICS, len(config.model.hidden) + 1))
-    result = RunResult.read(folder / RESULT)
-    return Training.of(
-        config, history, kept_epoch, result is not None and result.status == DIVERGED
-    )

@@ -20,7 +20,7 @@ from actcli.sweep.names import SEED, run_name, unique_names
 from actcli.training.build import full_name
 
 MAX_SEED = 2**63 - 1
-MAX_JOBS = 20_000  # of a sweep; to plan so many takes about ten seconds and 60 MB
+MAX_JOBS = 20_000  # of a sweep; planning them takes about ten seconds and 60 MB
 
 
 @dataclass(frozen=True)

@@ -26,13 +26,13 @@ def test_a_signal_saves_the_try_and_the_same_command_resumes_it(
     sick = ("--lr", "5", "--batch-size", "32", "--epochs", "400", "--name", "sick")
     assert CliRunner().invoke(main, ["train", *options, *sick]).exit_code == 0
     metrics = Path("runs/sick-fix-1/metrics.jsonl")
-    with started("fix", "sick") as process:
+    with started("fix", "sick", "--tries", "4") as process:
         until(lambda: metrics.exists() and metrics.read_text().count("\n") >= 3)
         process.send_signal(number)
         stdout, stderr = process.communicate(timeout=60)
     assert (process.returncode, stdout) == (128 + number, "")
     assert stderr.splitlines()[-1] == (
-        f"{word}; the tries so far are saved. To resume: actcli fix runs/sick"
+        f"{word}; the tries so far are saved. To resume: actcli fix runs/sick --tries 4"
     )
     assert metrics.read_text().count("\n") < 400
     again = actcli("fix", "sick", "--json")

@@ -11,16 +11,8 @@ from actcli.config.schema import KEYS
 from actcli.datasets.batches import NORMALIZATIONS, Normalization, Split
 from actcli.datasets.dataset import Dataset
 from actcli.diagnostics.findings import Finding, Remedy, Severity
-from actcli.diagnostics.foreign import (
-    ACTIVATION,
-    LOSS,
-    NORMALIZATION,
-    WORDS,
-    Foreign,
-    examine_assumptions,
-    foreign_lines,
-    questions,
-)
+from actcli.diagnostics.foreign import ACTIVATION, LOSS, NORMALIZATION, Foreign, examine_assumptions
+from actcli.diagnostics.framework_words import WORDS, foreign_lines, questions
 from actcli.diagnostics.rules import RULES
 from actcli.model import Model
 from actcli.nn.losses import LOSSES

@@ -8,7 +8,8 @@ import pytest
 
 from actcli.datasets.batches import Split
 from actcli.datasets.dataset import load_dataset
-from actcli.diagnostics.reference import measure_reference, minimise, standard_error
+from actcli.diagnostics.reference import measure_reference, minimise
+from actcli.diagnostics.significance import is_clearly_better, standard_error
 
 
 def split(pixels: np.ndarray, labels: np.ndarray) -> Split:
@@ -97,3 +98,13 @@ def test_minimise_solves_a_least_squares_problem() -> None:
 def test_the_error_of_an_accuracy_is_never_0() -> None:
     assert standard_error(0.5, 10_000) == pytest.approx(0.005, rel=0.01)
     assert standard_error(1.0, 17) > 0.05
+
+
+def test_one_classifier_is_clearly_better_if_it_gains_far_more_rows_than_it_loses() -> None:
+    old, new = np.zeros(100, bool), np.zeros(100, bool)
+    old[:40], new[36:80] = True, True  # 40 rows gained, 36 lost
+    assert not is_clearly_better(new, old, 0.5)
+    new[:30] = True  # 40 gained, 6 lost: 34 is 5.01 standard errors of √46
+    assert is_clearly_better(new, old, 5.0)
+    assert not is_clearly_better(new, old, 5.1)
+    assert not is_clearly_better(old, new, 0.0)

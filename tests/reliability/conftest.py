@@ -73,8 +73,9 @@ def timeless(value: Any) -> Any:
 
 def checkpoint(path: Path) -> tuple[dict[str, bytes], dict[str, Any]]:
     """What is in it: the bytes of each tensor, and the record without times."""
-    with safe_open(path, "np") as file:  # which has keys, but is no dictionary to iterate over
-        tensors = {name: file.get_tensor(name).tobytes() for name in file.keys()}  # noqa: SIM118
+    with safe_open(path, "np") as file:
+        names = file.keys()
+        tensors = {name: file.get_tensor(name).tobytes() for name in names}
         record = json.loads(file.metadata()["actcli"])
     del record["checksum"]
     return tensors, timeless(record)

@@ -10,7 +10,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from actcli.cli import main
-from actcli.store.fix import BETTER, CURED, NO_BETTER, Fix, differences, examine_run
+from actcli.store.fix import Fix, examine_run
+from actcli.store.fix_result import BETTER, CURED, NO_BETTER, differences
 from actcli.store.train import Run
 
 Blobs = Callable[..., Path]
@@ -158,3 +159,11 @@ def test_the_differences_of_two_configurations(sick: Path) -> None:
     changed = config.with_values({"model.dropout": 0.5, "optimizer.name": "adam"})
     assert differences(config, changed) == {"model.dropout": 0.5, "optimizer.name": "adam"}
     assert differences(config, config) == {}
+
+
+def test_the_next_command_has_the_folders_of_both_runs(sick: Path) -> None:
+    sick.rename("elsewhere")
+    result = call("fix", "./elsewhere", "--runs-dir", "tries")
+    assert result.exit_code == 0
+    assert result.stdout.rstrip().endswith("actcli compare ./elsewhere tries/elsewhere-fix-1")
+    assert call("compare", "./elsewhere", "tries/elsewhere-fix-1").exit_code == 0

@@ -5,9 +5,9 @@ import math
 from actcli.diagnostics.evidence import Evidence
 from actcli.diagnostics.findings import Finding, Remedy, Rule, Severity
 from actcli.diagnostics.rates import pace_ratio, rate_ratio
-from actcli.diagnostics.reference import standard_error
 from actcli.diagnostics.rules.remedies import ADAM, longer_steps, usual_rate
 from actcli.diagnostics.rules.wording import counted, result, step_length
+from actcli.diagnostics.significance import standard_error
 from actcli.diagnostics.symptoms import (
     SIGNIFICANT_ERRORS,
     answers_one_class,

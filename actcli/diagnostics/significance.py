@@ -1,0 +1,37 @@
+"""Whether the difference of two accuracies is more than chance."""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def standard_error(accuracy: float, rows: int) -> float:
+    """Return the standard error of an accuracy.
+
+    Two rows of either outcome are added, because 17 right rows of 17 do not prove 100 % (Agresti,
+    Coull, The American Statistician 52 (1998), page 119).
+
+    Args:
+        accuracy: the measured accuracy.
+        rows: number of rows on which it was measured.
+    """
+    share = (accuracy * rows + 2) / (rows + 4)
+    return math.sqrt(share * (1 - share) / (rows + 4))
+
+
+def is_clearly_better(
+    new: NDArray[np.bool_], old: NDArray[np.bool_], standard_errors: float
+) -> bool:
+    """Return whether one classifier is better than another one on the same rows.
+
+    This is McNemar's test (Psychometrika 12 (1947), page 153): only rows count on which one of the
+    two is right.
+
+    Args:
+        new: whether the one classifier predicts each row right, shape (N,).
+        old: the same for the other one.
+        standard_errors: the number of standard errors that the gain must exceed.
+    """
+    gained, lost = np.count_nonzero(new & ~old), np.count_nonzero(old & ~new)
+    return bool(gained - lost > standard_errors * math.sqrt(gained + lost))

@@ -1,0 +1,149 @@
+"""The result of a fix: the run before and after it, and the tries in between."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from actcli.config.schema import Config, values
+from actcli.diagnostics import HEALTHY
+from actcli.diagnostics.findings import Finding, Remedy
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A run with its diagnosis.
+
+    Args:
+        folder: the folder of the run.
+        config: its configuration.
+        verdict: the rule of the worst finding, or "healthy".
+        findings: the findings, the worst first.
+        rows: name of the rows on which `accuracy` is measured: "validation" or "train".
+        accuracy: accuracy on these rows.
+        error: standard error of `accuracy`.
+        test: accuracy on the test rows.
+        dead: share of the hidden units that are dead.
+    """
+
+    folder: Path
+    config: Config
+    verdict: str
+    findings: tuple[Finding, ...]
+    rows: str
+    accuracy: float
+    error: float
+    test: float
+    dead: float | None
+
+    @property
+    def run(self) -> str:
+        """The name of the run."""
+        return self.folder.absolute().name
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON object."""
+        return {
+            "run": self.run,
+            "verdict": self.verdict,
+            "rows": self.rows,
+            "accuracy": self.accuracy,
+            "test": self.test,
+            "dead": self.dead,
+        }
+
+
+@dataclass(frozen=True)
+class Try:
+    """One remedy that was tried.
+
+    Args:
+        number: from 1.
+        rule: the rule of the finding whose remedy it is.
+        remedy: the remedy.
+        base: the name of the run whose configuration it changes.
+        after: the run and its diagnosis; None if the remedy cannot be applied.
+        gain: accuracy minus the accuracy of `base`.
+        outcome: "cured", "better" or "no better", or why the remedy cannot be applied.
+    """
+
+    number: int
+    rule: str
+    remedy: Remedy
+    base: str
+    after: Condition | None
+    gain: float | None
+    outcome: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON object."""
+        return {
+            "number": self.number,
+            "rule": self.rule,
+            **asdict(self.remedy),
+            "base": self.base,
+            "after": self.after and self.after.to_dict(),
+            "gain": self.gain,
+            "outcome": self.outcome,
+        }
+
+
+CURED, BETTER, NO_BETTER = "cured", "better", "no better"
+
+
+@dataclass(frozen=True)
+class FixResult:
+    """The result of `actcli fix`.
+
+    Args:
+        before: the run.
+        after: the best run: the cured one, or the most accurate one that was reached.
+        tries: the tries in their order.
+        planned: the remedies that a dry run would try first; empty otherwise.
+    """
+
+    before: Condition
+    after: Condition
+    tries: tuple[Try, ...] = ()
+    planned: tuple[Remedy, ...] = ()
+
+    @property
+    def is_healthy(self) -> bool:
+        """Whether the best run is healthy: cured, or healthy from the start."""
+        return self.after.verdict == HEALTHY
+
+    @property
+    def changes(self) -> dict[str, Any]:
+        """The changes from the configuration of the run to that of the best run."""
+        return differences(self.before.config, self.after.config)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON object."""
+        return {
+            "healthy": self.is_healthy,
+            "before": self.before.to_dict(),
+            "after": self.after.to_dict(),
+            "changes": self.changes,
+            "tries": [each.to_dict() for each in self.tries],
+            "planned": [asdict(remedy) for remedy in self.planned],
+        }
+
+    def csv_rows(self) -> Iterator[list[Any]]:
+        """Yield the header of the CSV, and a row for each try."""
+        yield ["try", "rule", "changes", "run", "verdict", "accuracy", "gain", "outcome"]
+        for each in self.tries:
+            changes = json.dumps(dict(each.remedy.changes))
+            after = each.after
+            found = (after.run, after.verdict, after.accuracy) if after else (None, None, None)
+            yield [each.number, each.rule, changes, *found, each.gain, each.outcome]
+
+
+def differences(before: Config, after: Config) -> dict[str, Any]:
+    """Return the values of the keys in which the second configuration differs from the first."""
+    old = dict(_by_path(before))
+    return {path: value for path, value in _by_path(after) if value != old[path]}
+
+
+def _by_path(config: Config) -> Iterator[tuple[str, Any]]:
+    return ((str(key), value) for key, value in values(config))
