@@ -162,19 +162,18 @@ def resumed_run(
         run = resume_run(folder, config, progress)
     if isinstance(run, RunResult):
         text = escape_lines(describe_finished(folder, config))
-        emit(TrainingResult(run, folder, {}), lambda _: one_line(text), as_json, as_csv)
+        emit(TrainingResult(run, folder, {}), lambda _: finished_view(text), as_json, as_csv)
         return None
     if not quiet:
         print_changes(run, epochs_before)
     return run
 
 
-def one_line(text: str) -> "RenderableType":
-    """Return a text that is not wrapped, because it begins with a path."""
-    from rich.console import Group
-    from rich.text import Text
+def finished_view(text: str) -> "RenderableType":
+    """Return the view of why nothing is left to train."""
+    from actcli.render.train import one_line
 
-    return Group(Text(text, no_wrap=True, overflow="ignore"))  # rich wraps a Text by itself
+    return one_line(text)
 
 
 def default_name(config: str | None) -> str:

@@ -118,6 +118,11 @@ def download_progress(console: Console) -> Progress:
     )
 
 
+def one_line(text: str) -> RenderableType:
+    """Return a text that is not wrapped, because it begins with a path."""
+    return Group(Text(text, no_wrap=True, overflow="ignore"))  # rich wraps a Text by itself
+
+
 def summary(
     result: RunResult, folder: Path, rows: Mapping[str, int], next_command: str
 ) -> RenderableType:
