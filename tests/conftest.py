@@ -25,22 +25,10 @@ os.environ.clear()
 os.environ.update(_outside)
 
 import pytest  # noqa: E402 - after NumPy, as all that may import it
+from blob_data import make_blobs  # noqa: E402 - likewise
 from click.testing import CliRunner  # noqa: E402 - likewise
 
 from actcli.cli import main  # noqa: E402 - likewise
-
-
-def make_blobs(classes: int, rows: int, inputs: int, noise: float) -> dict[str, Any]:
-    """Clouds of points around a centre for each class, as bytes; as many to test as to train."""
-    rng = np.random.default_rng(classes)
-    centres = rng.uniform(64, 192, (classes, inputs))
-    arrays = {}
-    for part in ("train", "test"):
-        labels = np.arange(rows) % classes
-        points = centres[labels] + rng.normal(0, noise, (rows, inputs))
-        arrays[f"x_{part}"] = points.clip(0, 255).astype(np.uint8)
-        arrays[f"y_{part}"] = labels
-    return arrays
 
 
 @pytest.fixture

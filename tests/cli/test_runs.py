@@ -3,13 +3,15 @@
 import fcntl
 import json
 import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from blob_data import make_blobs
 from click.testing import CliRunner, Result
 from rich.cells import cell_len
 
@@ -17,8 +19,6 @@ from actcli.cli import main
 from actcli.render.runs import age
 from actcli.store import record
 from actcli.store.catalog import summarize
-
-Blobs = Callable[..., Path]
 
 
 def call(*args: str, stdin: str | None = None, **env: str) -> Result:
@@ -37,10 +37,12 @@ def trained(blobs: Path, folder: Path, name: str, *options: str) -> Path:
     return folder / name
 
 
-@pytest.fixture
-def folder(blobs: Blobs, tmp_path: Path) -> Path:
-    """Runs: finished, diverged, unfinished, damaged, and folders that are none."""
-    runs, data = tmp_path / "runs", blobs()
+@pytest.fixture(scope="module")
+def templates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The runs that `folder` copies for each test."""
+    place = tmp_path_factory.mktemp("templates")
+    runs, data = place / "runs", place / "blobs.npz"
+    np.savez(data, **make_blobs(classes=3, rows=300, inputs=12, noise=16))
     trained(data, runs, "plain")
     trained(data, runs, "mixed", "--activation", "tanh,relu", "--patience", "2", "--epochs", "9")
     trained(data, runs, "boom", "--lr", "1e9", "--loss", "mse", "--output", "identity")
@@ -50,6 +52,12 @@ def folder(blobs: Blobs, tmp_path: Path) -> Path:
     (runs / ".made.tmp" / "config.toml").touch()
     (runs / "notes").mkdir()
     return runs
+
+
+@pytest.fixture
+def folder(templates: Path, tmp_path: Path) -> Path:
+    """Runs: finished, diverged, unfinished, damaged, and folders that are not runs."""
+    return Path(shutil.copytree(templates, tmp_path / "runs"))  # with the times of the files
 
 
 def listed(folder: Path) -> dict[str, dict[str, Any]]:
@@ -287,6 +295,7 @@ def test_what_is_no_run_is_left_alone(folder: Path, tmp_path: Path) -> None:
     (folder / "extra" / "thesis.tex").touch()
     (folder / "deep" / "checkpoint.safetensors").mkdir(parents=True)
     (folder / "deep" / "config.toml").touch()
+    (tmp_path / "blobs.npz").touch()
     for name, message in (
         (
             "notes",
