@@ -23,11 +23,9 @@ from sweep_commands import (
 
 from actcli.errors import ActcliError
 from actcli.sweep.axes import parse_axis
-from actcli.sweep.cluster import SweepWorker
 from actcli.sweep.plan import Plan
 from actcli.sweep.work import WORKERS
 
-pytest.importorskip("distributed")
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc"),
@@ -233,6 +231,8 @@ def test_a_worker_whose_blas_has_many_threads_is_refused(sweep: list[str], tmp_p
 
 
 def test_a_worker_with_several_threads_that_joins_later_trains_nothing() -> None:
+    from actcli.sweep.cluster import SweepWorker  # Dask is installed for the slow tests alone
+
     loop = SimpleNamespace(add_callback=lambda *_: None)
     state = SimpleNamespace(nthreads=2)
     late = SimpleNamespace(address="tcp://a:1", state=state, loop=loop, log_event=None)
