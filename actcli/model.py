@@ -22,9 +22,9 @@ from actcli.datasets.batches import Batches, Normalization, Split
 from actcli.datasets.dataset import Dataset
 from actcli.errors import DataError, UsageError
 from actcli.files import Buffer
-from actcli.formats import read_layers
+from actcli.formats import read_network
+from actcli.formats.contents import Layers
 from actcli.formats.description import check_description
-from actcli.formats.layers import Layers
 from actcli.formats.safetensors import safetensors_parts
 from actcli.nn.activations import ACTIVATIONS
 from actcli.nn.arrays import Array, Labels, ignore_overflow
@@ -267,13 +267,18 @@ class ModelFile:
     Args:
         path: the path of the file, for messages.
         layers: weights (units, inputs) and biases (units,) in float32, first layer first.
-        description: the metadata that actcli writes into the header; empty in files of other
-            frameworks.
+        description: what the file says about the model: the metadata that actcli writes into the
+            header, or the activations, the output and the loss that another format records; empty
+            in files of nothing but weights.
+        framework: the framework that wrote the file; empty if actcli did.
+        notes: sentences on what was folded, passed over or assumed when the file was read.
     """
 
     path: Path
     layers: Layers
     description: Mapping[str, Any]
+    framework: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -320,13 +325,15 @@ class ModelFile:
     def loss(self, name: str | None = None, output: str | None = None) -> Loss:
         """Return the loss of that name, or else the header's.
 
-        Without either, the loss is cross-entropy, or binary cross-entropy for a single logit.
+        Without either, the loss is cross-entropy, or binary cross-entropy for a single logit or
+        sigmoid outputs.
 
         Raises:
             UsageError: the loss does not exist, or the output does not go with it.
         """
-        usual = "binary-cross-entropy" if self.sizes[-1] == 1 else "cross-entropy"
         described = {} if name else self.description
+        is_binary = self.sizes[-1] == 1 or (output or described.get("output")) == "sigmoid"
+        usual = "binary-cross-entropy" if is_binary else "cross-entropy"
         smoothing = described.get("label_smoothing", 0.0)
         rule = LOSSES[LOSSES.name(name or self.description.get("loss", usual))]
         return rule(output or described.get("output", "auto"), smoothing)
@@ -387,11 +394,11 @@ NO_NORMALIZATION = Normalization("none", 0.0, 1.0)
 
 
 def read_model_file(path: Path) -> ModelFile:
-    """Return the contents of a model's file; see `formats.read_layers` for the formats.
+    """Return the contents of a model's file; see `formats.FORMATS` for the formats.
 
     Raises:
         DataError: the file cannot be read, is not a multilayer perceptron, or its header is wrong.
     """
-    layers, description = read_layers(path)
-    check_description(description, path)
-    return ModelFile(path, layers, description)
+    network = read_network(path)
+    check_description(network.description, path)
+    return ModelFile(path, network.layers, network.description, network.framework, network.notes)

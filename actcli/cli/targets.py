@@ -16,7 +16,7 @@ from actcli.datasets.catalogue import DATASETS
 from actcli.datasets.dataset import Dataset, load_dataset
 from actcli.datasets.download import Progress
 from actcli.diagnostics.evidence import Training
-from actcli.diagnostics.foreign import ACTIVATION, LOSS, NORMALIZATION, Foreign, framework_of
+from actcli.diagnostics.foreign import ACTIVATION, LOSS, NORMALIZATION, Foreign
 from actcli.errors import DataError, UsageError
 from actcli.model import Model, ModelFile, read_model_file
 from actcli.store.catalog import is_run, usable_runs
@@ -145,12 +145,12 @@ def _file(path: Path, overrides: Overrides, progress: Progress) -> Target:
 def _foreign(file: ModelFile, overrides: Overrides) -> Foreign | None:
     """Return what a file of another framework does not say; None for a file of actcli."""
     described = file.description
-    if "activations" in described:
+    if not file.framework:
         return None
     unsaid = {ACTIVATION, NORMALIZATION, LOSS} - described.keys()
-    if overrides.loss or overrides.output:
+    if overrides.loss or overrides.output or "output" in described:
         unsaid -= {LOSS}
-    return Foreign(framework_of(file.path), frozenset(unsaid))
+    return Foreign(file.framework, frozenset(unsaid), file.notes)
 
 
 def _load(path: Path, file: ModelFile, overrides: Overrides, progress: Progress) -> Dataset:

@@ -9,7 +9,6 @@ import itertools
 import math
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -52,10 +51,12 @@ class Foreign:
     Args:
         framework: "PyTorch", "Keras" or "scikit-learn".
         unsaid: what the file does not say: any of "activation", "normalization" and "loss".
+        notes: sentences on what was folded or assumed when the file was read.
     """
 
     framework: str
     unsaid: frozenset[str]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -73,12 +74,6 @@ class Assumptions:
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON object."""
         return {"framework": self.framework, "sentences": list(self.sentences)}
-
-
-def framework_of(path: Path) -> str:
-    """Return the framework that writes files with this suffix."""
-    suffixes = {".npz": "scikit-learn", ".keras": "Keras", ".h5": "Keras", ".hdf5": "Keras"}
-    return suffixes.get(path.suffix.lower(), "PyTorch")
 
 
 def is_one_hot_regression(model: Model, split: Split) -> bool:
@@ -124,7 +119,7 @@ def examine_assumptions(
         names.append(f"{model.loss_name} of {model.loss.output} outputs")
     if names:
         sentences.append(f"Assumed, as the file does not say it: {', '.join(names)}.")
-    return model, Assumptions(foreign.framework, tuple(sentences))
+    return model, Assumptions(foreign.framework, (*sentences, *foreign.notes))
 
 
 def _assumed_names(model: Model, dataset: Dataset, unsaid: Collection[str]) -> list[str]:

@@ -1,37 +1,37 @@
 """Model files of actcli and other frameworks, read as layers. No code in a file is ever executed.
 
-Each format has one module with a reader: a function from a path to the layers of a multilayer
-perceptron and the metadata beside them. `READERS` chooses the reader by the suffix of the file.
+Each format has one module with its entry in `FORMATS`: the first bytes by which its files are
+recognized, their suffixes, and a reader. A reader returns named tensors or a chain of layers
+(`contents`), of which `layers` makes a multilayer perceptron. A new format is one such entry.
 """
 
-from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
-from actcli.formats.layers import Layers
-from actcli.formats.numpy_arrays import read_npz_layers
-from actcli.formats.safetensors import read_safetensors_layers
+from actcli.formats.contents import FileNetwork, Format
+from actcli.formats.file_start import FileStart, read_start
+from actcli.formats.layers import to_network
+from actcli.formats.numpy_arrays import NPZ
+from actcli.formats.safetensors import SAFETENSORS
 
-Reader = Callable[[Path], tuple[Layers, dict[str, Any]]]
-
-READERS: Mapping[str, Reader] = {
-    ".safetensors": read_safetensors_layers,
-    ".npz": read_npz_layers,
-}
+FORMATS: tuple[Format, ...] = (SAFETENSORS, NPZ)
 
 
-def read_layers(path: Path) -> tuple[Layers, dict[str, Any]]:
-    """Return the layers of a model file and the metadata that actcli wrote beside them.
+def read_network(path: Path) -> FileNetwork:
+    """Return the multilayer perceptron in a model file, and what the file says about it.
 
-    A file with an unknown suffix is read as safetensors.
-
-    Returns:
-        Weights (units, inputs) and biases (units,) of each layer in float32, first layer first; and
-        the metadata, which is empty for files of other frameworks.
+    The first bytes decide on the format; if they are those of no format, the suffix does.
 
     Raises:
         DataError: the file cannot be read or does not hold a multilayer perceptron. The message
             names the tensor and its shape.
         ActcliError: this machine has less memory than the tensors need.
     """
-    return READERS.get(path.suffix, read_safetensors_layers)(path)
+    format_ = find_format(read_start(path))
+    return to_network(path, format_.read(path), format_)
+
+
+def find_format(start: FileStart) -> Format:
+    """Return the format of a file with this start; safetensors for an unknown one."""
+    recognized = (each for each in FORMATS if each.recognizes(start))
+    named = (each for each in FORMATS if start.suffix in each.suffixes)
+    return next(recognized, None) or next(named, SAFETENSORS)

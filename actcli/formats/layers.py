@@ -1,13 +1,12 @@
-"""From named tensors to layers: sort the tensors, pair weights with biases, check their shapes.
+"""From the contents of a file to the layers of a multilayer perceptron.
 
-Layers are sorted by the numbers in the names of their tensors. Weights have the shape (units,
-inputs), as PyTorch stores them. Weights (inputs, units), as scikit-learn stores them, are
-recognized by their names or shapes and transposed.
+`chain_layers` follows the steps of a chain. A batch normalization scales and shifts each feature by
+fixed numbers once a network is trained, so that it is folded into the linear layer before it or, if
+an activation stands between them, into the linear layer after it. Both are exact.
 """
 
-import math
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,53 +15,207 @@ from numpy.typing import NDArray
 
 from actcli.config.values import quoted
 from actcli.errors import DataError
+from actcli.formats.contents import (
+    Activation,
+    BatchNorm,
+    FileNetwork,
+    Format,
+    LayerChain,
+    Layers,
+    Linear,
+    NamedTensors,
+    Step,
+)
+from actcli.formats.tensors import EXPECTED_TENSORS, arrange
+from actcli.nn.activations import ACTIVATIONS
 from actcli.nn.arrays import Array
+from actcli.nn.links import LINKS
 
-Tensors = dict[str, NDArray[Any]]
-Layers = Sequence[tuple[Array, Array]]  # weights (units, inputs) and biases (units,)
-
-EXPECTED_TENSORS = (
-    "Expected a multilayer perceptron: for each layer weights (units, inputs) and biases (units,)"
+EXPECTED_CHAIN = (
+    "Expected a multilayer perceptron: linear layers with one activation after each, "
+    "and softmax, sigmoid or nothing at the end"
 )
 
 
-def pair_layers(path: Path, tensors: Mapping[str, NDArray[Any]]) -> Layers:
-    """Return the layers that the tensors of a file form, first layer first.
+def to_network(path: Path, contents: NamedTensors | LayerChain, of: Format) -> FileNetwork:
+    """Return the network that the contents of a file form.
 
     Args:
         path: the path of the file, for messages.
-        tensors: weights, with biases for all of them or for none, in any order and precision.
-
-    Returns:
-        Weights (units, inputs) and biases (units,) of each layer in float32. Missing biases are 0.
+        contents: what the reader of its format returned.
+        of: the format.
 
     Raises:
-        DataError: the tensors are not those of a multilayer perceptron, or a number is not finite
-            in float32. The message names the tensor, its shape or the position of the number.
+        DataError: the contents are not a multilayer perceptron, or a number is not finite in
+            float32. The message names the tensor or layer, its shape, and what was expected.
     """
-    if not tensors:
-        raise DataError(f"{path} holds no tensor", EXPECTED_TENSORS)
-    arrays = {name: _as_float32(path, name, values) for name, values in tensors.items()}
-    weights, biases = _sorted_names(path, arrays)
-    transposed = all("coef" in name for name in weights) or not _fit_together(
-        [arrays[name] for name in weights], [arrays[name] for name in biases]
+    if isinstance(contents, NamedTensors):
+        steps, notes = arrange(path, contents)
+        layers = chain_layers(path, steps)
+        framework = "" if "activations" in contents.description else of.framework
+        return FileNetwork(layers.layers, contents.description, framework, (*notes, *layers.notes))
+    layers = chain_layers(path, contents.steps)
+    return FileNetwork(
+        layers.layers,
+        layers.description(contents.loss),
+        of.framework,
+        (*contents.notes, *layers.notes),
     )
-    layers: list[tuple[Array, Array]] = []
-    for index, name in enumerate(weights):
-        w = np.ascontiguousarray(arrays[name].T) if transposed else arrays[name]
-        b = arrays[biases[index]] if biases else np.zeros(len(w), np.float32)
-        inputs = len(layers[-1][1]) if layers else w.shape[1]
-        if w.shape != (len(b), inputs):
+
+
+@dataclass
+class ChainLayers:
+    """The layers of a chain, filled while its steps are followed.
+
+    Args:
+        layers: weights (units, inputs) and biases (units,) in float32, first layer first.
+        activations: the activation of each layer that has one; the last is the output.
+        notes: a sentence for each batch normalization that was folded.
+    """
+
+    layers: list[tuple[Array, Array]] = field(default_factory=list)
+    activations: dict[int, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def description(self, loss: str | None) -> dict[str, Any]:
+        """Return what the chain says about the model, by the keys of `Model.description`.
+
+        Without an output activation, the outputs are logits or a regression: the loss would tell.
+        """
+        last = len(self.layers) - 1
+        names = [self.activations.get(index, "identity") for index in range(last)]
+        output = self.activations.get(last)
+        said = {"activations": names, "output": output, "loss": loss}
+        return {key: value for key, value in said.items() if value is not None}
+
+
+def chain_layers(path: Path, steps: Sequence[Step]) -> ChainLayers:
+    """Return the layers that a chain of steps forms.
+
+    Raises:
+        DataError: the steps are not those of a multilayer perceptron.
+    """
+    result = ChainLayers()
+    count = sum(isinstance(step, Linear) for step in steps)
+    waiting: list[BatchNorm] = []  # batch normalizations of the inputs of the next linear layer
+    for step in steps:
+        last = len(result.layers) - 1
+        if isinstance(step, Linear):
+            result.layers.append(_linear(path, step, result.layers))
+            for norm in reversed(waiting):
+                result.layers[-1] = _fold_after(path, norm, step.name, result)
+            waiting.clear()
+        elif isinstance(step, Activation):
+            _take_activation(path, step, result, is_last=last == count - 1, is_first=bool(waiting))
+        elif last < 0 or last in result.activations:
+            waiting.append(step)
+        else:
+            result.layers[-1] = _fold_before(path, step, result)
+    if not result.layers:
+        raise DataError(f"{path} holds no linear layer", EXPECTED_CHAIN)
+    if waiting:
+        raise DataError(
+            f"{path}: no linear layer follows the batch normalization {quoted(waiting[0].name)}",
+            EXPECTED_CHAIN,
+        )
+    return result
+
+
+def _linear(path: Path, step: Linear, before: Layers) -> tuple[Array, Array]:
+    """Return the weights and biases of a linear layer in float32; missing biases are 0."""
+    weights, shape = step.weights, step.weights.shape
+    if len(shape) != 2 or 0 in shape:
+        raise DataError(
+            f"{path}: weights {quoted(step.name)} have the shape {shape}", EXPECTED_TENSORS
+        )
+    inputs = len(before[-1][1]) if before else shape[1]
+    biases = np.zeros(shape[0], np.float32) if step.biases is None else step.biases
+    if shape[1] != inputs or biases.shape != shape[:1]:
+        biased = f"{biases.shape[0]} biases" if biases.ndim == 1 else f"biases {biases.shape}"
+        raise DataError(
+            f"{path}: weights {quoted(step.name)} have the shape {shape}, but "
+            f"{inputs} inputs and {biased} go with them",
+            EXPECTED_TENSORS,
+        )
+    single = as_float32(path, step.name, weights)
+    return np.ascontiguousarray(single), as_float32(path, step.bias_name or step.name, biases)
+
+
+def _take_activation(
+    path: Path, step: Activation, result: ChainLayers, is_last: bool, is_first: bool
+) -> None:
+    last = len(result.layers) - 1
+    if step.name == "identity" and not is_last:
+        return
+    allowed = [""] if not step.name else LINKS if is_last else ACTIVATIONS
+    if last < 0 or is_first or last in result.activations or step.name not in allowed:
+        raise DataError(
+            f"{path}: the activation {quoted(step.name)} at {quoted(step.place)} does not fit "
+            "there",
+            EXPECTED_CHAIN,
+        )
+    result.activations[last] = step.name
+
+
+def _scale_and_shift(
+    path: Path, norm: BatchNorm, features: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the factor and the summand of each feature under a batch normalization."""
+    parts = {
+        "mean": norm.mean,
+        "variance": norm.variance,
+        "scale": np.ones(features) if norm.scale is None else norm.scale,
+        "shift": np.zeros(features) if norm.shift is None else norm.shift,
+    }
+    for part, values in parts.items():
+        if values.shape != (features,):
             raise DataError(
-                f"{path}: weights {quoted(name)} have the shape {arrays[name].shape}, but "
-                f"{inputs} inputs and {len(b)} biases go with them",
-                EXPECTED_TENSORS,
+                f"{path}: the {part} of the batch normalization {quoted(norm.name)} has the shape "
+                f"{values.shape}",
+                f"Expected ({features},): one number for each unit of its layer",
             )
-        layers.append((w, b))
-    return layers
+    mean, variance, scale, shift = (
+        as_float32(path, f"{norm.name}, {part}", values).astype(np.float64)
+        for part, values in parts.items()
+    )
+    if not (variance + norm.epsilon > 0).all():
+        raise DataError(
+            f"{path}: a variance of the batch normalization {quoted(norm.name)} is negative"
+        )
+    factor = scale / np.sqrt(variance + norm.epsilon)
+    return factor, shift - mean * factor
 
 
-def _as_float32(path: Path, name: str, values: NDArray[Any]) -> Array:
+def _fold_before(path: Path, norm: BatchNorm, result: ChainLayers) -> tuple[Array, Array]:
+    """Return the last layer, followed by a batch normalization of its units."""
+    weights, biases = result.layers[-1]
+    factor, summand = _scale_and_shift(path, norm, len(biases))
+    result.notes.append(_folded(norm, len(result.layers), "before"))
+    return (
+        as_float32(path, norm.name, weights * factor[:, np.newaxis]),
+        as_float32(path, norm.name, biases * factor + summand),
+    )
+
+
+def _fold_after(path: Path, norm: BatchNorm, name: str, result: ChainLayers) -> tuple[Array, Array]:
+    """Return the last layer, preceded by a batch normalization of its inputs."""
+    weights, biases = result.layers[-1]
+    factor, summand = _scale_and_shift(path, norm, weights.shape[1])
+    result.notes.append(_folded(norm, len(result.layers), "after"))
+    return (
+        as_float32(path, name, weights * factor),
+        as_float32(path, name, biases + weights.astype(np.float64) @ summand),
+    )
+
+
+def _folded(norm: BatchNorm, layer: int, where: str) -> str:
+    return (
+        f"The batch normalization {quoted(norm.name)} is folded into the linear layer {where} it, "
+        f"layer {layer}, with ε = {norm.epsilon:g}."
+    )
+
+
+def as_float32(path: Path, name: str, values: NDArray[Any]) -> Array:
     """Return a tensor in float32.
 
     Raises:
@@ -80,42 +233,3 @@ def _as_float32(path: Path, name: str, values: NDArray[Any]) -> Array:
             "A training that diverged leaves such weights; a smaller learning rate may fix it",
         )
     return single
-
-
-def _sorted_names(path: Path, arrays: Mapping[str, Array]) -> tuple[list[str], list[str]]:
-    """Return the names of the weights and of the biases, first layer first.
-
-    Raises:
-        DataError: a tensor is neither weights nor biases, or the numbers of weights and biases
-            differ.
-    """
-    names = sorted(arrays, key=_name_order)
-    for name in names:
-        if arrays[name].ndim not in {1, 2} or 0 in arrays[name].shape:
-            raise DataError(
-                f"{path}: tensor {quoted(name)} has the shape {arrays[name].shape}",
-                EXPECTED_TENSORS,
-            )
-    weights = [name for name in names if arrays[name].ndim == 2]
-    biases = [name for name in names if arrays[name].ndim == 1]
-    if not weights or len(biases) not in {0, len(weights)}:
-        unpaired = (biases or names)[-1]
-        raise DataError(
-            f"{path}: {len(weights)} tensors are weights and {len(biases)} are biases; "
-            f"{quoted(unpaired)} has the shape {arrays[unpaired].shape}",
-            EXPECTED_TENSORS,
-        )
-    return weights, biases
-
-
-def _name_order(name: str) -> tuple[list[float], str]:
-    """Return a sort key: "2.weight" comes before "10.weight", a name without a number is last."""
-    return [float(number) for number in re.findall(r"\d+", name)] or [math.inf], name
-
-
-def _fit_together(weights: list[Array], biases: list[Array]) -> bool:
-    """Return whether all weights, taken as (units, inputs), fit their biases and each other."""
-    units = [len(w) for w in weights]
-    return [w.shape[1] for w in weights[1:]] == units[:-1] and (
-        not biases or [len(b) for b in biases] == units
-    )

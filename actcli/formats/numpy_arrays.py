@@ -6,19 +6,20 @@ Pickled objects are refused.
 """
 
 from pathlib import Path
-from typing import Any
 
 from actcli.config.values import quoted
 from actcli.datasets.npz import read_arrays
 from actcli.errors import DataError
-from actcli.formats.layers import EXPECTED_TENSORS, Layers, Tensors, pair_layers
+from actcli.formats.contents import Format, NamedTensors, Tensors
+from actcli.formats.file_start import FileStart
+from actcli.formats.tensors import EXPECTED_TENSORS
 
 
-def read_npz_layers(path: Path) -> tuple[Layers, dict[str, Any]]:
-    """Return the layers of an `.npz` file, and no metadata.
+def read_npz_tensors(path: Path) -> NamedTensors:
+    """Return the arrays of an `.npz` file.
 
     Raises:
-        DataError: the file cannot be read or does not hold a multilayer perceptron.
+        DataError: the file cannot be read or holds something else than numbers.
         ActcliError: this machine has less memory than the arrays need.
     """
     tensors: Tensors = {}
@@ -26,4 +27,11 @@ def read_npz_layers(path: Path) -> tuple[Layers, dict[str, Any]]:
         if array.dtype.kind not in "fiu":
             raise DataError(f"{path}: array {quoted(name)} holds {array.dtype}", EXPECTED_TENSORS)
         tensors[name] = array
-    return pair_layers(path, tensors), {}
+    return NamedTensors(tensors)
+
+
+def _is_npz(start: FileStart) -> bool:
+    return bool(start.members) and all(name.endswith(".npy") for name in start.members)
+
+
+NPZ = Format("an .npz file", "scikit-learn", (".npz",), _is_npz, read_npz_tensors)

@@ -22,7 +22,8 @@ from actcli import jsonlines
 from actcli.config.values import quoted
 from actcli.errors import DataError
 from actcli.files import Buffer, reading
-from actcli.formats.layers import Layers, Tensors, pair_layers
+from actcli.formats.contents import Format, NamedTensors, Tensors
+from actcli.formats.file_start import FileStart
 from actcli.machine import require_memory
 from actcli.nn.arrays import Array
 
@@ -98,15 +99,20 @@ def read_metadata(path: Path) -> dict[str, Any]:
     return _read_metadata(path, header.get("__metadata__") or {})
 
 
-def read_safetensors_layers(path: Path) -> tuple[Layers, dict[str, Any]]:
-    """Return the layers of a file and the metadata that actcli wrote beside them.
+def read_named_tensors(path: Path) -> NamedTensors:
+    """Return the arrays of a file and the metadata that actcli wrote beside them.
 
     Raises:
-        DataError: the file cannot be read or does not hold a multilayer perceptron.
+        DataError: the file cannot be read, is not a safetensors file or is damaged.
         ActcliError: this machine has less memory than the tensors need.
     """
     tensors, metadata = read_safetensors(path)
-    return pair_layers(path, tensors), metadata
+    return NamedTensors(tensors, description=metadata)
+
+
+def _is_safetensors(start: FileStart) -> bool:
+    length = int.from_bytes(start.head[:8], "little")
+    return start.head[8:9] == b"{" and length <= start.size - 8
 
 
 def _not_safetensors(path: Path, reason: str) -> DataError:
@@ -203,3 +209,8 @@ def _read_tensor(
     if entry["dtype"] == "BF16":  # bfloat16 is the upper half of a float32
         return (array.astype(np.uint32) << 16).view(np.float32)
     return array
+
+
+SAFETENSORS = Format(
+    "a safetensors file", "PyTorch", (".safetensors",), _is_safetensors, read_named_tensors
+)

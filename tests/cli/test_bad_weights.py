@@ -109,7 +109,9 @@ def test_truncated_weights(tmp_path: Path, refused: Refused, kept: int) -> None:
 
 def test_tensors_of_wrong_shapes_and_types(tmp_path: Path, refused: Refused) -> None:
     path = saved(tmp_path / "m.safetensors", perceptron() | {"0.bias": np.zeros(7, np.float32)})
-    expected = "weights '0.weight' have the shape (8, 784), but 8 inputs and 7 biases go with them"
+    expected = (
+        "weights '0.weight' have the shape (8, 784), but 784 inputs and 7 biases go with them"
+    )
     assert expected in refused("diagnose", str(path))
     path.write_bytes(headed({"w": {"dtype": "F8_E4M3", "shape": [4], "data_offsets": [0, 4]}}))
     expected = f"{path}: tensor 'w' is of type 'F8_E4M3'. Known: F64, F32, F16, BF16"

@@ -15,7 +15,7 @@ from safetensors.numpy import load_file, save_file
 from actcli.cli import main
 from actcli.cli.targets import Overrides, Target, find_target
 from actcli.errors import DataError, UsageError
-from actcli.formats import read_layers
+from actcli.formats import read_network
 
 ROWS, INPUTS, CLASSES = 120, 6, 3
 RUNS = Path("runs")
@@ -60,7 +60,7 @@ def refused(kind: type[Exception], target: str | None = None, **overrides: Any) 
 
 
 def parameters(path: Path) -> list[np.ndarray[Any, Any]]:
-    return [each for layer in read_layers(path)[0] for each in layer]
+    return [each for layer in read_network(path).layers for each in layer]
 
 
 def assert_network(result: Target, path: Path) -> None:

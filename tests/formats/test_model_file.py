@@ -215,12 +215,12 @@ def w(*shape: int) -> np.ndarray[Any, Any]:
             "0 tensors are weights and 2 are biases; '1.bias' has the shape (4,)",
         ),
         (
-            {"0.weight": w(5, 4), "0.bias": w(5), "1.weight": w(3, 5)},
-            "2 tensors are weights and 1 are biases; '0.bias' has the shape (5,)",
+            {"w0": w(5, 4), "b": w(5), "w1": w(3, 5)},
+            "2 tensors are weights and 1 are biases; 'b' has the shape (5,)",
         ),
         (
             {"0.weight": w(5, 4), "0.bias": w(5), "1.weight": w(3, 7), "1.bias": w(3)},
-            "weights '0.weight' have the shape (5, 4), but 5 inputs and 5 biases go with them",
+            "weights '1.weight' have the shape (3, 7), but 5 inputs and 3 biases go with them",
         ),
         (
             {"coefs_0": w(4, 5), "coefs_1": w(6, 3)},
@@ -228,7 +228,7 @@ def w(*shape: int) -> np.ndarray[Any, Any]:
         ),
         (
             {"0.weight": w(5, 4), "0.bias": w(6)},
-            "weights '0.weight' have the shape (5, 4), but 5 inputs and 6 biases go with them",
+            "weights '0.weight' have the shape (5, 4), but 4 inputs and 6 biases go with them",
         ),
         ({}, "holds no tensor"),
     ],
