@@ -1,6 +1,5 @@
 """`actcli predict`: images beside the outputs of a network."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 
     from actcli.cli.targets import Target
     from actcli.datasets.batches import Split
-    from actcli.datasets.npz import Pixels
     from actcli.explore.predict import Predictions
     from actcli.nn.arrays import Labels
 
@@ -179,10 +177,22 @@ def predict_image(
 ) -> "Predictions":
     """Return the prediction for an image from a file."""
     from actcli.datasets.images import invert_colours, read_image
+    from actcli.explore.predict import Predictions, predict
 
-    pixels = read_image(path, target.dataset.shape, target.dataset.train.pixels.dtype)
+    model, data = target.model, target.dataset
+    pixels = read_image(path, data.shape, data.train.pixels.dtype)
     pixels = invert_colours(pixels) if invert else pixels
-    return _predictions(target, None, pixels[None], [true_class], [None])
+    return Predictions(
+        model=target.name,
+        dataset=data.name,
+        split=None,
+        output=model.loss.output,
+        loss=model.loss_name,
+        classes=model.classes,
+        rows=None,
+        mistakes=None,
+        predictions=predict(model, pixels[None], data.shape, [true_class], [None]),
+    )
 
 
 def _of_rows(
@@ -192,34 +202,10 @@ def _of_rows(
     rows: int | None = None,
     mistakes: int | None = None,
 ) -> "Predictions":
-    split: Split = getattr(target.dataset, name)
-    pixels, labels = split.pixels[split.rows[indices]], split.labels[indices].tolist()
-    return replace(
-        _predictions(target, name, pixels, labels, indices), rows=rows, mistakes=mistakes
-    )
+    from actcli.explore.predict import predictions_of_rows
 
-
-def _predictions(
-    target: "Target",
-    name: str | None,
-    pixels: "Pixels",
-    labels: "Sequence[int | None]",
-    indices: "Sequence[int | None]",
-) -> "Predictions":
-    from actcli.explore.predict import Predictions, predict
-
-    model, data = target.model, target.dataset
-    return Predictions(
-        model=target.name,
-        dataset=data.name,
-        split=name,
-        output=model.loss.output,
-        loss=model.loss_name,
-        classes=model.classes,
-        rows=None,
-        mistakes=None,
-        predictions=predict(model, pixels, data.shape, labels, indices),
-    )
+    predictions = predictions_of_rows(target.model, target.dataset, name, indices, target.name)
+    return replace(predictions, rows=rows, mistakes=mistakes)
 
 
 def predict_view(result: "Predictions") -> "RenderableType":

@@ -6,6 +6,7 @@ Help, completion and the list of runs use the names below without importing NumP
 HEALTHY = "healthy"  # the verdict if no finding is worse than a note
 UNTRAINED = "untrained"  # the same for a network without a trained epoch; also a rule
 FAULTLESS = (HEALTHY, UNTRAINED)
-PARTS = ("gradients", "units", "softmax", "verdict")  # of a diagnosis; "history" only on request
+PARTS = ("gradients", "units", "softmax", "verdict")  # of a diagnosis, unless others are named
+PICTURES = ("confusion", "activations", "weights")  # parts only on request, as is "history"
 SEVERITIES = ("note", "warning", "error")
 SPLITS = ("train", "validation", "test")

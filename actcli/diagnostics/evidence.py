@@ -12,11 +12,13 @@ from actcli.config.resolved import ResolvedConfig
 from actcli.datasets.batches import Split
 from actcli.diagnostics.columns import ColumnStatistics, column_statistics
 from actcli.diagnostics.gradients import LayerGradient, gradient_flow
+from actcli.diagnostics.histograms import LayerEdges, LayerHistograms
 from actcli.diagnostics.nonlinearity import NonlinearGain, is_linear, nonlinear_gain
 from actcli.diagnostics.outputs import Outputs
 from actcli.diagnostics.probe import ROWS, forward_pass, probe
 from actcli.diagnostics.reference import Reference, measure_reference
 from actcli.diagnostics.sums import Activity, Counts
+from actcli.diagnostics.unit_activity import LayerActivity, unit_activity
 from actcli.diagnostics.units import LayerUnits, unit_states
 from actcli.diagnostics.weight_scale import MIN_WEIGHTS, untouched_scale, weight_scales
 from actcli.model import Model
@@ -143,6 +145,9 @@ class Evidence:
         reference: what simple classifiers reach on the split; None if it has too few rows.
         confusion: for each class, how many of its rows are predicted as each class.
         class_names: the names of the classes.
+        activity: of each single unit of each hidden layer.
+        histograms: of the pre-activations and activations of each layer; empty if their edges were
+            not given.
     """
 
     model: str
@@ -175,6 +180,8 @@ class Evidence:
     reference: Reference | None = None
     confusion: tuple[tuple[int, ...], ...] = ()
     class_names: tuple[str, ...] = ()
+    activity: tuple[LayerActivity, ...] = ()
+    histograms: tuple[LayerHistograms, ...] = ()
 
     @property
     def reference_accuracy(self) -> float | None:
@@ -207,6 +214,7 @@ def gather(  # noqa: PLR0913 - the optional ones are keywords with defaults
     train: Split | None = None,
     active: tuple[Counts, ...] | None = None,
     workers: int = 1,
+    edges: tuple[LayerEdges, ...] | None = None,
 ) -> Evidence:
     """Return the evidence of a model on all rows of a split.
 
@@ -221,9 +229,10 @@ def gather(  # noqa: PLR0913 - the optional ones are keywords with defaults
         active: for each hidden layer, the number of training rows on which each unit is active, 0
             only for dead units; None to count them on `train`.
         workers: largest number of processes that share the rows.
+        edges: of the histograms of each layer; None for no histograms.
     """
     network = model.network
-    sums = probe(model, split, workers)
+    sums = probe(model, split, workers, edges)
     initial_sums = None if initial is None else forward_pass(initial, split, workers)
     ratios = training.history[-1].update_ratio if training and training.history else None
     confusion = sums.outputs.confusion
@@ -267,6 +276,8 @@ def gather(  # noqa: PLR0913 - the optional ones are keywords with defaults
         reference=measure_reference(split, len(model.classes)),
         confusion=tuple(tuple(counts) for counts in confusion.tolist()),
         class_names=model.classes,
+        activity=unit_activity(network, sums, initial_active, active),
+        histograms=sums.histograms.histograms() if sums.histograms else (),
     )
 
 

@@ -5,14 +5,16 @@ are summed in float64, in the order of the rows. Another size of the mini-batche
 only by rounding. The memory does not depend on the number of rows.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import TypeVar
 
 import numpy as np
 
 from actcli.datasets.batches import Split
+from actcli.diagnostics.histograms import HistogramSums, LayerEdges
 from actcli.diagnostics.outputs import OutputSums
 from actcli.diagnostics.sums import Activity, Counts, InputSums, LayerSums, Sums, Vector
 from actcli.model import ForwardBatch, Model
@@ -34,6 +36,7 @@ class Probe:
         gradient: Σ ∂ℓᵢ/∂parameters, of the shape of the parameter vector.
         outputs: sums over the predictions.
         inputs: sums over the normalized inputs.
+        histograms: of each layer; None unless their edges were given.
     """
 
     rows: int
@@ -41,6 +44,7 @@ class Probe:
     gradient: Vector
     outputs: OutputSums
     inputs: InputSums
+    histograms: HistogramSums | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,9 +62,17 @@ class ForwardSums:
 
 
 class ProbeSums(Sums):
-    """Sums over a forward and a backward pass."""
+    """Sums over a forward and a backward pass.
 
-    def __init__(self, model: Model, allocate: Allocate) -> None:
+    Args:
+        model: the model to examine.
+        allocate: makes arrays of zeros.
+        edges: of the histograms of each layer; None for no histograms.
+    """
+
+    def __init__(
+        self, model: Model, allocate: Allocate, edges: tuple[LayerEdges, ...] | None = None
+    ) -> None:
         super().__init__(allocate)
         network = model.network
         bounds = (*(f.bound for f in network.activations), None)
@@ -71,7 +83,9 @@ class ProbeSums(Sums):
         self.gradient = self.sums(network.parameters.size)
         self.outputs = OutputSums(model.loss, len(model.classes), allocate)
         self.inputs = InputSums(allocate)
-        for part in (*self.layers, self.outputs, self.inputs):
+        self.histograms = HistogramSums(network, edges, allocate) if edges else None
+        parts = (*self.layers, self.outputs, self.inputs)
+        for part in (*parts, self.histograms) if self.histograms else parts:
             self.arrays += part.arrays
 
     def add_split(self, model: Model, split: Split) -> None:
@@ -90,6 +104,8 @@ class ProbeSums(Sums):
                 self.gradient += gradient
                 for index, layer in enumerate(self.layers):
                     layer.add(trace, index, scratch)
+                if self.histograms:
+                    self.histograms.add(trace)
 
 
 class ForwardAccumulator(Sums):
@@ -118,7 +134,9 @@ def forward_pass(model: Model, split: Split, workers: int = 1) -> ForwardSums:
     return ForwardSums(float(sums.loss) / len(split), sums.activity.active)
 
 
-def probe(model: Model, split: Split, workers: int = 1) -> Probe:
+def probe(
+    model: Model, split: Split, workers: int = 1, edges: tuple[LayerEdges, ...] | None = None
+) -> Probe:
     """Return the sums over all rows of a split. No parameter of the model changes.
 
     Args:
@@ -126,6 +144,7 @@ def probe(model: Model, split: Split, workers: int = 1) -> Probe:
         split: the rows, at least one.
         workers: largest number of processes that share the rows. Their number changes the sums
             only by rounding.
+        edges: of the histograms of each layer; None for no histograms.
 
     Returns:
         The sums. Those in which a number overflowed are infinite or NaN.
@@ -133,11 +152,13 @@ def probe(model: Model, split: Split, workers: int = 1) -> Probe:
     Raises:
         ActcliError: a worker has died.
     """
-    sums = _add_up(ProbeSums, model, split, workers)
-    return Probe(len(split), sums.layers, sums.gradient, sums.outputs, sums.inputs)
+    sums = _add_up(partial(ProbeSums, edges=edges), model, split, workers)
+    return Probe(len(split), sums.layers, sums.gradient, sums.outputs, sums.inputs, sums.histograms)
 
 
-def _add_up(kind: type[PassSums], model: Model, split: Split, workers: int) -> PassSums:
+def _add_up(
+    kind: Callable[[Model, Allocate], PassSums], model: Model, split: Split, workers: int
+) -> PassSums:
     """Sum over all rows of a split: each worker sums some of them, then the sums are merged."""
     work = len(split) * model.network.parameters.size
     size = max(1, min(workers, work // MIN_WORK_PER_WORKER, len(split) // ROWS))

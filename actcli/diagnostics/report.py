@@ -10,12 +10,16 @@ from typing import Any
 from actcli.datasets.batches import Split
 from actcli.datasets.dataset import Dataset
 from actcli.diagnostics import HEALTHY, PARTS, SPLITS
+from actcli.diagnostics.confusion import Confusion
 from actcli.diagnostics.evidence import Evidence, Provenance, Training, gather
 from actcli.diagnostics.findings import Finding
+from actcli.diagnostics.first_layer import FirstLayer, first_layer
 from actcli.diagnostics.foreign import Assumptions
 from actcli.diagnostics.framework_words import foreign_lines, questions
 from actcli.diagnostics.gradients import LayerGradient
+from actcli.diagnostics.histograms import LayerHistograms, choose_edges
 from actcli.diagnostics.outputs import Outputs
+from actcli.diagnostics.unit_activity import LayerActivity
 from actcli.diagnostics.units import LayerUnits
 from actcli.diagnostics.verdict import healthy_because, judge, verdict
 from actcli.errors import UsageError
@@ -35,11 +39,14 @@ class Diagnosis:
         evidence: all measured numbers.
         findings: the faults, the worst first; findings with the same cause are merged into one.
         assumptions: what was assumed of a network of another framework; None for other networks.
+        first_layer: the weights of some units of the first layer; None unless "weights" was one of
+            the parts to measure.
     """
 
     evidence: Evidence
     findings: tuple[Finding, ...]
     assumptions: Assumptions | None = None
+    first_layer: FirstLayer | None = None
 
     @property
     def verdict(self) -> str:
@@ -67,6 +74,21 @@ class Diagnosis:
         return self.evidence.outputs
 
     @property
+    def confusion(self) -> Confusion:
+        """How many rows of each class are predicted as each class."""
+        return Confusion(self.evidence.class_names, self.evidence.confusion)
+
+    @property
+    def activity(self) -> tuple[LayerActivity, ...]:
+        """The activity of each unit of each hidden layer."""
+        return self.evidence.activity
+
+    @property
+    def histograms(self) -> tuple[LayerHistograms, ...]:
+        """The histograms of each layer; empty unless "activations" was one of the parts."""
+        return self.evidence.histograms
+
+    @property
     def training(self) -> Training | None:
         """How the network was trained; None if that is unknown."""
         return self.evidence.training
@@ -80,7 +102,8 @@ class Diagnosis:
         """Return the JSON object of `actcli diagnose --json`.
 
         Args:
-            parts: any of "gradients", "units", "softmax", "history", "verdict".
+            parts: any of "gradients", "units", "softmax", "confusion", "activations", "weights",
+                "history", "verdict". Those that were not measured are null.
         """
         evidence = self.evidence
         fields: dict[str, Any] = {
@@ -95,6 +118,7 @@ class Diagnosis:
             fields["units"] = [_part(asdict(row), "units") for row in self.units]
         if "softmax" in parts:
             fields["softmax"] = self.outputs and _softmax(self.outputs)
+        fields |= self._pictures(parts)
         if "history" in parts:
             fields["history"] = [_epoch(epoch) for epoch in self.history] if self.training else None
         if "verdict" in parts:
@@ -111,6 +135,20 @@ class Diagnosis:
             fields["verdict"] = self.verdict
         return fields
 
+    def _pictures(self, parts: Collection[str]) -> dict[str, Any]:
+        """Return the parts that are numbers for pictures."""
+        fields: dict[str, Any] = {}
+        if "confusion" in parts:
+            fields["confusion"] = self.confusion.to_dict()
+        if "activations" in parts:
+            fields["activations"] = {
+                "histograms": [asdict(layer) for layer in self.histograms] or None,
+                "units": [layer.to_dict() for layer in self.activity],
+            }
+        if "weights" in parts:
+            fields["weights"] = self.first_layer and self.first_layer.to_dict()
+        return fields
+
 
 def diagnose(  # noqa: PLR0913 - the optional ones are keywords with defaults
     model: Model,
@@ -123,6 +161,7 @@ def diagnose(  # noqa: PLR0913 - the optional ones are keywords with defaults
     training: Training | None = None,
     workers: int = 1,
     assumptions: Assumptions | None = None,
+    parts: Collection[str] = PARTS,
 ) -> Diagnosis:
     """Return the diagnosis of a model on a split of a data set.
 
@@ -138,6 +177,8 @@ def diagnose(  # noqa: PLR0913 - the optional ones are keywords with defaults
         workers: largest number of processes that share the rows. Their number changes the sums
             only by rounding.
         assumptions: what was assumed of a network of another framework.
+        parts: with "activations", the histograms of each layer are measured, and with "weights" the
+            weights of the first layer are kept. All other parts are measured in any case.
 
     Raises:
         UsageError: the split is empty or does not exist, `rows` is below 1, or the model does not
@@ -152,8 +193,12 @@ def diagnose(  # noqa: PLR0913 - the optional ones are keywords with defaults
     names = Provenance(name, dataset.name, split, model.loss_name)
     sees_all = split == "train" and len(examined) == len(dataset.train)
     train = None if sees_all else dataset.train
-    evidence = gather(model, examined, names, initial, training, train=train, workers=workers)
-    return Diagnosis(evidence, judge(evidence), assumptions)
+    edges = choose_edges(model, examined) if "activations" in parts else None
+    evidence = gather(
+        model, examined, names, initial, training, train=train, workers=workers, edges=edges
+    )
+    layer = first_layer(model, dataset.shape, evidence.activity) if "weights" in parts else None
+    return Diagnosis(evidence, judge(evidence), assumptions, layer)
 
 
 def find_split(dataset: Dataset, name: str) -> Split:

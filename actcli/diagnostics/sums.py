@@ -88,7 +88,7 @@ class LayerSums(Sums):
         self.bound = bound
         self.delta_norm = self.sums()  # Σ ‖δᵢ‖₂
         self.slope = self.sums()  # Σ |f'(z)| over rows and units
-        self.saturated = self.counts()  # (row, unit) pairs with |f'(z)| below 5 % of its bound
+        self.saturated = self.counts(units)  # rows with |f'(z)| below 5 % of its bound, by unit
         self.active = self.counts(units)  # rows with f'(z) ≠ 0, by unit
 
     def add(self, trace: Trace, index: int, scratch: Array) -> None:
@@ -107,7 +107,8 @@ class LayerSums(Sums):
         scratch = scratch.reshape(-1)[: layer.z.size].reshape(layer.z.shape)
         np.abs(layer.derivative, out=scratch)
         self.slope += float((trace.ones @ scratch).sum(dtype=np.float64))
-        self.saturated += int(np.count_nonzero(scratch < SATURATED_SLOPE * self.bound))
+        np.less(scratch, SATURATED_SLOPE * self.bound, out=scratch)
+        self.saturated += (trace.ones @ scratch).astype(np.int64)
         np.not_equal(layer.derivative, 0, out=scratch)
         self.active += (trace.ones @ scratch).astype(np.int64)
 

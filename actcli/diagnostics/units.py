@@ -71,7 +71,7 @@ def unit_states(
                 always_on=int(np.count_nonzero(active == sums.rows)) if f.can_die else 0,
                 active_fraction=float(active.sum() / (units * sums.rows)),
                 saturated_fraction=(
-                    float(layer.saturated) / (units * sums.rows) if _saturates(f) else None
+                    float(layer.saturated.sum()) / (units * sums.rows) if saturates(f) else None
                 ),
                 distribution=tuple(
                     np.histogram(active / sums.rows, DISTRIBUTION_BINS, (0, 1))[0].tolist()
@@ -81,6 +81,6 @@ def unit_states(
     return tuple(rows)
 
 
-def _saturates(f: Activation) -> bool:
+def saturates(f: Activation) -> bool:
     """Return whether f' approaches 0 where f levels off, without being exactly 0 there."""
     return not f.can_die and any(math.isfinite(end) for end in f.range)

@@ -5,24 +5,23 @@ distribution over the classes, for which cross-entropy is -ln of the probability
 A sigmoid per class returns separate probabilities, and the identity returns the logits.
 """
 
-import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from actcli.datasets.batches import Split
+from actcli.datasets.dataset import Dataset
 from actcli.datasets.npz import Pixels
+from actcli.diagnostics.first_layer import picture_shape
 from actcli.diagnostics.probe import ROWS
 from actcli.errors import ActcliError
 from actcli.model import Model
 from actcli.nn.arrays import Array, Labels
 
 Vector = NDArray[np.float64]
-
-MIN_SIDE = 4  # pixels: inputs that would form a smaller square are not an image
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,6 +151,59 @@ def predict(
     return tuple(predictions)
 
 
+def predictions_of_rows(
+    model: Model, dataset: Dataset, split: str, indices: Sequence[int], name: str = "model"
+) -> Predictions:
+    """Return the predictions for rows of a split.
+
+    Args:
+        model: the network.
+        dataset: the data set that holds the split.
+        split: "train", "validation" or "test".
+        indices: the rows, from 0.
+        name: the name of the model.
+
+    Raises:
+        ActcliError: a logit is not finite.
+    """
+    part: Split = getattr(dataset, split)
+    rows = np.asarray(indices, np.intp)
+    pixels, labels = part.pixels[part.rows[rows]], part.labels[rows].tolist()
+    return Predictions(
+        model=name,
+        dataset=dataset.name,
+        split=split,
+        output=model.loss.output,
+        loss=model.loss_name,
+        classes=model.classes,
+        rows=None,
+        mistakes=None,
+        predictions=predict(model, pixels, dataset.shape, labels, rows.tolist()),
+    )
+
+
+def confident_mistakes(
+    model: Model, dataset: Dataset, split: str, count: int, name: str = "model"
+) -> Predictions:
+    """Return the most confident mistakes on a split, the most confident first.
+
+    Args:
+        model: the network.
+        dataset: the data set that holds the split.
+        split: "train", "validation" or "test".
+        count: largest number of mistakes to return.
+        name: the name of the model.
+
+    Raises:
+        ActcliError: a logit is not finite.
+    """
+    part: Split = getattr(dataset, split)
+    rows = np.arange(len(part))
+    indices, mistakes = worst(model, part, rows, count) if len(part) else ([], 0)
+    result = predictions_of_rows(model, dataset, split, indices, name)
+    return replace(result, rows=len(part), mistakes=mistakes)
+
+
 def worst(model: Model, split: Split, rows: Labels, count: int) -> tuple[list[int], int]:
     """Return the rows of the most confident mistakes, and the number of all mistakes.
 
@@ -198,12 +250,10 @@ def _loss(model: Model, logits: Vector, label: int) -> float:
 
 def _image(pixels: Array | Pixels, shape: tuple[int, ...]) -> Vector | None:
     """Return an image with values in [0, 1]: bytes over 255, floats scaled by their own range."""
-    side = math.isqrt(pixels.size)
-    if len(shape) == 1:
-        if side < MIN_SIDE or side * side != pixels.size:
-            return None
-        shape = (side, side)
-    ink = pixels.astype(np.float64).reshape(shape)
+    sides = picture_shape(shape, pixels.size)
+    if sides is None:
+        return None
+    ink = pixels.astype(np.float64).reshape(sides)
     if pixels.dtype == np.uint8:
         return np.asarray(ink / 255)
     low, high = ink.min(), ink.max()
