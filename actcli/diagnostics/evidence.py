@@ -47,6 +47,7 @@ class Training:
         clip_norm: the largest norm of a gradient; 0: no clipping.
         schedule: the name of the learning-rate schedule.
         validation_rows: number of validation rows; 0 if unknown.
+        class_weight: the name of the class weights.
     """
 
     optimizer: str
@@ -66,6 +67,7 @@ class Training:
     clip_norm: float = 0.0
     schedule: str = "one-cycle"
     validation_rows: int = 0
+    class_weight: str = "none"
 
     @classmethod
     def of(
@@ -102,6 +104,7 @@ class Training:
             clip_norm=optimizer.clip_norm,
             schedule=optimizer.schedule,
             validation_rows=config.data.validation or 0,
+            class_weight=config.loss.class_weight,
         )
 
 
@@ -117,7 +120,7 @@ class Evidence:
         classes: K, number of classes.
         loss: name of the loss.
         output: name of the output activation.
-        loss_value: mean training loss over the rows, label smoothing included.
+        loss_value: mean training loss over the rows, label smoothing and class weights included.
         input_mean: mean of the normalized inputs.
         input_size: root mean square of the normalized inputs.
         normalization: name of the input normalization.
@@ -143,6 +146,7 @@ class Evidence:
         reference: what simple classifiers reach on the split; None if it has too few rows.
         confusion: for each class, how many of its rows are predicted as each class.
         class_names: the names of the classes.
+        class_weights: the factor of a row's loss, for each class; empty if all rows count alike.
     """
 
     model: str
@@ -175,6 +179,7 @@ class Evidence:
     reference: Reference | None = None
     confusion: tuple[tuple[int, ...], ...] = ()
     class_names: tuple[str, ...] = ()
+    class_weights: tuple[float, ...] = ()
 
     @property
     def reference_accuracy(self) -> float | None:
@@ -267,6 +272,7 @@ def gather(  # noqa: PLR0913 - the optional ones are keywords with defaults
         reference=measure_reference(split, len(model.classes)),
         confusion=tuple(tuple(counts) for counts in confusion.tolist()),
         class_names=model.classes,
+        class_weights=model.class_weights,
     )
 
 
