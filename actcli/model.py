@@ -28,6 +28,7 @@ from actcli.formats.description import check_description
 from actcli.formats.safetensors import safetensors_parts
 from actcli.nn.activations import ACTIVATIONS
 from actcli.nn.arrays import Array, Labels, ignore_overflow
+from actcli.nn.class_weights import CLASS_WEIGHTS
 from actcli.nn.links import log_softmax
 from actcli.nn.losses import LOSSES, Loss
 from actcli.nn.network import MLP, Trace
@@ -66,6 +67,7 @@ class Model:
         dataset: the name of the data set that the model was made for.
         epoch: the epoch after which a loaded model's parameters were written; 0 for a model that
             was not loaded.
+        class_weights: the factor of a row's loss, for each class; empty if all rows count alike.
     """
 
     network: MLP
@@ -75,6 +77,7 @@ class Model:
     shape: tuple[int, ...] = ()
     dataset: str = ""
     epoch: int = 0
+    class_weights: tuple[float, ...] = ()
 
     @classmethod
     def create(cls, config: ResolvedConfig, dataset: Dataset) -> Self:
@@ -92,8 +95,15 @@ class Model:
             config.model.bias_init,
             config.model.init_scale,
         )
-        normalization, shape = dataset.normalization, dataset.shape
-        return cls(network, loss, normalization, dataset.classes, shape, dataset.name)
+        return cls(
+            network,
+            loss,
+            dataset.normalization,
+            dataset.classes,
+            dataset.shape,
+            dataset.name,
+            class_weights=_class_weights(config, dataset),
+        )
 
     @classmethod
     def load(cls, path: str | Path, **overrides: Any) -> "Model":
@@ -224,6 +234,7 @@ class Model:
             epoch: the epoch of the parameters in the file.
         """
         normalization = self.normalization
+        weights = {"class_weights": self.class_weights} if self.class_weights else {}
         return {
             "format": 1,
             "epoch": epoch,
@@ -231,6 +242,7 @@ class Model:
             "output": self.loss.output,
             "loss": self.loss_name,
             "label_smoothing": self.loss.label_smoothing,
+            **weights,
             "dataset": self.dataset,
             "shape": self.shape,
             "classes": self.classes,
@@ -253,6 +265,14 @@ def seed_streams(seed: int) -> list[np.random.SeedSequence]:
 def make_loss(config: ResolvedConfig) -> Loss:
     """Return the loss of a configuration, with its link."""
     return LOSSES[config.loss.name](config.model.output, config.loss.label_smoothing)
+
+
+def _class_weights(config: ResolvedConfig, dataset: Dataset) -> tuple[float, ...]:
+    """Return the weight of each class in the loss; empty if every row counts alike."""
+    if config.loss.class_weight == "none":
+        return ()
+    counts = np.bincount(dataset.train.labels, minlength=len(dataset.classes))
+    return tuple(CLASS_WEIGHTS[config.loss.class_weight](counts).tolist())
 
 
 def make_network(config: ResolvedConfig, inputs: int, outputs: int) -> MLP:
@@ -371,7 +391,22 @@ class ModelFile:
             shape=tuple(self.description.get("shape", self.sizes[:1])),
             dataset=self.description.get("dataset", ""),
             epoch=self.epoch,
+            class_weights=self._class_weights(len(classes or names)) if loss is None else (),
         )
+
+    def _class_weights(self, classes: int) -> tuple[float, ...]:
+        """Return the class weights of the header, or an empty tuple.
+
+        Raises:
+            DataError: they are for another number of classes.
+        """
+        weights = tuple(map(float, self.description.get("class_weights", ())))
+        if weights and len(weights) != classes:
+            raise DataError(
+                f"{self.path}: its header has weights of {len(weights)} classes, but the network "
+                f"has {classes}"
+            )
+        return weights
 
     def _normalization(self, described: Mapping[str, Any]) -> Normalization:
         """Return the normalization of the header.

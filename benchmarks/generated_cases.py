@@ -33,14 +33,20 @@ from actcli.cli import main
 from actcli.config.schema import Config
 from actcli.errors import DivergedError, UsageError
 from actcli.formats.safetensors import safetensors_parts
-from actcli.store.fix import Fix, examine_run, train_to_end
-from actcli.store.fix_result import Condition
+from actcli.store.condition import Condition, examine_run
+from actcli.store.fix import Fix, train_to_end
 from actcli.store.start import start_run
 from actcli.training.learner import Learner
 
 TRIES = 5  # of `fix`
 CURED_SHARE = 0.8  # of the accuracy that the fault cost
-JUDGE_FILES = ("diagnostics/**/*.py", "store/fix.py", "cli/targets.py", "cli/diagnose.py")
+JUDGE_FILES = (
+    "diagnostics/**/*.py",
+    "store/condition.py",
+    "store/fix.py",
+    "cli/targets.py",
+    "cli/diagnose.py",
+)
 
 
 def code_fingerprint() -> str:

@@ -190,13 +190,15 @@ def name_of(config: str | None) -> str:
 
 
 def print_unused(config: "ResolvedConfig", overrides: list[Setting]) -> None:
-    """Print which settings have no effect, and why."""
+    """Print which settings have no effect, and why; and whether the losses are weighted."""
     from actcli.config.clashes import unused_keys
 
     reasons = unused_keys(config)
     for setting in overrides:
         if reason := reasons.get(str(setting.key)):
             print_note(f"{setting.origin}: {setting.key} has no effect: {reason}")
+    if config.loss.class_weight != "none":
+        print_note(f"Losses are weighted by class: {config.loss.class_weight}")
 
 
 @dataclass(frozen=True)

@@ -133,6 +133,15 @@ class LossConfig(Table):
     label_smoothing: float = setting(
         0.0, Number(0, 1), "label smoothing: share of the target spread over all classes"
     )
+    class_weight: str = setting(
+        "none",
+        Name("actcli.nn.class_weights", "CLASS_WEIGHTS"),
+        "weight of a row's loss by its class: none, or balanced for equal sums of all classes",
+    )
+
+    def describe(self) -> str:
+        """Return the name of the loss, and that of its class weights if it has some."""
+        return self.name if self.class_weight == "none" else f"{self.name}, {self.class_weight}"
 
 
 @dataclass(frozen=True)

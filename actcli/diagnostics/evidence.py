@@ -49,6 +49,7 @@ class Training:
         clip_norm: the largest norm of a gradient; 0: no clipping.
         schedule: the name of the learning-rate schedule.
         validation_rows: number of validation rows; 0 if unknown.
+        class_weight: the name of the class weights.
     """
 
     optimizer: str
@@ -68,6 +69,7 @@ class Training:
     clip_norm: float = 0.0
     schedule: str = "one-cycle"
     validation_rows: int = 0
+    class_weight: str = "none"
 
     @classmethod
     def of(
@@ -104,6 +106,7 @@ class Training:
             clip_norm=optimizer.clip_norm,
             schedule=optimizer.schedule,
             validation_rows=config.data.validation or 0,
+            class_weight=config.loss.class_weight,
         )
 
 
@@ -119,7 +122,7 @@ class Evidence:
         classes: K, number of classes.
         loss: name of the loss.
         output: name of the output activation.
-        loss_value: mean training loss over the rows, label smoothing included.
+        loss_value: mean training loss over the rows, label smoothing and class weights included.
         input_mean: mean of the normalized inputs.
         input_size: root mean square of the normalized inputs.
         normalization: name of the input normalization.
@@ -148,6 +151,7 @@ class Evidence:
         activity: of each single unit of each hidden layer.
         histograms: of the pre-activations and activations of each layer; empty if their edges were
             not given.
+        class_weights: the factor of a row's loss, for each class; empty if all rows count alike.
     """
 
     model: str
@@ -182,6 +186,7 @@ class Evidence:
     class_names: tuple[str, ...] = ()
     activity: tuple[LayerActivity, ...] = ()
     histograms: tuple[LayerHistograms, ...] = ()
+    class_weights: tuple[float, ...] = ()
 
     @property
     def reference_accuracy(self) -> float | None:
@@ -278,6 +283,7 @@ def gather(  # noqa: PLR0913 - the optional ones are keywords with defaults
         class_names=model.classes,
         activity=unit_activity(network, sums, initial_active, active),
         histograms=sums.histograms.histograms() if sums.histograms else (),
+        class_weights=model.class_weights,
     )
 
 

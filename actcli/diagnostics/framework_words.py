@@ -34,6 +34,13 @@ WORDS: Mapping[str, Words] = {
         "PyTorch": "nn.CrossEntropyLoss(label_smoothing={value})",
         "Keras": "keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing={value})",
     },
+    "loss.class_weight": {
+        "PyTorch": "nn.CrossEntropyLoss(weight=len(y) / (classes * torch.bincount(y)))",
+        "Keras": (
+            "model.fit(…, class_weight={{k: len(y) / (classes * sum(y == k)) for k in set(y)}})"
+        ),
+        "scikit-learn": "fit(x, y, sample_weight=compute_sample_weight('balanced', y))",
+    },
     "optimizer.weight_decay": {**DECAY, "scikit-learn": "MLPClassifier(alpha={value})"},
     "optimizer.clip_norm": {
         "PyTorch": "nn.utils.clip_grad_norm_(model.parameters(), {value})  # before step()",

@@ -19,6 +19,7 @@ from actcli.diagnostics.outputs import OutputSums
 from actcli.diagnostics.sums import Activity, Counts, InputSums, LayerSums, Sums, Vector
 from actcli.model import ForwardBatch, Model
 from actcli.nn.arrays import Allocate, Array, ignore_overflow
+from actcli.training.evaluation import RowLosses
 from actcli.training.parallel.workers import run_on_workers, shared_zeros
 
 ROWS = 500  # of a mini-batch: enough for fast matrix products, few enough for the cache
@@ -176,8 +177,7 @@ def _losses(model: Model, split: Split) -> Iterator[tuple[ForwardBatch, Array]]:
 
     The trace holds the δ of the logits, from which a backward pass can start.
     """
-    dtype = model.network.parameters.dtype
-    target_rows = model.loss.targets(len(model.classes)).astype(dtype)
+    row_losses = RowLosses(model, min(ROWS, len(split)))
     for batch in model.forward_batches(split, ROWS):
         last = batch.trace.layers[-1]
-        yield batch, model.loss(last.z, target_rows[batch.labels], last.delta, last.derivative)
+        yield batch, row_losses(last.z, batch.labels, last.delta, last.derivative)

@@ -111,6 +111,7 @@ class Diagnosis:
             "dataset": evidence.dataset,
             "split": evidence.split,
             "rows": evidence.rows,
+            "class_weights": evidence.class_weights,
         }
         if "gradients" in parts:
             fields["gradients"] = [_part(asdict(row), "gradients") for row in self.gradients]

@@ -21,7 +21,10 @@ def standard_error(accuracy: float, rows: int) -> float:
 
 
 def is_clearly_better(
-    new: NDArray[np.bool_], old: NDArray[np.bool_], standard_errors: float
+    new: NDArray[np.bool_],
+    old: NDArray[np.bool_],
+    standard_errors: float,
+    weights: NDArray[np.float64] | None = None,
 ) -> bool:
     """Return whether one classifier is better than another one on the same rows.
 
@@ -32,6 +35,8 @@ def is_clearly_better(
         new: whether the one classifier predicts each row right, shape (N,).
         old: the same for the other one.
         standard_errors: the number of standard errors that the gain must exceed.
+        weights: how much each row counts, shape (N,); None if all rows count alike.
     """
-    gained, lost = np.count_nonzero(new & ~old), np.count_nonzero(old & ~new)
-    return bool(gained - lost > standard_errors * math.sqrt(gained + lost))
+    counts = np.ones(len(new)) if weights is None else weights
+    changed = counts * (new.astype(float) - old.astype(float))
+    return bool(changed.sum() > standard_errors * math.sqrt(np.vdot(changed, changed)))

@@ -106,6 +106,9 @@ CHECKS: Mapping[str, Callable[[Any], bool]] = {
     "output": _is_name,
     "loss": _is_name,
     "label_smoothing": lambda value: _is_number(value) and 0 <= value < 1,
+    "class_weights": lambda value: (
+        isinstance(value, list) and all(_is_number(each) and each > 0 for each in value)
+    ),
     "dataset": _is_name,
     "epoch": _is_count,
     "shape": _is_shape,

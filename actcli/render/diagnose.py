@@ -70,9 +70,10 @@ class DiagnoseView:
 
     def _heading(self) -> str:
         evidence = self.diagnosis.evidence
+        weighted = "class-weighted " if evidence.class_weights else ""
         return (
             f"{evidence.model} on {grouped(evidence.rows)} rows of {evidence.dataset}, "
-            f"{evidence.split}: {evidence.loss} {significant(evidence.loss_value, 4)}, "
+            f"{evidence.split}: {weighted}{evidence.loss} {significant(evidence.loss_value, 4)}, "
             f"accuracy {percent(evidence.accuracy, 2)}"
         )
 

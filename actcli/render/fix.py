@@ -9,7 +9,8 @@ from rich.text import Text
 from actcli.config.schema import toml_value
 from actcli.diagnostics import HEALTHY
 from actcli.diagnostics.findings import Remedy
-from actcli.store.fix_result import Condition, FixResult, Try
+from actcli.store.condition import Condition
+from actcli.store.fix_result import FixResult, Try
 from actcli.term.canvas import Canvas
 from actcli.term.numbers import percent
 from actcli.term.table import Column, command_line, fit, lines, numbers, paragraph, titled
@@ -27,6 +28,11 @@ def gain_text(gain: float) -> str:
     return f"{100 * gain:+.2f}"
 
 
+def measure_text(condition: Condition) -> str:
+    """Return the name of the accuracy by which runs are compared, with its rows."""
+    return f"{condition.rows} accuracy{' by class' if condition.by_class else ''}"
+
+
 def try_sentence(attempt: Try, tries: int) -> str:
     """Return a try in one line, for a file or a pipe.
 
@@ -38,8 +44,8 @@ def try_sentence(attempt: Try, tries: int) -> str:
     if attempt.after is None or attempt.gain is None:
         return f"{first}  {attempt.outcome}"
     return (
-        f"{first}  {attempt.after.verdict}  {attempt.after.rows} accuracy "
-        f"{percent(attempt.after.accuracy, 2)} ({gain_text(attempt.gain)})  {attempt.outcome}"
+        f"{first}  {attempt.after.verdict}  {measure_text(attempt.after)} "
+        f"{percent(attempt.after.score, 2)} ({gain_text(attempt.gain)})  {attempt.outcome}"
     )
 
 
@@ -94,17 +100,17 @@ class FixView:
 
 
 def _tries(tries: Sequence[Try], canvas: Canvas) -> list[Column]:
-    rows = tries[0].after.rows if tries[0].after else "validation"
+    measure = next((measure_text(each.after) for each in tries if each.after), "accuracy")
     runs = [each.after.run if each.after else "" for each in tries]
     verdicts = [each.after.verdict if each.after else "" for each in tries]
-    accuracies = [percent(each.after.accuracy, 2) if each.after else "" for each in tries]
+    accuracies = [percent(each.after.score, 2) if each.after else "" for each in tries]
     gains = ["" if each.gain is None else gain_text(each.gain) for each in tries]
     outcomes = [each.outcome if each.after else "not allowed" for each in tries]
     return [
         numbers("try", [str(each.number) for each in tries]),
         Column("change", [canvas.plain(change_text(each.remedy)) for each in tries], left=True),
         Column("verdict", verdicts, rank=1, left=True),
-        Column(f"{rows} accuracy", accuracies, rank=2),
+        Column(measure, accuracies, rank=2),
         numbers("gain", gains, rank=3),
         Column("", outcomes, left=True),
         Column("run", [canvas.printable(run) for run in runs], rank=4, left=True),
@@ -113,11 +119,11 @@ def _tries(tries: Sequence[Try], canvas: Canvas) -> list[Column]:
 
 def _sides(before: Condition, after: Condition, canvas: Canvas) -> list[Column]:
     """Return the columns of the run before and of the best run."""
-    names = ["run", f"{before.rows} accuracy", "test accuracy", "dead units", "verdict"]
+    names = ["run", measure_text(before), "test accuracy", "dead units", "verdict"]
 
     def texts(side: Condition) -> list[str]:
         dead = "" if side.dead is None else percent(side.dead)
-        accuracy, test = percent(side.accuracy, 2), percent(side.test, 2)
+        accuracy, test = percent(side.score, 2), percent(side.test, 2)
         return [canvas.printable(side.run), accuracy, test, dead, side.verdict]
 
     return [

@@ -110,7 +110,7 @@ def _columns(runs: Sequence[Summary], now: float, canvas: Canvas) -> list[Column
             rank=3,
             left=True,
         ),
-        Column("loss", [config.loss.name for config in configs], rank=6, left=True),
+        Column("loss", [config.loss.describe() for config in configs], rank=6, left=True),
         Column("data", [canvas.plain(config.data.name) for config in configs], rank=7, left=True),
         Column("epochs", [_epochs(run) for run in runs], rank=4),
         numbers("test loss", losses, rank=5),

@@ -141,6 +141,8 @@ def summary(
             line = f"{name:10} {_pair(*_texts(score))} {grouped(rows[name]):>9}"
             lines.append(Text(line, style="bold" if name == "test" else ""))
     facts = {"": "", "parameters": grouped(result.parameters), "epochs": _epochs(result)}
+    if result.class_weight != "none":
+        facts["loss"] = f"weighted by class: {result.class_weight}"
     if result.examples_per_second:
         speed = rounded(result.examples_per_second)
         facts["time"] = f"{significant(result.seconds, 3)} s, {speed} rows/s"

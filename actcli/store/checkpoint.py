@@ -216,7 +216,7 @@ def _is_count(value: Any) -> bool:
 
 
 # Keys that checkpoints of earlier versions lack, with the values that they stood for.
-LATER_KEYS = {"model.init_scale": 1.0}
+LATER_KEYS = {"model.init_scale": 1.0, "loss.class_weight": "none"}
 
 
 def _with_new_names(config: dict[str, Any]) -> dict[str, Any]:

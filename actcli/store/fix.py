@@ -12,7 +12,6 @@ has trained are found by their configuration, so that an interrupted fix resumes
 """
 
 import contextlib
-import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -23,23 +22,18 @@ from actcli.datasets.dataset import ignore_progress
 from actcli.datasets.download import Progress
 from actcli.diagnostics import HEALTHY
 from actcli.diagnostics.findings import Remedy, Severity
-from actcli.diagnostics.report import diagnose
-from actcli.diagnostics.significance import standard_error
 from actcli.errors import ActcliError, DivergedError, UsageError
 from actcli.explore.lr_find import find_learning_rate
 from actcli.store import DEFAULT_TRIES
 from actcli.store.catalog import run_folders
-from actcli.store.fix_result import BETTER, CURED, NO_BETTER, Condition, FixResult, Try
+from actcli.store.condition import Condition, examine_run
+from actcli.store.fix_result import BETTER, CURED, NO_BETTER, FixResult, Try
 from actcli.store.folder import CONFIG, RESULT
 from actcli.store.record import RunResult
 from actcli.store.start import resume_run, start_run
 from actcli.store.train import Run
-from actcli.store.trained import read_run, read_training
 from actcli.training.build import prepare_dataset
-from actcli.training.evaluation import evaluate
 
-# A gain counts if it exceeds this many standard errors of the accuracy on the measured rows.
-SIGNIFICANT_ERRORS = 2.0
 # The last remedy of every run. Its change is known when its turn comes.
 RANGE_TEST = Remedy("The learning-rate range test measures a rate that suits network and data.")
 TASK = frozenset({"data.name", "data.classes", "data.validation"})  # keys that no remedy changes
@@ -73,6 +67,7 @@ class Fix:
     progress: Progress = ignore_progress
     workers: int = 1
     _done: list[Try] = field(default_factory=list, init=False)
+    _before: Condition | None = field(default=None, init=False)
 
     def search(self, dry_run: bool = False) -> FixResult:
         """Try remedies until the run is cured, no remedy is left, or all tries are used.
@@ -83,7 +78,7 @@ class Fix:
         Raises:
             ActcliError: the run is damaged, or a file cannot be written.
         """
-        before = best = self._examine(self.folder)
+        before = best = self._before = self._examine(self.folder)
         queue = _remedies(before)
         if dry_run:
             return FixResult(before, before, planned=tuple(remedy for _, _, remedy in queue))
@@ -102,7 +97,7 @@ class Fix:
             tried.append(config)
             after = self._train(config, number)
             outcome = _outcome(before, best, after)
-            gain = after.accuracy - base.accuracy
+            gain = after.score - base.score
             self._note(Try(number, rule, remedy, base.run, after, gain, outcome))
             if outcome == NO_BETTER:
                 queue = [*queue, *_remedies(after)]
@@ -142,7 +137,8 @@ class Fix:
         return self._examine(run.folder)
 
     def _examine(self, folder: Path) -> Condition:
-        return examine_run(folder, self.progress, self.workers)
+        by_class = self._before.by_class if self._before else None
+        return examine_run(folder, self.progress, self.workers, by_class)
 
     def _folder_of(self, config: Config) -> Path | None:
         """Return the folder of an earlier try with this configuration, or None."""
@@ -160,44 +156,6 @@ class Fix:
 
     def _next_number(self) -> int:
         return 1 + max((int(each.name.rpartition("-")[2]) for each in self._earlier()), default=0)
-
-
-def examine_run(folder: Path, progress: Progress = ignore_progress, workers: int = 1) -> Condition:
-    """Return a run with its diagnosis on all training rows.
-
-    Args:
-        folder: the folder of the run.
-        progress: receives the progress of downloads.
-        workers: largest number of processes that share the rows.
-
-    Raises:
-        ActcliError: the run is damaged, or its data cannot be read.
-    """
-    config = Config.load(folder / CONFIG)
-    run = read_run(folder, config.resolve(), progress)
-    diagnosis = diagnose(
-        run.model,
-        run.dataset,
-        name=folder.name,
-        initial=run.initial,
-        training=read_training(run.config, folder, run.epoch),
-        workers=workers,
-    )
-    train, validation = run.dataset.train, run.dataset.validation
-    rows, split = ("validation", validation) if len(validation) else ("train", train)
-    accuracy = evaluate(run.model, split).accuracy
-    units = sum(layer.units for layer in diagnosis.units)
-    return Condition(
-        folder=folder,
-        config=config,
-        verdict=diagnosis.verdict,
-        findings=diagnosis.findings,
-        rows=rows,
-        accuracy=accuracy,
-        error=standard_error(accuracy, len(split)),
-        test=evaluate(run.model, run.dataset.test).accuracy,
-        dead=sum(layer.dead for layer in diagnosis.units) / units if units else None,
-    )
 
 
 def _remedies(condition: Condition) -> list[tuple[Condition, str, Remedy]]:
@@ -227,8 +185,13 @@ def _apply(remedy: Remedy, config: Config) -> Config | str:
 
 
 def _outcome(before: Condition, best: Condition, after: Condition) -> str:
-    """Return whether a try has cured the run, or is at least better than the best run so far."""
-    if after.verdict == HEALTHY and after.accuracy >= before.accuracy:
+    """Return whether a try has cured the run, or is at least better than the best run so far.
+
+    A network that is as accurate, and healthier, is better.
+    """
+    if after.verdict == HEALTHY and after.score >= before.score:
         return CURED
-    noise = SIGNIFICANT_ERRORS * math.hypot(best.error, after.error)
-    return BETTER if after.accuracy > best.accuracy + noise else NO_BETTER
+    is_as_good = after.score >= before.score and not best.is_clearly_better(after)
+    if after.is_clearly_better(best) or (is_as_good and after.ills < best.ills):
+        return BETTER
+    return NO_BETTER

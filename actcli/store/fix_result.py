@@ -3,55 +3,12 @@
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from actcli.config.schema import Config, values
 from actcli.diagnostics import HEALTHY
-from actcli.diagnostics.findings import Finding, Remedy
-
-
-@dataclass(frozen=True)
-class Condition:
-    """A run with its diagnosis.
-
-    Args:
-        folder: the folder of the run.
-        config: its configuration.
-        verdict: the rule of the worst finding, or "healthy".
-        findings: the findings, the worst first.
-        rows: name of the rows on which `accuracy` is measured: "validation" or "train".
-        accuracy: accuracy on these rows.
-        error: standard error of `accuracy`.
-        test: accuracy on the test rows.
-        dead: share of the hidden units that are dead.
-    """
-
-    folder: Path
-    config: Config
-    verdict: str
-    findings: tuple[Finding, ...]
-    rows: str
-    accuracy: float
-    error: float
-    test: float
-    dead: float | None
-
-    @property
-    def run(self) -> str:
-        """The name of the run."""
-        return self.folder.absolute().name
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the JSON object."""
-        return {
-            "run": self.run,
-            "verdict": self.verdict,
-            "rows": self.rows,
-            "accuracy": self.accuracy,
-            "test": self.test,
-            "dead": self.dead,
-        }
+from actcli.diagnostics.findings import Remedy
+from actcli.store.condition import Condition
 
 
 @dataclass(frozen=True)
@@ -64,7 +21,7 @@ class Try:
         remedy: the remedy.
         base: the name of the run whose configuration it changes.
         after: the run and its diagnosis; None if the remedy cannot be applied.
-        gain: accuracy minus the accuracy of `base`.
+        gain: the score minus the score of `base`.
         outcome: "cured", "better" or "no better", or why the remedy cannot be applied.
     """
 
@@ -122,6 +79,7 @@ class FixResult:
         """Return the JSON object."""
         return {
             "healthy": self.is_healthy,
+            "measure": "class_accuracy" if self.before.by_class else "accuracy",
             "before": self.before.to_dict(),
             "after": self.after.to_dict(),
             "changes": self.changes,
@@ -135,7 +93,7 @@ class FixResult:
         for each in self.tries:
             changes = json.dumps(dict(each.remedy.changes))
             after = each.after
-            found = (after.run, after.verdict, after.accuracy) if after else (None, None, None)
+            found = (after.run, after.verdict, after.score) if after else (None, None, None)
             yield [each.number, each.rule, changes, *found, each.gain, each.outcome]
 
 

@@ -44,6 +44,7 @@ class RunResult:
         examples_per_second: processed training rows divided by `seconds`; None without a step.
         dead: share of the hidden units that no training row activates; None without hidden units.
         verdict: the rule of the worst finding on a sample of the training rows, or "healthy".
+        class_weight: the name of the class weights; all losses of the run are weighted by them.
     """
 
     status: str
@@ -60,6 +61,7 @@ class RunResult:
     examples_per_second: float | None = None
     dead: float | None = None
     verdict: str | None = None
+    class_weight: str = "none"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields for JSON, without the fields that this status does not have."""
@@ -104,6 +106,7 @@ class RunResult:
             examples_per_second=fields.optional("examples_per_second", fields.number),
             dead=fields.optional("dead", fields.share),
             verdict=fields.optional("verdict", fields.text),
+            class_weight=fields.optional("class_weight", fields.text) or "none",
         )
 
 

@@ -157,6 +157,7 @@ class Run:
             examples_per_second=rows / position.seconds if position.seconds else None,
             dead=activity.dead_share,
             verdict=self._verdict(activity),
+            class_weight=learner.config.loss.class_weight,
         )
         self.storage.write(RESULT, result.to_json())
         return result

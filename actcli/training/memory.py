@@ -57,7 +57,7 @@ def training_memory(config: ResolvedConfig, inputs: int, classes: int, rows: int
 
 
 def _buffers(sizes: tuple[int, ...], rows: int, dropout: bool = False) -> int:
-    """Return how many numbers Batches, TargetRows and Trace hold for a mini-batch.
+    """Return how many numbers Batches, RowLosses and Trace hold for a mini-batch.
 
     LayerTrace.allocate makes z, y, δ and f'(z), and with dropout also the output and its mask.
     """

@@ -14,7 +14,7 @@ from actcli.nn.arrays import Allocate, Array, Labels, aligned_empty, ignore_over
 from actcli.nn.links import classify
 from actcli.nn.optimizers import clip_by_norm
 from actcli.nn.schedules import SCHEDULES
-from actcli.training.evaluation import TargetRows
+from actcli.training.evaluation import RowLosses
 from actcli.training.learner import Learner
 
 
@@ -31,7 +31,7 @@ class Step:
         rows = min(config.training.batch_size, len(data.train))
         self.learner = learner
         self.batches = Batches(data.train, data.normalization, rows, allocate=allocate)
-        self.targets = TargetRows(learner.loss, len(data.classes), rows, network.parameters.dtype)
+        self.row_losses = RowLosses(learner.model, rows)
         self.trace = network.trace(rows, learner.dropout, allocate)
         self.gradient = allocate(network.parameters.shape, network.parameters.dtype)
         self.layer_gradients = network.views(self.gradient)
@@ -69,9 +69,7 @@ class Step:
             logits = network.forward(inputs, trace)
             right = np.count_nonzero(classify(logits) == labels)
             output = trace.layers[-1]
-            losses = self.learner.loss(
-                logits, self.targets(labels), output.delta, output.derivative
-            )
+            losses = self.row_losses(logits, labels, output.delta, output.derivative)
             loss = float(losses.sum(dtype=np.float64))
             np.multiply(output.delta, 1 / len(rows), out=output.delta)
             network.backward(inputs, trace, self.layer_gradients)

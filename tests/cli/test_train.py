@@ -122,7 +122,7 @@ def test_json_is_strict_and_has_the_documented_keys(blobs: Blobs) -> None:
             "train",
             "validation",
         ),
-        *("test", "seconds", "examples_per_second", "dead", "verdict"),
+        *("test", "seconds", "examples_per_second", "dead", "verdict", "class_weight"),
     ]
     assert (told["run"], told["epochs"], told["kept_epoch"]) == ("runs/mine", 2, 2)
     for split in ("train", "validation", "test"):
@@ -213,6 +213,7 @@ OTHER = {
     "model.dropout": ("0.25", 0.25),
     "loss.name": ("kl-divergence", "kl-divergence"),
     "loss.label_smoothing": ("0.125", 0.125),
+    "loss.class_weight": ("balanced", "balanced"),
     "optimizer.name": ("adamw", "adamw"),
     "optimizer.learning_rate": ("0.5", 0.5),
     "optimizer.momentum": ("0.5", 0.5),

@@ -44,7 +44,7 @@ KNOWN_TABLES = "Known: data, model, loss, optimizer, training"
         (
             "[loss]\nlabel-smothing = 0.1",
             "net.toml: [loss] has no key label-smothing. Did you mean label_smoothing? "
-            "Known: name, label_smoothing",
+            "Known: name, label_smoothing, class_weight",
         ),
         ('[loss]\n"\\u001b[2J" = 1', "net.toml: [loss] has no key \\x1b[2J. Known: name, label_"),
         ("[training]\nepochs = true", "net.toml: [training] epochs must be a whole number of at"),

@@ -348,6 +348,7 @@ def test_a_description_that_is_no_json_object(tmp_path: Path, text: str) -> None
         ("normalization", {"method": "column", "shift": [0], "scale": [1e39]}),
         ("normalization", {"method": "unit", "shift": 0, "scale": 1e39}),
         ("label_smoothing", math.nan),
+        ("class_weights", [1, 0]),
     ],
 )
 def test_a_description_of_the_wrong_kind(tmp_path: Path, key: str, value: Any) -> None:

@@ -216,6 +216,31 @@ def full_gradient(one: Learner) -> NDArray[Any]:
     return gradient
 
 
+def test_balanced_classes_have_the_same_share_of_loss_and_gradient(blobs: Blobs) -> None:
+    labels = np.repeat([0, 1, 2], [200, 80, 20])
+    path = blobs(y_train=labels)
+    every_row = ("training.batch_size=300", "training.epochs=1", "data.validation=0")
+    one = learner(path, *PLAIN, *every_row, "loss.class_weight=balanced")
+    weights = np.array(one.model.class_weights)
+    np.testing.assert_allclose(weights, [0.5, 1.25, 5])  # 300 / (3 * 200), …
+    before, network = one.network.parameters.copy(), one.network
+    trace = network.trace(300)
+    rows = one.dataset.train
+    inputs = (rows.pixels[rows.rows] / 255.0).astype(np.float32)
+    probabilities = softmax(network.forward(inputs, trace).astype(float))
+    losses = -np.log(probabilities[np.arange(300), labels])
+    last = trace.layers[-1]
+    last.delta[...] = (probabilities - np.eye(3)[labels]) * weights[labels, np.newaxis] / 300
+    gradient = np.empty_like(before)
+    network.backward(inputs, trace, network.views(gradient))
+    _, epoch = fit(one)
+    np.testing.assert_allclose(one.network.parameters, before - 0.1 * gradient, atol=1e-7)
+    assert isinstance(epoch, EpochDone)
+    assert epoch.train.loss == pytest.approx(np.mean(weights[labels] * losses), rel=1e-6)
+    by_class = [losses[labels == label].mean() for label in range(3)]
+    assert epoch.train.loss == pytest.approx(np.mean(by_class), rel=1e-6)
+
+
 @pytest.mark.parametrize("batch_size", [300, 301, 10**15])
 def test_a_mini_batch_of_all_rows_is_one_step_on_the_full_gradient(
     blobs: Blobs, batch_size: int

@@ -6,7 +6,9 @@ from actcli.diagnostics.evidence import Evidence
 from actcli.diagnostics.findings import Finding, Remedy, Rule, Severity
 from actcli.diagnostics.rules.remedies import (
     ADAM,
+    BALANCED,
     LEAKY,
+    MORE_ROWS,
     fitting_weights,
     usual_rate,
     wider_layers,
@@ -167,6 +169,7 @@ class ClassImbalance(Rule):
             f"The largest class has {percent(majority(evidence))} of {evidence.rows:,} rows.",
             f"Accuracy is {percent(evidence.accuracy)}.",
         ]
+        is_weighted = evidence.training and evidence.training.class_weight != "none"
         severity = Severity.NOTE if learns_well(evidence) else Severity.WARNING
         if evidence.outputs is not None:
             accuracies = [
@@ -180,7 +183,7 @@ class ClassImbalance(Rule):
             severity,
             tuple(sentences),
             "The small classes have too few rows to influence the weights.",
-            [Remedy("Use fewer rows of the largest class, or repeat rows of the other classes.")],
+            [MORE_ROWS] if is_weighted else [BALANCED, MORE_ROWS],
         )
 
 

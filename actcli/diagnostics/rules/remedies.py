@@ -26,6 +26,11 @@ NO_DECAY = Remedy(
     "Weight decay holds the weights near 0, so that the outputs hardly depend on the inputs.",
     {"optimizer.weight_decay": 0.0},
 )
+BALANCED = Remedy(
+    "With weights, the rows of each class have the same share of the loss.",
+    {"loss.class_weight": "balanced"},
+)
+MORE_ROWS = Remedy("Collect more rows of the small classes: a few rows cannot show a class.")
 NO_CLIPPING = Remedy(
     "Without clipping, updates are as large as the learning rate asks for.",
     {"optimizer.clip_norm": 0.0},

@@ -18,7 +18,7 @@ from actcli.nn.arrays import Allocate, Array, Labels, aligned_empty, ignore_over
 from actcli.nn.links import classify
 from actcli.nn.network import Trace
 from actcli.nn.optimizers import OptimizerState, clip_by_norm
-from actcli.training.evaluation import TargetRows
+from actcli.training.evaluation import RowLosses
 from actcli.training.learner import Learner
 from actcli.training.parallel.shards import Shard, cut_shards
 from actcli.training.parallel.workers import Phase, WorkerGroup, shared_zeros
@@ -108,7 +108,7 @@ class WorkerState:
     gradient: Array
     optimizer_state: OptimizerState
     decayed: int  # the number of weights in the shard; weight decay leaves biases alone
-    targets: TargetRows
+    row_losses: RowLosses
     scratch: Array | None  # see `ActiveColumns`; None if no columns are skipped
 
 
@@ -140,14 +140,13 @@ class ParallelStep(Step):
 
     def _worker_state(self, shard: Shard) -> WorkerState:
         network, state = self.learner.network, self.learner.state
-        loss, classes = self.learner.loss, len(self.learner.dataset.classes)
         return WorkerState(
             shard=shard,
             parameters=network.parameters[shard.span],
             gradient=self.gradient[shard.span],
             optimizer_state=state.part(shard.span),
             decayed=max(0, network.weight_count - shard.span.start),
-            targets=TargetRows(loss, classes, len(self.batches.inputs), network.parameters.dtype),
+            row_losses=RowLosses(self.learner.model, len(self.batches.inputs)),
             scratch=None
             if self.scratch is None
             else aligned_empty(self.scratch.shape, self.scratch.dtype),
@@ -193,7 +192,7 @@ class ParallelStep(Step):
         own = inputs[rows] if isinstance(inputs, np.ndarray) else inputs.rows(rows)
         logits = network.forward(own, trace)
         batch.right[rank] = np.count_nonzero(classify(logits) == labels)
-        losses = self.learner.loss(logits, state.targets(labels), output.delta, output.derivative)
+        losses = state.row_losses(logits, labels, output.delta, output.derivative)
         batch.losses[rank] = losses.sum(dtype=np.float64)
         np.multiply(output.delta, 1 / batch.count, out=output.delta)
         network.propagate_deltas(trace)

@@ -37,7 +37,7 @@ def train(path: Path, count: int, *assignments: str) -> tuple[Any, EpochDone]:
         (2, ("optimizer.name=adamw", "optimizer.weight_decay=0.3")),
         (3, ("model.dropout=0.3",)),
         (2, ("loss.name=mse", "model.activation=sigmoid")),
-        (3, ("model.hidden=none",)),
+        (3, ("model.hidden=none", "loss.class_weight=balanced")),
     ],
 )
 def test_workers_change_a_training_by_rounding_alone(
