@@ -24,6 +24,7 @@ from actcli.errors import DataError
 from actcli.files import Buffer, reading
 from actcli.formats.contents import Format, NamedTensors, Tensors
 from actcli.formats.file_start import FileStart
+from actcli.formats.tensors import COUNTS
 from actcli.machine import require_memory
 from actcli.nn.arrays import Array
 
@@ -31,6 +32,7 @@ METADATA_KEY = "actcli"  # a single key: the library would write several keys in
 ALIGNMENT_BYTES = 8  # the arrays start at a multiple of this
 
 DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}  # safetensors -> NumPy
+COUNT_TYPE = "I64"  # of the number of mini-batches that a batch normalization has seen
 
 # A header needs about 100 bytes for each array; the format itself allows 100 MB.
 MAX_HEADER_BYTES = 10_000_000
@@ -161,7 +163,8 @@ def _check_entries(path: Path, header: dict[str, Any], data_bytes: int) -> None:
             raise _not_safetensors(
                 path, f"tensor {quoted(name)} lacks its dtype, shape or data_offsets"
             )
-        if entry["dtype"] not in list(DTYPES):
+        is_count = entry["dtype"] == COUNT_TYPE and name.endswith(COUNTS)
+        if entry["dtype"] not in list(DTYPES) and not is_count:
             raise DataError(
                 f"{path}: tensor {quoted(name)} is of type {quoted(entry['dtype'])}",
                 f"Known: {', '.join(DTYPES)}",
@@ -171,7 +174,7 @@ def _check_entries(path: Path, header: dict[str, Any], data_bytes: int) -> None:
             raise _not_safetensors(
                 path, f"tensor {quoted(name)} has an invalid shape or invalid data_offsets"
             )
-        announced = math.prod(shape) * np.dtype(DTYPES[entry["dtype"]]).itemsize
+        announced = math.prod(shape) * _dtype(entry).itemsize
         if offsets[1] - offsets[0] != announced:
             raise _not_safetensors(
                 path,
@@ -189,6 +192,10 @@ def _check_entries(path: Path, header: dict[str, Any], data_bytes: int) -> None:
         )
 
 
+def _dtype(entry: dict[str, Any]) -> np.dtype[Any]:
+    return np.dtype("<i8" if entry["dtype"] == COUNT_TYPE else DTYPES[entry["dtype"]])
+
+
 def _are_counts(values: Any) -> bool:
     """Return whether a value is a list of at most 32 whole numbers from 0 to 2**63 - 1."""
     if not isinstance(values, list) or len(values) > MAX_DIMENSIONS:
@@ -200,7 +207,7 @@ def _read_tensor(
     path: Path, file: BufferedReader, start: int, name: str, entry: dict[str, Any]
 ) -> NDArray[Any]:
     try:
-        array = np.empty(entry["shape"], DTYPES[entry["dtype"]])
+        array = np.empty(entry["shape"], _dtype(entry))
     except (ValueError, MemoryError) as error:  # too many dimensions, or a 0 and huge dimensions
         raise _not_safetensors(path, f"tensor {quoted(name)}: {error}") from None
     file.seek(start + entry["data_offsets"][0])
