@@ -11,9 +11,10 @@ from actcli.formats.contents import FileNetwork, Format
 from actcli.formats.file_start import FileStart, read_start
 from actcli.formats.layers import to_network
 from actcli.formats.numpy_arrays import NPZ
+from actcli.formats.onnx import ONNX
 from actcli.formats.safetensors import SAFETENSORS
 
-FORMATS: tuple[Format, ...] = (SAFETENSORS, NPZ)
+FORMATS: tuple[Format, ...] = (SAFETENSORS, NPZ, ONNX)
 
 
 def read_network(path: Path) -> FileNetwork:
