@@ -12,11 +12,12 @@ from actcli.formats.contents import FileNetwork, Format
 from actcli.formats.file_start import FileStart, read_start
 from actcli.formats.layers import to_network
 from actcli.formats.numpy_arrays import NPZ
+from actcli.formats.onnx import ONNX
 from actcli.formats.pt import PT
 from actcli.formats.safetensors import SAFETENSORS
 from actcli.formats.signatures import find_signature, unreadable
 
-FORMATS: tuple[Format, ...] = (SAFETENSORS, NPZ, PT)
+FORMATS: tuple[Format, ...] = (SAFETENSORS, NPZ, PT, ONNX)
 
 
 def read_network(path: Path) -> FileNetwork:

@@ -85,11 +85,16 @@ class LayerChain:
             reshape (flatten) are left out.
         loss: the name in `LOSSES` of the loss that the file records; None if it does not.
         notes: sentences on what the reader passed over or assumed.
+        description: what else the file says about the model, by the keys of `Model.description`.
+        framework: the framework that wrote the file, if it is not the one of the format; empty for
+            a file of actcli.
     """
 
     steps: Sequence[Step]
     loss: str | None = None
     notes: tuple[str, ...] = ()
+    description: Mapping[str, Any] = field(default_factory=dict)
+    framework: str | None = None
 
 
 @dataclass(frozen=True, eq=False)

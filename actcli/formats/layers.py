@@ -57,8 +57,8 @@ def to_network(path: Path, contents: NamedTensors | LayerChain, of: Format) -> F
     layers = chain_layers(path, contents.steps)
     return FileNetwork(
         layers.layers,
-        layers.description(contents.loss),
-        of.framework,
+        {**contents.description, **layers.description(contents.loss)},
+        of.framework if contents.framework is None else contents.framework,
         (*contents.notes, *layers.notes),
     )
 
