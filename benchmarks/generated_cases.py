@@ -24,6 +24,7 @@ from generated_truth import (
     measure,
     mutated_settings,
     paths,
+    reachable,
     regained,
     trained,
 )
@@ -118,9 +119,11 @@ def _judge_run(
     if truth["label"] == "fault":
         with clock.stage("fix"):
             result = Fix(mutated, folder, TRIES).search()
+            limit = reachable(case, data[1], truth)
         record["fix"] = {
             "accuracy": result.after.test,
-            "regained": regained(truth, result.after.test),
+            "regained": regained(truth, result.after.test, limit),
+            "reachable": limit,
             "verdict": result.after.verdict,
             "changes": result.changes,
             "tries": [[t.rule, dict(t.remedy.changes), t.outcome] for t in result.tries],

@@ -113,7 +113,29 @@ def accuracy_of(settings: Mapping[str, Any], data: Path, seed: int) -> float:
     return evaluate(learner.model, learner.dataset.test).accuracy
 
 
-def regained(truth: Mapping[str, Any], accuracy: float) -> float:
-    """Return the share of the lost accuracy that a training has regained."""
+def regained(truth: Mapping[str, Any], accuracy: float, reachable: float | None = None) -> float:
+    """Return the share of the lost accuracy that a training has regained.
+
+    Args:
+        truth: the accuracies of the healthy and of the mutated trainings.
+        accuracy: of the training after its cure.
+        reachable: the accuracy that can be regained; None for that of the healthy trainings.
+    """
     healthy, mutated = statistics.mean(truth["healthy"]), truth["mutated"][0]
-    return float((accuracy - mutated) / (healthy - mutated))
+    lost = (healthy if reachable is None else reachable) - mutated
+    return float((accuracy - mutated) / lost) if lost > 0 else 1.0
+
+
+def reachable(case: Case, data: Path, truth: Mapping[str, Any]) -> float | None:
+    """Return the best accuracy of trainings that undo a mutation; None if all can be regained.
+
+    A mutation that removes rows cannot be undone entirely. The healthy training and the references
+    are trained on the rows that are left, each as long as before and four times as long.
+    """
+    undo = case.mutation.undo
+    if not undo:
+        return None
+    settings = [{**each, **undo} for each in (case.healthy.settings, *REFERENCES)]
+    longer = [{**each, "training.epochs": 4 * each["training.epochs"]} for each in settings]
+    best = max(accuracy_of(each, data, SEEDS[0]) for each in (*settings, *longer))
+    return min(best, statistics.mean(truth["healthy"]))

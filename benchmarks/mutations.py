@@ -7,7 +7,7 @@ measures what it costs.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -37,6 +37,8 @@ class Mutation:
         accepted: the rules that name the cause.
         fits: whether the mutation means anything for a healthy training.
         curable: whether a change of the configuration can undo the mutation.
+        undo: changes that undo the mutation as far as the rows that are left allow; the accuracy
+            that can be regained is then that of trainings with these changes.
         from_weights: True if the mutation is judged from the weights file only, on the unchanged
             rows; None for either way.
     """
@@ -45,6 +47,7 @@ class Mutation:
     accepted: frozenset[str]
     fits: Callable[[Any], bool] = lambda _: True
     curable: bool = True
+    undo: Changes = field(default_factory=dict)
     from_weights: bool | None = None
 
 
@@ -183,6 +186,7 @@ _add(
     "imbalance",
     of_data(imbalanced, lambda r: r.uniform(0.85, 0.99), "of one class"),
     "class-imbalance",
+    undo={"loss.class_weight": "balanced"},
 )
 _add(
     "rows-few",

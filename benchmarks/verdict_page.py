@@ -1,27 +1,13 @@
 """The page docs/verdicts.md: one section for each set of `verdicts.py`, written apart."""
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
+
+from actcli.diagnostics.significance import wilson
 
 PAGE = Path(__file__).parents[1] / "docs" / "verdicts.md"
 TITLE = "# Verdicts on networks whose fault is known"
 SECTIONS = ("Ours", "Published", "Generated", "Rates of other tools")
-QUANTILE = 1.959964  # of the normal distribution, at 97.5 %
-
-
-def wilson(yes: int, count: int) -> tuple[float, float]:
-    """Return the 95 % interval of a share (Wilson, JASA 22 (1927), page 209).
-
-    Args:
-        yes: the number of successes.
-        count: the number of trials, at least 1.
-    """
-    share, square = yes / count, QUANTILE**2
-    centre = (share + square / (2 * count)) / (1 + square / count)
-    variance = share * (1 - share) / count + square / (4 * count**2)
-    half = QUANTILE * math.sqrt(variance) / (1 + square / count)
-    return max(0.0, centre - half), min(1.0, centre + half)
 
 
 def rate(yes: int, count: int) -> str:

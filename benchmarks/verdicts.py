@@ -6,8 +6,10 @@
     python benchmarks/verdicts.py --misses                  # what went wrong on even seeds
 
 Each set has its own section of the page, which is replaced. The generated set keeps each finished
-case in a cache folder, so that an interrupted benchmark resumes. For our own set-ups, the exit code
-is 1 if a verdict is wrong; the other two sets are measurements, and exit with 0.
+case in a cache folder, so that an interrupted benchmark resumes. It also writes the counts of each
+rule into the package, for `--explain` and, by docs/make_rules.py, for docs/rules.md. For our own
+set-ups, the exit code is 1 if a verdict is wrong; the other two sets are measurements, and exit
+with 0.
 """
 
 import argparse
@@ -19,6 +21,7 @@ if __name__ == "__main__":  # before NumPy; narrow networks are slower on two th
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import verdicts_generated
+from rule_counts import write_counts
 from verdict_misses import misses
 from verdict_page import PAGE, SECTIONS, table, write_section
 from verdicts_ours import run_ours
@@ -85,11 +88,12 @@ def main() -> int:
 
 
 def generated(arguments: argparse.Namespace) -> list[str]:
-    """Run the generated cases, and return the lines of their section."""
+    """Run the generated cases, write the counts of the rules, and return the section's lines."""
     first, step = arguments.seed, arguments.step
     seeds = range(first, first + step * arguments.generated, step)
     verdicts_generated.run_cases(seeds, arguments.cache, arguments.processes, arguments.minutes)
     everything = verdicts_generated.current(arguments.cache)
+    write_counts(everything)
     command = f"python benchmarks/verdicts.py --generated {arguments.generated} --seed {first}"
     return verdicts_generated.section(everything, f"{command} --step {step}")
 

@@ -92,7 +92,9 @@ def section(records: Sequence[Record], command: str) -> list[str]:
         f"same test rows. The mutation is a fault if it costs more than {100 * MARGIN:g} points of",
         "accuracy beyond two standard errors. *Cured* means that `fix` regains "
         f"{100 * CURED_SHARE:g} % of the loss;",
-        "it is asked only of runs, and of mutations that a configuration can undo. Thresholds may",
+        "it is asked only of runs, and of mutations that a configuration can undo. If classes have",
+        "lost rows, it is the part of the loss that the best of eight trainings with class weights",
+        "regains. *Told* means a warning or an error. Thresholds may",
         "be chosen on even seeds; odd seeds are the report.",
         "",
     ]

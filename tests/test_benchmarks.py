@@ -13,12 +13,15 @@ from generated_cases import code_fingerprint
 from generated_truth import label, regained
 from mutations import MUTATIONS
 from published import published
+from rule_counts import rule_counts, write_counts
 from setups import Setup
-from verdict_page import read_sections, wilson, write_section
+from verdict_page import read_sections, write_section
 from verdict_rates import count, cured, false_alarm, told, told_first
 
 from actcli.config.schema import Config
+from actcli.diagnostics.measured import UNMEASURED, RuleCounts
 from actcli.diagnostics.rules import RULES
+from actcli.diagnostics.significance import wilson
 
 
 def test_the_interval_is_wilsons() -> None:
@@ -118,3 +121,38 @@ def test_misses_of_even_seeds_are_listed(
     assert "rate-low: healthy: seed 2, run, moons, " in shown
     assert "90.0 % -> 50.0 %" in shown
     assert "seed 3" not in shown
+
+
+def test_the_counts_of_a_rule_come_from_odd_seeds_and_have_intervals(tmp_path: Path) -> None:
+    fault = {
+        "seed": 1,
+        "mutation": "rate-low",
+        "truth": {"label": "fault"},
+        "healthy_findings": [["overfitting", "warning"]],
+        "findings": [["underfitting-too-short", "error"], ["overfitting", "note"]],
+        "fix": {"regained": 0.9},
+    }
+    harmless = {**fault, "seed": 3, "truth": {"label": "harmless"}, "healthy_findings": []}
+    even = {**fault, "seed": 2}
+    path = tmp_path / "counts.json"
+    write_counts([fault, harmless, even], path)
+    record = json.loads(path.read_text())
+    assert (record["seeds"], record["cases"], record["well"]) == ("odd", 2, 3)
+    assert record["rules"] == {
+        "learning-rate-too-low": {"planted": 1, "told": 0, "named": 1, "first": 0},
+        "overfitting": {"alarms": 1},
+        "underfitting-too-short": {
+            "planted": 1,
+            "told": 1,
+            "named": 1,
+            "first": 1,
+            "tried": 1,
+            "cured": 1,
+            "alarms": 1,
+        },
+    }
+    text = RuleCounts(**record["rules"]["underfitting-too-short"], well=3).describe()
+    assert "Told in 1 of 1 (21 to 100 %)" in text
+    assert "1 of 3 (6 to 79 %) healthy networks" in text
+    assert rule_counts([even])["seeds"] == "even"
+    assert RuleCounts(well=3).describe() == UNMEASURED

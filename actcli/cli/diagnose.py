@@ -1,7 +1,7 @@
 """`actcli diagnose`: find the faults inside a network, their causes and their remedies."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -195,14 +195,16 @@ def matches(finding: "Finding", fail_on: str) -> bool:
 
 
 def explain_rule(name: str, as_json: bool) -> None:
-    """Write the texts of a rule to stdout."""
+    """Write the texts of a rule and its measured counts to stdout."""
+    from actcli.diagnostics.measured import measured
     from actcli.diagnostics.rules import RULES
 
-    rule = RULES[name]
+    counts = measured(name)
+    texts = {**RULES[name].texts(), "measured": counts.describe()}
 
     def rule_view(_: object) -> "RenderableType":
         from actcli.render.findings import RuleView
 
-        return RuleView(name, rule)
+        return RuleView(name, texts)
 
-    emit({"rule": name, **rule.texts()}, rule_view, as_json)
+    emit({"rule": name, **texts, "counts": asdict(counts)}, rule_view, as_json)

@@ -96,6 +96,7 @@ class Rule(ABC):
     harm: ClassVar[str]  # why the fault is bad
     limits: ClassVar[str]  # when the rule errs or stays silent
     threshold: ClassVar[str]  # the conditions, with the measurements behind their numbers
+    cure: ClassVar[str]  # the remedies, in the order in which they are tried
     source: ClassVar[str]
     explains: ClassVar[tuple[str, ...]] = ()  # faults that this one causes; rules below it in RULES
 
@@ -110,6 +111,7 @@ class Rule(ABC):
             "harm": cls.harm,
             "threshold": cls.threshold,
             "limits": cls.limits,
+            "remedies": cls.cure,
             "source": cls.source,
         }
 

@@ -1,9 +1,11 @@
-"""Whether the difference of two accuracies is more than chance."""
+"""The interval of a share, and whether the difference of two accuracies is more than chance."""
 
 import math
 
 import numpy as np
 from numpy.typing import NDArray
+
+QUANTILE = 1.959964  # of the normal distribution, at 97.5 %
 
 
 def standard_error(accuracy: float, rows: int) -> float:
@@ -18,6 +20,20 @@ def standard_error(accuracy: float, rows: int) -> float:
     """
     share = (accuracy * rows + 2) / (rows + 4)
     return math.sqrt(share * (1 - share) / (rows + 4))
+
+
+def wilson(yes: int, count: int) -> tuple[float, float]:
+    """Return the 95 % interval of a share (Wilson, JASA 22 (1927), page 209).
+
+    Args:
+        yes: the number of successes.
+        count: the number of trials, at least 1.
+    """
+    share, square = yes / count, QUANTILE**2
+    centre = (share + square / (2 * count)) / (1 + square / count)
+    variance = share * (1 - share) / count + square / (4 * count**2)
+    half = QUANTILE * math.sqrt(variance) / (1 + square / count)
+    return max(0.0, centre - half), min(1.0, centre + half)
 
 
 def is_clearly_better(

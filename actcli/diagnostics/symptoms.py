@@ -77,9 +77,22 @@ def majority(evidence: Evidence) -> float:
 
 
 def skill(evidence: Evidence) -> float:
-    """Return the skill: 0 for the accuracy of a constant prediction, 1 for 100 %."""
+    """Return the skill: 0 for the accuracy of a constant prediction, 1 for 100 %.
+
+    Class weights ask for the mean accuracy of the classes, which is 1/K for a constant prediction.
+    """
+    if evidence.class_weights:
+        accuracies = class_accuracies(evidence)
+        base = 1 / len(accuracies)
+        return (sum(accuracies) * base - base) / (1 - base) if base < 1 else 1.0
     base = majority(evidence)
     return (evidence.accuracy - base) / (1 - base) if base < 1 else 1.0
+
+
+def class_accuracies(evidence: Evidence) -> tuple[float, ...]:
+    """Return the accuracy of each class that has rows."""
+    pairs = enumerate(evidence.class_rows)
+    return tuple(evidence.confusion[k][k] / rows for k, rows in pairs if rows)
 
 
 def untrained(evidence: Evidence) -> bool:
@@ -91,10 +104,11 @@ def untrained(evidence: Evidence) -> bool:
 def learnable(evidence: Evidence) -> float | None:
     """Return the accuracy that simple classifiers reach; None if it tells nothing.
 
-    It tells nothing if it is unknown, or hardly above the accuracy of a constant prediction.
+    It tells nothing if it is unknown, or hardly above the accuracy of a constant prediction, or if
+    class weights ask for another accuracy.
     """
     accuracy, base = evidence.reference_accuracy, majority(evidence)
-    if accuracy is None or accuracy - base < NO_SKILL * (1 - base):
+    if accuracy is None or evidence.class_weights or accuracy - base < NO_SKILL * (1 - base):
         return None
     return accuracy
 

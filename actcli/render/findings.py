@@ -1,12 +1,12 @@
 """The verdict: findings with evidence, cause, remedy and source; and the texts of a rule."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from actcli.diagnostics.findings import Finding, Rule, Severity
+from actcli.diagnostics.findings import Finding, Severity
 from actcli.diagnostics.framework_words import foreign_lines, questions
 from actcli.diagnostics.rules.wording import named_layers
 from actcli.term.canvas import Canvas
@@ -91,14 +91,14 @@ class RuleView:
 
     Args:
         name: of the rule.
-        rule: its class.
+        texts: by their headings.
     """
 
     name: str
-    rule: type[Rule]
+    texts: Mapping[str, str]
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         canvas = Canvas.of(options)
         yield Text(canvas.plain(self.name), style="bold")
-        for name, text in self.rule.texts().items():
+        for name, text in self.texts.items():
             yield _part(name, text, canvas)

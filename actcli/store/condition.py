@@ -109,10 +109,14 @@ class Condition:
         return self.class_accuracy if self.by_class else self.accuracy
 
     @property
+    def faults(self) -> dict[str, Severity]:
+        """The rules of the findings above a note, with their severity."""
+        return {each.rule: each.severity for each in self.findings if each.severity > Severity.NOTE}
+
+    @property
     def ills(self) -> tuple[int, int]:
-        """The severity of the worst finding, and the number of findings above a note."""
-        faults = [each.severity for each in self.findings if each.severity > Severity.NOTE]
-        return max(faults, default=Severity.NOTE), len(faults)
+        """The severity of the worst fault, and the number of faults: smaller is healthier."""
+        return max(self.faults.values(), default=Severity.NOTE), len(self.faults)
 
     def is_clearly_better(self, other: "Condition") -> bool:
         """Return whether the accuracy on the held-out rows exceeds that of another condition."""

@@ -96,13 +96,18 @@ class Fix:
                 continue
             tried.append(config)
             after = self._train(config, number)
-            outcome = _outcome(before, best, after)
+            outcome = _outcome(before, best, after, rule)
             gain = after.score - base.score
             self._note(Try(number, rule, remedy, base.run, after, gain, outcome))
-            if outcome == NO_BETTER:
-                queue = [*queue, *_remedies(after)]
+            found = _remedies(after)
+            if outcome != NO_BETTER:
+                best, queue = after, [*found, *queue]
+            elif found and found[0][1] not in {each.rule for each in self._done}:
+                # The remedy has uncovered another fault, whose own remedy may be the right one.
+                _, uncovered, first = found[0]
+                queue = [(base, uncovered, first), *queue, *found]
             else:
-                best, queue = after, [*_remedies(after), *queue]
+                queue = [*queue, *found]
         return FixResult(before, best, tuple(self._done))
 
     def _measured_rate(self, config: Config) -> Remedy:
@@ -184,14 +189,15 @@ def _apply(remedy: Remedy, config: Config) -> Config | str:
         return f"not allowed: {error}"
 
 
-def _outcome(before: Condition, best: Condition, after: Condition) -> str:
+def _outcome(before: Condition, best: Condition, after: Condition, rule: str) -> str:
     """Return whether a try has cured the run, or is at least better than the best run so far.
 
-    A network that is as accurate, and healthier, is better.
+    A network that is as accurate is better if it is healthier, or if the fault is gone whose remedy
+    was tried: another fault may have been behind it.
     """
     if after.verdict == HEALTHY and after.score >= before.score:
         return CURED
-    is_as_good = after.score >= before.score and not best.is_clearly_better(after)
-    if after.is_clearly_better(best) or (is_as_good and after.ills < best.ills):
+    if after.is_clearly_better(best):
         return BETTER
-    return NO_BETTER
+    is_healthier = rule not in after.faults or after.ills < best.ills
+    return BETTER if is_healthier and after.score >= best.score else NO_BETTER

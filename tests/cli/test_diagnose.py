@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from screens import on_screen
 
 from actcli.cli import main
 from actcli.datasets.dataset import load_dataset
+from actcli.diagnostics.measured import measured
 from actcli.diagnostics.rules import RULES
 
 Blobs = Callable[..., Path]
@@ -282,10 +284,12 @@ def test_explain_prints_all_texts_of_a_rule(rule: str) -> None:
     assert (done.exit_code, done.stderr) == (0, "")
     assert done.stdout.splitlines()[0] == rule
     words = " ".join(done.stdout.split())
-    for text in RULES[rule].texts().values():
+    counts = measured(rule)
+    texts = {**RULES[rule].texts(), "measured": counts.describe()}
+    for text in texts.values():
         assert " ".join(text.split()) in words
     as_json = strict(call("diagnose", "--explain", rule, "--json").stdout)
-    assert as_json == {"rule": rule, **RULES[rule].texts()}
+    assert as_json == {"rule": rule, **texts, "counts": asdict(counts)}
 
 
 def test_help_lists_the_exit_codes_and_the_names(runs: str) -> None:

@@ -7,10 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from blob_data import make_blobs
 from click.testing import CliRunner, Result
 
 from actcli.cli import main
-from actcli.store.fix import Fix, examine_run
+from actcli.model import Model
+from actcli.store.condition import examine_run
+from actcli.store.fix import Fix
 from actcli.store.fix_result import BETTER, CURED, NO_BETTER, differences
 from actcli.store.train import Run
 
@@ -93,6 +96,25 @@ def test_an_interrupted_fix_resumes_to_the_same_bits(sick: Path) -> None:
     assert Fix(sick, Path("whole")).search().after.run == "sick-fix-1"
     stopped, whole = (contents(Path(runs, "sick-fix-1")) for runs in ("runs", "whole"))
     assert stopped["model.safetensors"] == whole["model.safetensors"]
+
+
+def test_small_classes_are_cured_by_class_weights(blobs: Blobs) -> None:
+    arrays = make_blobs(3, 900, 12, 40)
+    kept = (arrays["y_train"] == 0) | (np.arange(900) % 48 < 3)
+    fewer = {name: arrays[name][kept] for name in ("x_train", "y_train")}
+    train(blobs(rows=900, noise=40, **fewer), "uneven", "--epochs", "4", "--lr", "0.02")
+    before = json.loads(call("fix", "uneven", "--dry-run", "--json").stdout)
+    assert (before["before"]["verdict"], before["measure"]) == ("class-imbalance", "class_accuracy")
+    assert before["planned"][0]["changes"] == {"loss.class_weight": "balanced"}
+    result = Fix(Path("runs/uneven"), Path("runs")).search()
+    assert result.after.class_accuracy >= result.before.class_accuracy + 0.1
+    assert result.changes["loss.class_weight"] == "balanced"
+    assert "validation accuracy by class" in call("fix", "uneven").stdout
+    assert "cross-entropy, balanced" in call("runs").stdout
+    folder = result.after.folder
+    assert json.loads((folder / "result.json").read_text())["class_weight"] == "balanced"
+    assert len(Model.load(folder).class_weights) == 3
+    assert "class-weighted cross-entropy" in call("diagnose", str(folder)).stdout
 
 
 def test_a_healthy_run_is_left_alone(blobs: Blobs) -> None:

@@ -39,6 +39,10 @@ class NoNonlinearity(Rule):
         "spirals 99 and 54 %, on overlapping Gaussian classes 76 % both. With identity "
         "activations the default network reaches 92.8 % on MNIST instead of 98.3 %."
     )
+    cure = (
+        "ReLUs. If the activation is not the identity, fitting weights first, so that units "
+        "reach the bend."
+    )
     source = "Goodfellow, Bengio, Courville, Deep Learning (2016), section 6.1"
     explains = (
         *("learning-rate-too-high", "vanishing-gradient", "loss-output-mismatch", "dead-units"),
@@ -93,6 +97,7 @@ class Bottleneck(Rule):
         "4, 5, 8 and 16 units reaches 69, 79, 86 and 91 %; a layer of 3 units between two layers "
         "of 128 units reaches 69 %; twelve layers of 3 units reach 11 %."
     )
+    cure = "Layers of 64 units; in a deep network, two of them."
     source = "Johnson, Deep, Skinny Neural Networks Are Not Universal Approximators (ICLR 2019)"
     explains = (
         *("vanishing-gradient", "loss-output-mismatch", "saturation", "dead-units"),

@@ -5,7 +5,13 @@ import math
 from actcli.diagnostics.evidence import Evidence
 from actcli.diagnostics.findings import EVERYTHING, Finding, Remedy, Rule, Severity
 from actcli.diagnostics.rates import HIGH_RATE_RATIO, rate_ratio
-from actcli.diagnostics.rules.remedies import CLIPPING, FITTING_WEIGHTS, lower_rate, usual_rate
+from actcli.diagnostics.rules.remedies import (
+    CLIPPING,
+    FITTING_WEIGHTS,
+    lower_rate,
+    shallower,
+    usual_rate,
+)
 from actcli.diagnostics.rules.wording import (
     counted,
     named_layers,
@@ -38,6 +44,7 @@ class NonFinite(Rule):
     harm = "NaN spreads to every number computed from it: the outputs are meaningless."
     limits = "None."
     threshold = "One number that is not finite; by IEEE 754, section 6, NaN spreads."
+    cure = "The usual learning rate, or a tenth of it; then a largest norm of the gradient."
     source = "IEEE 754-2019, sections 6.1 and 6.2"
 
     explains = (EVERYTHING,)
@@ -79,6 +86,7 @@ class SymmetricUnits(Rule):
         "initial weights there are no copies: 0 % in every healthy set-up. Weights that all start "
         "at 0 give 100 %."
     )
+    cure = "Random weights of the initializer that fits the activation."
     source = "Goodfellow, Bengio, Courville, Deep Learning (2016), section 8.4"
     explains = (
         *("small-weights", "born-dead", "vanishing-gradient", "dead-units"),
@@ -156,6 +164,7 @@ class UnscaledInput(Rule):
         "instead of 100 % is learnt. Four lengths of flowers lie 4 deviations from 0: 89 instead "
         "of 99 %."
     )
+    cure = "Inputs of mean 0 and deviation 1: of the whole data set, or of each column of a table."
     source = "LeCun, Bottou, Orr, Müller, Efficient BackProp (1998), section 4.3"
     explains = (
         *("learning-rate-too-high", "born-dead", "exploding-gradient", "dead-units"),
@@ -229,6 +238,10 @@ class LearningRateTooHigh(Rule):
         "and there is a symptom. Symptoms are a loss that did not fall or rose above its initial "
         "value, and hidden units that died or are saturated. Healthy set-ups use the default rate."
     )
+    cure = (
+        "Steps of the usual length; then a tenth of them, and a largest norm of the gradient. A "
+        "network of more than eight hidden layers: two of them."
+    )
     source = "Bengio, Practical Recommendations for Gradient-Based Training (2012), section 3.1.1"
     explains = (
         *("exploding-gradient", "vanishing-gradient", "loss-output-mismatch", "saturation"),
@@ -251,7 +264,7 @@ class LearningRateTooHigh(Rule):
             Severity.ERROR if training.diverged else grade(evidence),
             (rate, *signs, result(evidence)),
             "Each update overshoots the minimum and lands where the loss is higher.",
-            [usual_rate(evidence), lower_rate(evidence), CLIPPING],
+            [usual_rate(evidence), *shallower(evidence), lower_rate(evidence), CLIPPING],
         )
 
     @staticmethod

@@ -5,7 +5,12 @@ import math
 from actcli.diagnostics.evidence import Evidence
 from actcli.diagnostics.findings import Finding, Remedy, Rule, Severity
 from actcli.diagnostics.rates import pace_ratio, rate_ratio
-from actcli.diagnostics.rules.remedies import ADAM, longer_steps, usual_rate
+from actcli.diagnostics.rules.remedies import (
+    ADAM,
+    less_memory,
+    longer_steps,
+    usual_rate,
+)
 from actcli.diagnostics.rules.wording import counted, result, step_length
 from actcli.diagnostics.significance import standard_error
 from actcli.diagnostics.symptoms import (
@@ -49,6 +54,10 @@ class LearningRateTooLow(Rule):
         "is 20 % of the usual one: momentum 0 makes steps a tenth as long, and the rate does not "
         "fall. Momentum μ makes steps 1/(1 - μ) times as long. With SGD, the gradient of the loss "
         "counts, too: the one of sse is about K times that of mse for K classes."
+    )
+    cure = (
+        "Steps of the usual length, in mini-batches of the usual size and with twice as many "
+        "epochs if the loss was still falling; then Adam."
     )
     source = "Bengio, Practical Recommendations for Gradient-Based Training (2012), section 3.1.1"
     explains = (
@@ -121,6 +130,10 @@ class Overfitting(Rule):
         "accuracies: 17 points with 17 validation rows. Healthy set-ups on MNIST have gaps of 0.7 "
         "to 1.9 points, networks trained on 300 to 500 rows gaps of 13 to 15 points."
     )
+    cure = (
+        "Weight decay, and patience, which keeps the epoch with the best validation loss. Wide "
+        "layers: dropout, too; narrow ones: half as many units."
+    )
     source = "Goodfellow, Bengio, Courville, Deep Learning (2016), sections 5.2 and 7.8"
     explains = ("overconfident",)
 
@@ -148,17 +161,7 @@ class Overfitting(Rule):
                 else "The validation loss is 0.",
             ),
             "There are too few training rows for this many parameters and epochs.",
-            [
-                Remedy(
-                    "Dropout and weight decay keep the network from memorising rows, and patience "
-                    "keeps the epoch with the best validation loss.",
-                    {
-                        "model.dropout": 0.3,
-                        "optimizer.weight_decay": 0.0005,
-                        "training.patience": 3,
-                    },
-                ),
-            ],
+            less_memory(evidence),
         )
 
 
@@ -198,6 +201,7 @@ class UnderfittingTooShort(Rule):
         f"{percent(NOTE_SKILL)} or more and simple classifiers are not clearly better, or if the "
         "network is overconfident: a short training leaves a network underconfident."
     )
+    cure = "Five times as many epochs; then longer steps."
     source = "Goodfellow, Bengio, Courville, Deep Learning (2016), sections 5.2 and 11.4.1"
     explains = ("collapsed-output", "not-learning", "underfitting", "overconfident")
 

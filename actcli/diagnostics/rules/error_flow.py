@@ -9,7 +9,9 @@ from actcli.diagnostics.rules.remedies import (
     BALANCED,
     LEAKY,
     MORE_ROWS,
+    balanced_and_longer,
     fitting_weights,
+    shallower,
     usual_rate,
     wider_layers,
 )
@@ -59,6 +61,10 @@ class ExplodingGradient(Rule):
         "there are at least two hidden layers, and the network has not learnt well. In healthy "
         "set-ups the ratio is 1.8 to 3.1. N(0, 1) weights in layers of 100 ReLUs multiply δ by "
         "√(100/2) = 7 per layer."
+    )
+    cure = (
+        "Weights of the fitting initializer and a largest norm of the gradient; then the usual "
+        "learning rate."
     )
     source = "Glorot, Bengio, Understanding the Difficulty of Training (2010), section 4.2"
     explains = (
@@ -110,6 +116,7 @@ class BornDead(Rule):
         "probability 1 - (1 - 2^-N)^H, which is about 0 for 100 units. Healthy set-ups have 0 % in "
         "every layer, faulty ones 67 % or more."
     )
+    cure = "Leaky ReLUs, which cannot die, or fitting weights. Layers of too few units: wider ones."
     source = "Lu, Shin, Su, Karniadakis, Dying ReLU and Initialization (2019), section 3"
     explains = ("bottleneck", "vanishing-gradient", "dead-units", *NO_LEARNING)
 
@@ -159,6 +166,11 @@ class ClassImbalance(Rule):
         "percentage points below the accuracy over all rows. MNIST's largest class has 11 % of the "
         "rows."
     )
+    cure = (
+        "Class weights, with which the rows of each class have the same share of the loss; then "
+        "four times as many epochs, because few steps see the small classes. More rows of the "
+        "small classes help most."
+    )
     source = "He, Garcia, Learning from Imbalanced Data (IEEE TKDE 2009), sections 2 and 4"
     explains = ("overfitting", "overconfident", *NO_LEARNING)
 
@@ -183,7 +195,7 @@ class ClassImbalance(Rule):
             severity,
             tuple(sentences),
             "The small classes have too few rows to influence the weights.",
-            [MORE_ROWS] if is_weighted else [BALANCED, MORE_ROWS],
+            [MORE_ROWS] if is_weighted else [BALANCED, *balanced_and_longer(evidence), MORE_ROWS],
         )
 
 
@@ -215,6 +227,10 @@ class VanishingGradient(Rule):
         "In healthy set-ups the ratio is 1.8 to 3.1, for configs/sigmoid.toml it is 0.63. For "
         "sigmoid networks that learn nothing it is 0.004 with four hidden layers and 0.0002 with "
         "five. The norms of weight gradients do not count: they can stay level while δ vanishes."
+    )
+    cure = (
+        "An activation that passes the error, such as a ReLU, or fitting weights. A network of "
+        "more than eight hidden layers: two of them."
     )
     source = "Hochreiter (1991); Glorot, Bengio, AISTATS 2010, section 4.2; Nielsen (2015), ch. 5"
     explains = ("loss-output-mismatch", "saturation", "overconfident", *NO_LEARNING)
@@ -259,6 +275,7 @@ class VanishingGradient(Rule):
                         "An active ReLU passes the whole error back through any number of layers.",
                         {"model.activation": "relu", "model.init": "auto"},
                     ),
+                    *shallower(evidence),
                     ADAM,
                 ],
             )
@@ -270,5 +287,6 @@ class VanishingGradient(Rule):
                     "Fitting weights pass the error on at the same size, if no decay shrinks them.",
                     {"model.init": "auto", "optimizer.weight_decay": 0.0},
                 ),
+                *shallower(evidence),
             ],
         )

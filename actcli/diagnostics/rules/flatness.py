@@ -43,6 +43,10 @@ class LossOutputMismatch(Rule):
         "well. The derivative of the output is at most 0.25; in configs/quadratic-cost.toml it "
         "passes 15 % of the error."
     )
+    cure = (
+        "Cross-entropy for several output units, binary cross-entropy for one: their gradient "
+        "does not vanish where the output is wrong."
+    )
     source = "Nielsen, Neural Networks and Deep Learning (2015), chapter 3, the cross-entropy cost"
     explains = ("poor-initial-loss", "saturation", "overconfident", *NO_LEARNING)
 
@@ -93,6 +97,7 @@ class Saturation(Rule):
         "pairs of a layer, and the network has not learnt well. In healthy set-ups it is up to 34 "
         "% of the pairs, in tanh and sigmoid layers with N(0, 1) weights 87 to 89 %."
     )
+    cure = "Standardised inputs and fitting weights; then the usual learning rate."
     source = "Glorot, Bengio, Understanding the Difficulty of Training (2010), section 3"
     explains = (
         *("poor-initial-loss", "large-weights", "dead-units", "overconfident"),
@@ -144,6 +149,7 @@ class PoorInitialLoss(Rule):
         "learnt well. Healthy set-ups start at 0.98 to 1.2 times the loss at chance, ReLU networks "
         "with N(0, 1) weights at 25 times or more."
     )
+    cure = "Weights of the initializer that fits the activation."
     source = "Karpathy, CS231n (Stanford), Neural Networks part 3, sanity checks"
     explains = ("large-weights", "dead-units", "starving-clipping", "overconfident", *NO_LEARNING)
 
@@ -180,6 +186,10 @@ class DeadUnits(Rule):
         f"{percent(DEAD_SHARE_OF_LAYER)} of a layer; a note from one unit on. Healthy set-ups have "
         "no dead units, though their ReLUs are inactive on 55 to 70 % of the rows. In faulty "
         "set-ups 31 to 44 % are dead; in configs/dying-relu.toml 38 %, with 95 % accuracy."
+    )
+    cure = (
+        "The usual learning rate, or a tenth of it, if the steps were long; leaky ReLUs, which "
+        "cannot die."
     )
     source = "Lu, Shin, Su, Karniadakis, Dying ReLU and Initialization (2019), section 1"
     explains = NO_LEARNING

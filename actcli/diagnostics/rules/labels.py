@@ -13,6 +13,7 @@ class Untrained(Rule):
     harm = "The predictions are arbitrary. It is not a fault, but it is not health either."
     limits = "Needs the record of the training. Faults of the initial network are reported as well."
     threshold = "The training has 0 epochs."
+    cure = "Training: 6 epochs or more."
     source = "Goodfellow, Bengio, Courville, Deep Learning (2016), section 8.4"
 
     def check(self, evidence: Evidence) -> Finding | None:
@@ -47,6 +48,7 @@ class PermutedLabels(Rule):
         "leave 0.1 % accuracy, and 98 % after the permutation. In healthy set-ups the most "
         "frequent prediction is the true class for every class."
     )
+    cure = "Labels in the order of the training. No key of the configuration changes labels."
     source = "Northcutt, Jiang, Chuang, Confident Learning (JAIR 70, 2021), section 3.1"
     explains = ("overfitting", "overconfident", *NO_LEARNING)
 

@@ -2,7 +2,13 @@
 
 from actcli.diagnostics.evidence import Evidence
 from actcli.diagnostics.findings import Finding, Remedy, Rule, Severity
-from actcli.diagnostics.rules.remedies import ADAM, FITTING_WEIGHTS, NO_DECAY, longer_steps
+from actcli.diagnostics.rules.remedies import (
+    ADAM,
+    FITTING_WEIGHTS,
+    NO_DECAY,
+    longer_steps,
+    shallower,
+)
 from actcli.diagnostics.rules.wording import result
 from actcli.diagnostics.symptoms import (
     IMBALANCED_SHARE,
@@ -43,6 +49,7 @@ class CollapsedOutput(Rule):
         f"of rows that belong to it is at least {100 * ONE_CLASS_EXCESS:g} percentage points "
         "lower. Healthy set-ups on MNIST predict no class for more than 11.3 % of the rows."
     )
+    cure = "No weight decay; then Adam at its default rate."
     source = (
         "Karpathy, A Recipe for Training Neural Networks (2019), the input-independent baseline"
     )
@@ -82,6 +89,10 @@ class NotLearning(Rule):
         f"%. Where simple classifiers have a skill of {percent(NO_SKILL)} or more, the network "
         "must be clearly less accurate than they are."
     )
+    cure = (
+        "Adam at its default rate; then fitting weights. If simple classifiers learn nothing "
+        "either, the labels have to be compared with the rows."
+    )
     source = "Goodfellow, Bengio, Courville, Deep Learning (2016), section 11.5"
     explains = ("underfitting", "overconfident")
 
@@ -90,8 +101,8 @@ class NotLearning(Rule):
             return None
         if learnable(evidence) is not None and learns_well(evidence):
             return None
-        if majority(evidence) >= IMBALANCED_SHARE:  # then the accuracy means little
-            return None
+        if majority(evidence) >= IMBALANCED_SHARE and not evidence.class_weights:
+            return None  # the accuracy means little
         cause, remedies = self.advice(evidence)
         return self.finding(
             grade(evidence),
@@ -122,7 +133,7 @@ class NotLearning(Rule):
         return (
             "Simple classifiers learn these rows, and so the fault is in the network or in its "
             "training.",
-            [ADAM, FITTING_WEIGHTS],
+            [ADAM, *shallower(evidence), FITTING_WEIGHTS],
         )
 
 
@@ -144,6 +155,7 @@ class Underfitting(Rule):
         "set-ups have 97.8 % or more. A note if the network has hidden layers, and is at most so "
         "much better than the linear classifier."
     )
+    cure = "Steps of the usual length with twice as many epochs; then Adam and fitting weights."
     source = "Cover, Hart, Nearest Neighbor Pattern Classification (IEEE Trans. IT 13, 1967)"
 
     def check(self, evidence: Evidence) -> Finding | None:
@@ -164,7 +176,7 @@ class Underfitting(Rule):
             "The network learns less than these rows allow."
             if below
             else "The hidden layers add little to what a linear classifier learns.",
-            [longer_steps(evidence), ADAM, FITTING_WEIGHTS]
+            [longer_steps(evidence), *shallower(evidence), ADAM, FITTING_WEIGHTS]
             if evidence.training
             else [ADAM, FITTING_WEIGHTS],
         )
@@ -188,6 +200,7 @@ class Overconfident(Rule):
         "confidence is 0.3 to 1.5 points below the accuracy, in faulty ones 12 to 13 points above "
         "it. Guo et al. found calibration errors of 4 to 10 % typical of networks of their time."
     )
+    cure = "Label smoothing, or weight decay for an output that does not support it."
     source = "Guo, Pleiss, Sun, Weinberger, On Calibration of Modern Neural Networks (ICML 2017)"
 
     def check(self, evidence: Evidence) -> Finding | None:

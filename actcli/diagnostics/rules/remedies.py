@@ -55,6 +55,10 @@ def fitting_weights(evidence: Evidence) -> Remedy:
 
 # Units of a hidden layer that are enough for tens of classes, and layers that are deep.
 WIDE_LAYER, DEEP_LAYERS = 64, 4
+VERY_DEEP_LAYERS = 8  # above, more layers rarely help without skip connections
+MIN_WIDTH = 8  # of a layer after a remedy
+MIN_PATIENCE = 5  # epochs: a one-cycle schedule gets worse before it gets better
+STRONGER_DECAY_OF_ADAMW = 0.1  # ten times its default
 
 
 def wider_layers(evidence: Evidence) -> list[Remedy]:
@@ -68,6 +72,53 @@ def wider_layers(evidence: Evidence) -> list[Remedy]:
     reason = "Two wide layers pass on enough for many classes, and the error reaches both."
     fewer = Remedy(reason, {"model.hidden": widths[:2]})
     return [fewer, wider] if len(widths) > DEEP_LAYERS else [wider, fewer]
+
+
+def balanced_and_longer(evidence: Evidence) -> list[Remedy]:
+    """Return the remedy for classes so small that few steps see their rows."""
+    training = evidence.training
+    if training is None:
+        return []
+    reason = "Few rows of a small class are learnt only if many steps see them."
+    return [Remedy(reason, {**BALANCED.changes, "training.epochs": 4 * max(1, training.epochs)})]
+
+
+def shallower(evidence: Evidence) -> list[Remedy]:
+    """Return the remedy for a network that is too deep to train; none for another network."""
+    widths = tuple(layer.units for layer in evidence.units)
+    if len(widths) <= VERY_DEEP_LAYERS:
+        return []
+    reason = f"The error reaches all of two layers; it hardly passes through {len(widths)}."
+    return [Remedy(reason, {"model.hidden": widths[:2]})]
+
+
+def less_memory(evidence: Evidence) -> list[Remedy]:
+    """Return the remedies for a network that memorises its training rows."""
+    training = evidence.training
+    epochs = training.epochs if training else 0
+    decay = STRONGER_DECAY_OF_ADAMW if training and training.optimizer == "adamw" else 0.0005
+    stopping = {
+        "optimizer.weight_decay": decay,
+        "training.patience": max(MIN_PATIENCE, epochs // 2),
+    }
+    early = Remedy(
+        "Weight decay keeps the network from memorising rows, and patience keeps the epoch with "
+        "the best validation loss.",
+        stopping,
+    )
+    if not evidence.units:
+        return [early]
+    narrowest = min(layer.units for layer in evidence.units)
+    if narrowest < WIDE_LAYER or len(evidence.units) > DEEP_LAYERS:  # dropout leaves too little
+        widths = tuple(max(MIN_WIDTH, layer.units // 2) for layer in evidence.units)
+        fewer = Remedy("Half as many units can memorise less.", {"model.hidden": widths})
+        return [early, fewer]
+    dropout = Remedy(
+        "Dropout and weight decay keep the network from memorising rows, and patience keeps the "
+        "epoch with the best validation loss.",
+        {"model.dropout": 0.3, **stopping},
+    )
+    return [dropout, early]
 
 
 def usual_rate(evidence: Evidence) -> Remedy:

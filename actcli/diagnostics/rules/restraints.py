@@ -40,6 +40,7 @@ class OverRegularised(Rule):
         "reaches 89 and 76 % at scales of 0.6 and 0.2, dropout 0.7, 0.8 and 0.95 reaches 87, 74 "
         "and 11 %, label smoothing 0.8 and 0.9 reaches 89 and 82 %."
     )
+    cure = "Weight decay, dropout or label smoothing of 0, whichever is too strong."
     source = "Goodfellow, Bengio, Courville, Deep Learning (2016), sections 5.2, 7.1 and 7.12"
     explains = (
         *("learning-rate-too-high", "vanishing-gradient", "saturation", "bottleneck"),
@@ -131,6 +132,7 @@ class StarvingClipping(Rule):
         "clipping norms of 0.001, 0.01, 0.1 and 1, 5,000 rows of MNIST are learnt to 13, 45, 86 "
         "and 94 %; the ratios are 1,000, 90, 2.6 and 0.3."
     )
+    cure = "No clipping."
     source = "Pascanu, Mikolov, Bengio, On the Difficulty of Training RNNs (2013), section 3.2"
     explains = ("overconfident", *NO_LEARNING)
 

@@ -48,6 +48,7 @@ class SmallWeights(Rule):
         "initial weights a tenth as large as usual MNIST is learnt to 71 instead of 94 %, a "
         "thousandth as large to 11 %."
     )
+    cure = "Weights of the initializer that fits the activation; then no weight decay."
     source = "Glorot, Bengio, Understanding the Difficulty of Training (2010), section 4.2"
     explains = (
         *("learning-rate-too-high", "born-dead", "vanishing-gradient", "loss-output-mismatch"),
@@ -103,6 +104,10 @@ class LargeWeights(Rule):
         "network has not learnt well. Healthy set-ups start at 1 and end at 1.0 to 2.0. N(0, 1) "
         "weights have a scale of 20 with MNIST's 784 inputs, rates that are 10 times too high end "
         "at 5 to 3,000."
+    )
+    cure = (
+        "Weights of the initializer that fits the activation; the usual learning rate if the "
+        "weights grew during the training."
     )
     source = "LeCun, Bottou, Orr, Müller, Efficient BackProp (1998), section 4.6"
     explains = ("dead-units", "starving-clipping", "overconfident", *NO_LEARNING)
