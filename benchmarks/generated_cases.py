@@ -45,6 +45,7 @@ JUDGE_FILES = (
     "diagnostics/**/*.py",
     "store/condition.py",
     "store/fix.py",
+    "store/targets.py",
     "cli/targets.py",
     "cli/diagnose.py",
 )

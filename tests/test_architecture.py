@@ -36,7 +36,9 @@ RANKS = {
             ["store"],
             ["sweep"],
             ["term"],
+            ["html"],
             ["render"],
+            ["report"],
             ["api"],
             ["cli"],
             ["__main__"],
@@ -55,6 +57,7 @@ IMPORTED_AS = {"pillow": "PIL"}
 ROOMS_OF_A_COMMAND = {"explore", "render", "cli", "store"}
 ALSO_NAMED = {
     "activations": {"nn"},
+    "report": {"diagnostics"},  # the result of `actcli diagnose`
     **{name: {"diagnostics"} for name in ("findings", "gradients", "outputs", "units")},
 }
 NN_MAY_IMPORT = ("numpy", "actcli.nn", "actcli.errors", "actcli.registry")

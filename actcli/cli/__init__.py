@@ -46,8 +46,8 @@ class Commands(click.Group):
     """The commands. Each is an attribute of the module of the same name; a dash becomes _."""
 
     names = (
-        *("train", "sweep", "diagnose", "fix", "lr-find", "predict", "compare", "runs"),
-        *("activations", "softmax", "loss", "doctor"),
+        *("train", "sweep", "diagnose", "fix", "lr-find", "predict", "compare", "report"),
+        *("runs", "activations", "softmax", "loss", "doctor"),
     )
 
     def list_commands(self, ctx: click.Context) -> list[str]:

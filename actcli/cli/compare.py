@@ -1,5 +1,6 @@
 """`actcli compare`: runs side by side: what differs, and how fast they learnt."""
 
+from dataclasses import replace
 from pathlib import Path
 from string import ascii_lowercase
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from actcli.cli.output import csv_option, emit, json_option, save_option
 from actcli.cli.parameter_types import TargetType
 from actcli.cli.sweep_targets import find_run
 from actcli.config.values import Number
-from actcli.errors import ActcliError, DataError, UsageError
+from actcli.errors import ActcliError, UsageError
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -82,31 +83,14 @@ def compared_run(folder: Path, with_verdict: bool, quiet: bool) -> "ComparedRun"
     Raises:
         DataError: the folder is damaged.
     """
-    from actcli.config.schema import Config, toml_value, values
-    from actcli.explore.compare import ComparedRun
-    from actcli.store.catalog import summarize
-    from actcli.store.folder import CONFIG
-    from actcli.store.trained import read_training
+    from actcli.store import compared
 
-    run = summarize(folder)
-    if run.config is None:
-        raise DataError(f"{folder} is damaged: {run.fault}")
-    config = Config.load(folder / CONFIG).resolve()
-    verdict, dead = run.verdict, run.dead
-    if verdict is None and with_verdict:
+    run = compared.compared_run(folder)
+    if run.verdict is None and with_verdict:
         verdict, measured = diagnosed(folder, quiet)
         dead = measured if run.state == "finished" else None
-    return ComparedRun(
-        name=run.name,
-        state=run.state,
-        settings={str(key): toml_value(value) for key, value in values(run.config)},
-        history=read_training(config, folder).history,
-        test_loss=run.test_loss,
-        test_accuracy=run.test_accuracy,
-        dead=dead,
-        silent=run.silent,
-        verdict=verdict,
-    )
+        run = replace(run, verdict=verdict, dead=dead)
+    return run
 
 
 def diagnosed(folder: Path, quiet: bool) -> tuple[str | None, float | None]:

@@ -149,7 +149,7 @@ def make_splits(
     new_index[kept] = np.arange(len(kept))
     all_train = _select_rows(train.x, new_index[label_indices])
     test_split = _select_rows(test.x, new_index[np.searchsorted(labels, test.y)])
-    held_out = _default_validation_rows(len(all_train)) if validation is None else validation
+    held_out = default_validation_rows(len(all_train)) if validation is None else validation
     train_split, validation_split = _hold_out(all_train, held_out)
     if not len(test_split):
         raise DataError(f"{test.y_name} has none of the classes {', '.join(classes)}")
@@ -268,7 +268,8 @@ def _select_rows(x: Pixels, labels: NDArray[np.intp]) -> Split:
     return Split(x.reshape(len(x), -1), labels[rows], rows)
 
 
-def _default_validation_rows(rows: int) -> int:
+def default_validation_rows(rows: int) -> int:
+    """Return the number of training rows that are held out by default."""
     return 5000 if rows >= 10_000 else rows // 6
 
 

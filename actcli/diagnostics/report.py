@@ -118,7 +118,7 @@ class Diagnosis:
         if "units" in parts:
             fields["units"] = [_part(asdict(row), "units") for row in self.units]
         if "softmax" in parts:
-            fields["softmax"] = self.outputs and _softmax(self.outputs)
+            fields["softmax"] = self.outputs and softmax_fields(self.outputs)
         fields |= self._pictures(parts)
         if "history" in parts:
             fields["history"] = [_epoch(epoch) for epoch in self.history] if self.training else None
@@ -235,7 +235,7 @@ def _part(values: dict[str, Any], part: str) -> dict[str, Any]:
     return {name: value for name, value in values.items() if name not in DERIVED[part]}
 
 
-def _softmax(outputs: Outputs) -> dict[str, Any]:
+def softmax_fields(outputs: Outputs) -> dict[str, Any]:
     """Return the fields of the outputs, with a histogram over the bins of the reliability."""
     values = _part(asdict(outputs), "softmax")
     classes, reliability = values.pop("classes"), values.pop("reliability")

@@ -12,7 +12,6 @@ has trained are found by their configuration, so that an interrupted fix resumes
 """
 
 import contextlib
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -25,8 +24,8 @@ from actcli.diagnostics.findings import Remedy, Severity
 from actcli.errors import ActcliError, DivergedError, UsageError
 from actcli.explore.lr_find import find_learning_rate
 from actcli.store import DEFAULT_TRIES
-from actcli.store.catalog import run_folders
 from actcli.store.condition import Condition, examine_run
+from actcli.store.fix_record import tries_of, write_fix
 from actcli.store.fix_result import BETTER, CURED, NO_BETTER, FixResult, Try
 from actcli.store.folder import CONFIG, RESULT
 from actcli.store.record import RunResult
@@ -108,6 +107,7 @@ class Fix:
                 queue = [(base, uncovered, first), *queue, *found]
             else:
                 queue = [*queue, *found]
+            write_fix(FixResult(before, best, tuple(self._done)), after.folder)
         return FixResult(before, best, tuple(self._done))
 
     def _measured_rate(self, config: Config) -> Remedy:
@@ -156,8 +156,7 @@ class Fix:
         return None
 
     def _earlier(self) -> list[Path]:
-        pattern = re.escape(self.folder.absolute().name) + r"-fix-\d+"
-        return [each for each in run_folders(self.runs) if re.fullmatch(pattern, each.name)]
+        return tries_of(self.folder, self.runs)
 
     def _next_number(self) -> int:
         return 1 + max((int(each.name.rpartition("-")[2]) for each in self._earlier()), default=0)

@@ -27,6 +27,7 @@ METRICS = "metrics.jsonl"
 MODEL = "model.safetensors"
 CHECKPOINT = "checkpoint.safetensors"
 RESULT = "result.json"
+FIX = "fix.json"  # of a try of `actcli fix`
 LOCK = ".lock"
 
 ABANDONED_SECONDS = 24 * 3600  # a temporary folder older than this was left by a killed process

@@ -12,6 +12,7 @@ from actcli.store.folder import (
     CHECKPOINT,
     CONFIG,
     ENVIRONMENT,
+    FIX,
     LOCK,
     METRICS,
     MODEL,
@@ -19,7 +20,7 @@ from actcli.store.folder import (
     Folder,
 )
 
-RUN_FILES = (CONFIG, ENVIRONMENT, METRICS, MODEL, CHECKPOINT, RESULT, LOCK)
+RUN_FILES = (CONFIG, ENVIRONMENT, METRICS, MODEL, CHECKPOINT, RESULT, FIX, LOCK)
 TEMPORARY = ".*.tmp"  # files of a killed process
 
 

@@ -6,7 +6,6 @@ outside ASCII has a cell of its own. A file has the colours of a light and of a 
 nothing from the network.
 """
 
-import html
 import io
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -20,7 +19,7 @@ from rich.style import Style
 from actcli.registry import Registry
 from actcli.term.palette import StyleSheet, has_background
 from actcli.term.shapes import CELL_HEIGHT, CELL_WIDTH, is_drawn, path
-from actcli.term.text import printable
+from actcli.term.text import escaped, printable
 
 FONTS = (
     "'DejaVu Sans Mono','Cascadia Mono',Menlo,Consolas,'Liberation Mono','Noto Sans Mono',monospace"
@@ -77,7 +76,7 @@ def svg(view: RenderableType, width: int, title: str, sheet: StyleSheet | None =
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{across}" height="{down}" '
         f'viewBox="{-MARGIN} {-MARGIN} {across} {down}" class="page">\n'
-        f"<title>{_escaped(title)}</title>\n"
+        f"<title>{escaped(title)}</title>\n"
         f"<style>text{{font:{FONT_SIZE}px {FONTS};white-space:pre}}"
         f".c{{text-anchor:middle}}rect{{shape-rendering:crispEdges}}{sheet.rules()}</style>\n"
         f'<rect class="paper" x="{-MARGIN}" y="{-MARGIN}" width="{across}" height="{down}"/>\n'
@@ -102,14 +101,14 @@ def _svg_marks(row: int, line: Line, sheet: StyleSheet) -> Iterator[str]:
             centre = left + piece.width * CELL_WIDTH / 2
             yield (
                 f'<text class="s{number} c" x="{centre:g}" y="{top + BASELINE:g}">'
-                f"{_escaped(piece.text)}</text>"
+                f"{escaped(piece.text)}</text>"
             )
         else:
             for words in re.finditer(r"\S+(?: \S+)*", piece.text):
                 yield (
                     f'<text class="s{number}" x="{left + words.start() * CELL_WIDTH}" '
                     f'y="{top + BASELINE:g}" textLength="{len(words[0]) * CELL_WIDTH}">'
-                    f"{_escaped(words[0])}</text>"
+                    f"{escaped(words[0])}</text>"
                 )
 
 
@@ -132,7 +131,7 @@ def page(view: RenderableType, width: int, title: str) -> str:
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
 <meta name="color-scheme" content="light dark">
 <meta name="viewport" content="width=device-width">
-<title>{_escaped(title)}</title>
+<title>{escaped(title)}</title>
 <style>
 body{{margin:0}}
 pre{{font:{FONT_SIZE}px/{CELL_HEIGHT}px {FONTS};margin:{MARGIN}px}}
@@ -154,7 +153,7 @@ svg{{position:absolute;left:0;top:0;width:100%;height:100%;fill:currentColor}}
 def _spans(line: Line, sheet: StyleSheet) -> Iterator[str]:
     """Yield the elements of a line; a drawn character lies over its own, invisible text."""
     for piece in line:
-        number, text = sheet.number(piece.style), _escaped(piece.text)
+        number, text = sheet.number(piece.style), escaped(piece.text)
         names = [f"s{number}"] + [f"b{number} f"] * has_background(piece.style)
         if piece.kind == DRAWN:
             names.append("d")
@@ -234,7 +233,3 @@ def _kind(character: str) -> int:
     if character.isascii():
         return ASCII
     return DRAWN if len(character) == 1 and is_drawn(character) else OTHER
-
-
-def _escaped(text: str) -> str:
-    return html.escape(printable(text))

@@ -1,4 +1,6 @@
-"""Escaping of untrusted text: a label must not control the terminal."""
+"""Escaping of untrusted text: a label must control neither the terminal nor a page."""
+
+import html
 
 
 def printable(text: str, ascii_only: bool = False) -> str:
@@ -13,3 +15,8 @@ def printable(text: str, ascii_only: bool = False) -> str:
         else character.encode("unicode_escape", "surrogatepass").decode("ascii")
         for character in text
     )
+
+
+def escaped(text: str) -> str:
+    """Return a text for HTML or SVG, as content or as the value of an attribute in quotes."""
+    return html.escape(printable(text))

@@ -1,0 +1,163 @@
+"""The target of a diagnosis: a run, a model file, or an untrained network.
+
+A run folder describes its model completely. A model file of another framework holds only weights
+and biases; options or defaults supply the other properties.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from actcli.config.resolved import ResolvedConfig
+from actcli.config.schema import Config
+from actcli.config.sources import assemble, read_toml
+from actcli.datasets.catalogue import DATASETS
+from actcli.datasets.dataset import Dataset, load_dataset
+from actcli.datasets.download import Progress
+from actcli.diagnostics.evidence import Training
+from actcli.diagnostics.foreign import ACTIVATION, LOSS, NORMALIZATION, Foreign
+from actcli.errors import DataError, UsageError
+from actcli.model import Model, ModelFile, read_model_file
+from actcli.store.folder import CONFIG
+from actcli.store.trained import read_run, read_training
+from actcli.training.build import prepare_dataset
+from actcli.training.memory import check_memory
+
+
+@dataclass(frozen=True)
+class Overrides:
+    """Properties of a target that options override; None for an absent option."""
+
+    activation: tuple[str, ...] | None = None
+    output: str | None = None
+    loss: str | None = None
+    dataset: str | None = None
+    normalize: str | None = None
+
+
+@dataclass(frozen=True)
+class Target:
+    """A model with its data set and the record of its training.
+
+    Args:
+        name: of the run or of the file.
+        model: the model to examine.
+        dataset: the data set on which it is examined.
+        initial: the model before its training; None if unknown.
+        training: the training of the model; None if unknown.
+        folder: the folder of the run whose trained model this is; None for anything else.
+        foreign: what is assumed of a model of another framework; None for a model of actcli.
+    """
+
+    name: str
+    model: Model
+    dataset: Dataset
+    initial: Model | None
+    training: Training | None
+    folder: Path | None = None
+    foreign: Foreign | None = None
+
+
+def run_target(folder: Path, overrides: Overrides, at_init: bool, progress: Progress) -> Target:
+    """Return the trained or, with `at_init`, the untrained network of a run.
+
+    Raises:
+        ActcliError: the run is damaged, or its data cannot be read.
+    """
+    config = overridden(assemble(read_toml(folder / CONFIG)), overrides)
+    run = read_run(folder, config, progress)
+    if at_init:
+        training = Training.of(run.config)
+        return Target(folder.name, run.initial, run.dataset, run.initial, training)
+    training = read_training(run.config, folder, run.epoch)
+    return Target(folder.name, run.model, run.dataset, run.initial, training, folder)
+
+
+def initial_target(config: ResolvedConfig, name: str, progress: Progress) -> Target:
+    """Return the untrained network of a configuration."""
+    config, dataset = prepare_dataset(config, progress)
+    check_memory(config, dataset.inputs, len(dataset.classes), len(dataset.train))
+    model = Model.create(config, dataset)
+    return Target(f"{name} at its start", model, dataset, model, Training.of(config))
+
+
+def file_target(path: Path, overrides: Overrides, progress: Progress) -> Target:
+    """Return the network in a file of weights.
+
+    Raises:
+        UsageError: an override does not fit the file.
+        DataError: the file is damaged, or does not fit its data set.
+    """
+    file = read_model_file(path)
+    file.activations(overrides.activation)
+    dataset = _load(path, file, overrides, progress)
+    loss = file.loss(overrides.loss, overrides.output)
+    inputs, logits = file.sizes[0], file.sizes[-1]
+    if (inputs, logits) != (dataset.inputs, loss.units(len(dataset.classes))):
+        raise DataError(
+            f"{path} has {inputs} inputs and {logits} logits, but the data set {dataset.name} has "
+            f"{dataset.inputs} pixels and {len(dataset.classes)} classes",
+            "Give its data set with --dataset",
+        )
+    # The header has the normalization of the training rows; the data set's may differ, because it
+    # depends on which rows are held out.
+    is_described = "normalization" in file.description and not overrides.normalize
+    model = file.model(
+        overrides.activation,
+        overrides.loss,
+        overrides.output,
+        None if is_described else dataset.normalization,
+        dataset.classes,
+    )
+    return Target(
+        path.name, model, dataset, initial=None, training=None, foreign=_foreign(file, overrides)
+    )
+
+
+def _foreign(file: ModelFile, overrides: Overrides) -> Foreign | None:
+    """Return what a file of another framework does not say; None for a file of actcli."""
+    described = file.description
+    if not file.framework:
+        return None
+    unsaid = {ACTIVATION, NORMALIZATION, LOSS} - described.keys()
+    if overrides.loss or overrides.output or "output" in described:
+        unsaid -= {LOSS}
+    return Foreign(file.framework, frozenset(unsaid), file.notes)
+
+
+def _load(path: Path, file: ModelFile, overrides: Overrides, progress: Progress) -> Dataset:
+    """Return the data set that the option or the header of the file names.
+
+    A path in the header is refused, because a model file must not decide which files are opened.
+    """
+    description = file.description
+    name = overrides.dataset or description.get("dataset", "mnist")
+    if not overrides.dataset and name not in DATASETS:
+        raise UsageError(
+            f"{path} was trained on {name!a}, which is not the name of a known data set",
+            "Give its path with --dataset",
+        )
+    classes = tuple(description.get("classes", ()))
+    method = overrides.normalize or description.get("normalization", {}).get("method", "unit")
+    try:
+        return load_dataset(name, classes=classes, normalize=method, progress=progress)
+    except UsageError as error:
+        if overrides.dataset:
+            raise
+        raise DataError(f"{path}: {error.message}", error.hint) from None
+
+
+def overridden(config: Config, overrides: Overrides) -> ResolvedConfig:
+    """Return a configuration with the properties that options override."""
+    changes: dict[str, Any] = {}
+    if overrides.activation:
+        changes["model.activation"] = overrides.activation
+    if overrides.output:
+        changes["model.output"] = overrides.output
+    if overrides.loss:
+        changes |= {"loss.name": overrides.loss, "model.output": overrides.output or "auto"}
+    if overrides.dataset:
+        changes |= {"data.name": overrides.dataset, "data.validation": "auto"}
+    if overrides.normalize:
+        changes["data.normalize"] = overrides.normalize
+    return config.with_values(changes).resolve()
