@@ -13,7 +13,7 @@ from dataclasses import replace
 from actcli.diagnostics.evidence import Evidence
 from actcli.diagnostics.findings import Finding, Remedy, Severity
 from actcli.diagnostics.rules.remedies import LEAKY, RELU, wider_layers
-from actcli.diagnostics.symptoms import learns_well, narrow_layers, share
+from actcli.diagnostics.symptoms import learnable, learns_well, narrow_layers, share
 
 # Dead units of a network that has learnt what can be learnt. Healthy small networks have up to
 # 34 %, configs/dying-relu.toml has 38 %.
@@ -25,7 +25,7 @@ STANDARD_NORMAL_LOW, STANDARD_NORMAL_HIGH = 0.85, 1.25
 MIN_NORMAL_INPUTS = 8
 
 # Steps of a plain recipe with mini-batches of 32 rows, and its epochs.
-RECIPE_ROWS, RECIPE_STEPS, MIN_EPOCHS, MAX_EPOCHS = 32, 1500, 10, 100
+RECIPE_ROWS, RECIPE_STEPS, MIN_EPOCHS, MAX_EPOCHS = 32, 3000, 10, 100
 
 STEPS_TOO_LONG = (
     "The weights alone do not tell which: a learning rate that was too high, gradients that added "
@@ -114,6 +114,10 @@ def _adapted(finding: Finding, evidence: Evidence) -> Finding:
         return replace(finding, cause=cause, remedies=(fitting,))
     if rule not in UNSEEN_CAUSE:
         return finding
+    if rule == "not-learning" and evidence.reference and learnable(evidence) is None:
+        # Nobody learns these rows: another training would not, either.
+        look = tuple(remedy for remedy in finding.remedies if not remedy.changes)
+        return replace(finding, remedies=look)
     return replace(
         finding,
         cause=CANDIDATES.get(rule, finding.cause),
