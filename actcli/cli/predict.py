@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from actcli.cli.downloads import downloads
+from actcli.cli.messages import print_note
 from actcli.cli.options import KindType, runs_dir_option
 from actcli.cli.output import csv_option, emit, json_option, save_option
 from actcli.cli.parameter_types import NamesType, TargetType, override_options
@@ -94,6 +95,8 @@ def predict(
 
     with downloads(quiet) as progress:
         network = find_target(target, runs_dir, Overrides(**overrides), False, progress)
+    if network.foreign and network.foreign.choice and not quiet:
+        print_note(network.foreign.choice)
     true_class = None if label is None else find_class(label, network.model.classes)
     if choices["image"] is None:
         result = predict_rows(network, split, true_class, **choices)

@@ -5,43 +5,21 @@ loss. Whatever is assumed instead is named, and compared with the other plausibl
 sample: under a wrong assumption every other number of a diagnosis is about another network.
 """
 
-import itertools
-import math
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from actcli.datasets.batches import NORMALIZATIONS, Normalization, Split
+from actcli.datasets.batches import Normalization
 from actcli.datasets.dataset import Dataset
-from actcli.diagnostics.significance import is_clearly_better
+from actcli.diagnostics.loss_from_logits import is_one_hot_regression, label_smoothing
+from actcli.diagnostics.plausible import best_fit, candidates_of, clearly_better
 from actcli.diagnostics.symptoms import percent
 from actcli.model import Model
 from actcli.nn.losses import LOSSES
-from actcli.nn.network import MLP
 
 ACTIVATION, NORMALIZATION, LOSS = "activation", "normalization", "loss"  # what a file may not say
-
-# The choices that are compared, the most usual first.
-PLAUSIBLE = (
-    *("relu", "tanh", "sigmoid", "identity", "leaky-relu", "elu", "gelu", "selu", "silu"),
-    *("softplus", "softsign", "relu6"),
-)
-TRIAL_ROWS, PROOF_ROWS = 400, 2000
-SIMILAR = 0.02  # accuracies this close are alike: the most usual choice of them is taken
-SIGNIFICANT_ERRORS = 3.0  # standard errors by which another choice must be better
-# Share of the errors that another choice must remove, and its gain in accuracy. Under a wrong
-# activation, right networks lose a third to four fifths of their errors with the right one. Faulty
-# ones lose an eighth with a wrong one that is smoother.
-FEWER_ERRORS, CLEAR_GAIN = 0.25, 0.01
-
-# Logits of a regression on one-hot targets: after one to five epochs on MNIST they lie between -0.3
-# and 1.1, and the sums of the rows deviate from 1 by 0.24 to 0.31. The sums of other logits deviate
-# by 1 or more, and logits of a network that has learnt nothing hardly differ.
-ONE_HOT_LOW, ONE_HOT_HIGH = -0.6, 1.6
-ONE_HOT_SUM_DEVIATION, ONE_HOT_SPREAD = 0.45, 0.1
 
 
 @dataclass(frozen=True)
@@ -52,11 +30,14 @@ class Foreign:
         framework: "PyTorch", "Keras" or "scikit-learn".
         unsaid: what the file does not say: any of "activation", "normalization" and "loss".
         notes: sentences on what was folded or assumed when the file was read.
+        choice: why an activation was chosen that neither the file nor an option names; empty if
+            none was chosen.
     """
 
     framework: str
     unsaid: frozenset[str]
     notes: tuple[str, ...] = ()
+    choice: str = ""
 
 
 @dataclass(frozen=True)
@@ -76,18 +57,28 @@ class Assumptions:
         return {"framework": self.framework, "sentences": list(self.sentences)}
 
 
-def is_one_hot_regression(model: Model, split: Split) -> bool:
-    """Return whether the logits are those of a regression on one-hot targets."""
-    sample = split.sample(PROOF_ROWS)
-    logits = model.split_logits(sample).astype(float)
-    if logits.shape[1] < 2 or not np.isfinite(logits).all():
-        return False
-    low, high = np.quantile(logits, (0.01, 0.99))
-    sums = logits.sum(axis=1)
-    deviation = math.sqrt(float(np.square(sums - 1).mean()))
-    spread = float(logits.std(axis=1).mean())  # all 0.1 is a network that has not learnt anything
-    is_between = low > ONE_HOT_LOW and high < ONE_HOT_HIGH
-    return bool(is_between and deviation < ONE_HOT_SUM_DEVIATION and spread > ONE_HOT_SPREAD)
+def choose_activation(
+    model: Model, dataset: Dataset, normalization_is_open: bool
+) -> tuple[Model, str]:
+    """Return a model with the activation and normalization that fit best, and a sentence on them.
+
+    Args:
+        model: the model under the most usual assumptions.
+        dataset: its data set.
+        normalization_is_open: whether another normalization may be chosen, too.
+    """
+    train = dataset.train
+    candidates = candidates_of(model, train, True, normalization_is_open)
+    best, usual, accuracy = best_fit(candidates, train)
+    parts = [ACTIVATION, *([NORMALIZATION] if normalization_is_open else [])]
+    tried = " and ".join(_assumed_names(model, dataset, parts))
+    names = " and ".join(_assumed_names(best, dataset, parts))
+    reason = f"{tried} would give {percent(usual)}, " if names != tried else ""
+    return best, (
+        f"The file does not name its activation, and {len(candidates)} choices were tried: "
+        f"{reason}{names} give{'s' * (len(parts) == 1)} {percent(accuracy)}, and "
+        f"{'is' if len(parts) == 1 else 'are'} assumed. To choose: {_options(best, parts)}"
+    )
 
 
 def examine_assumptions(
@@ -104,16 +95,24 @@ def examine_assumptions(
         foreign: what the file of the model does not say.
     """
     unsaid, sentences = foreign.unsaid, []
-    better = _better(model, dataset, unsaid)
+    better = foreign.choice or _better(model, dataset, unsaid)
     if better:
         sentences.append(better)
-    is_regression = LOSS in unsaid and is_one_hot_regression(model, dataset.train)
-    if is_regression:
+    if model.loss_name != "mse" and is_one_hot_regression(model, dataset.train):
+        against = "" if LOSS in unsaid else f", and not by {model.loss_name}"
         model = replace(model, loss=LOSSES["mse"]("identity", 0.0))
         sentences.append(
             "The logits of each row sum to about 1 and lie near 0 and 1: the network was trained "
-            "by a squared error on one-hot targets. They are not log-probabilities."
+            f"by a squared error on one-hot targets{against}. They are not log-probabilities."
         )
+    elif model.loss_name == "cross-entropy" and not model.loss.label_smoothing:
+        smoothing = label_smoothing(model, dataset.train)
+        if smoothing:
+            model = replace(model, loss=LOSSES["cross-entropy"]("auto", smoothing))
+            sentences.append(
+                "The largest probability levels off, and the other classes share the rest: the "
+                f"network was trained with a label smoothing of about {smoothing:.2g}."
+            )
     names = _assumed_names(model, dataset, unsaid)
     if LOSS in unsaid:
         names.append(f"{model.loss_name} of {model.loss.output} outputs")
@@ -143,53 +142,32 @@ def _inputs(normalization: Normalization, dataset: Dataset) -> str:
     }[normalization.method]
 
 
+def _options(model: Model, parts: Collection[str]) -> str:
+    """Return the options that choose the activation and the normalization of a model."""
+    options = []
+    if ACTIVATION in parts:
+        options.append(f"--activation {model.network.activation_names[0]}")
+    if NORMALIZATION in parts:
+        options.append(f"--normalize {model.normalization.method}")
+    return " ".join(options)
+
+
 def _better(model: Model, dataset: Dataset, unsaid: Collection[str]) -> str:
     """Return a sentence on the choice that fits clearly better; empty if there is none."""
-    current = model.network.activation_names
-    activations = [current]
-    if ACTIVATION in unsaid and current:
-        activations += [(name,) * len(current) for name in PLAUSIBLE]
-    normalizations = [model.normalization]
-    if NORMALIZATION in unsaid:
-        normalizations += [fit(dataset.train) for fit in NORMALIZATIONS.values()]
-    candidates = [
-        replace(model, network=_with(model.network, names), normalization=normalization)
-        for names, normalization in itertools.product(activations, normalizations)
-    ]
-    split = dataset.train
-    trial = split.sample(TRIAL_ROWS)
-    rights = [int(np.count_nonzero(_right(candidate, trial))) for candidate in candidates]
-    enough = max(rights) - SIMILAR * len(trial)
-    best = next(each for each, right in zip(candidates, rights, strict=True) if right >= enough)
-    proof = split.sample(PROOF_ROWS)
-    old, new = _right(model, proof), _right(best, proof)
-    gain = np.count_nonzero(new) - np.count_nonzero(old)
-    needed = max(CLEAR_GAIN * len(proof), FEWER_ERRORS * np.count_nonzero(~old))
-    if not is_clearly_better(new, old, SIGNIFICANT_ERRORS) or gain < needed:
+    train = dataset.train
+    candidates = candidates_of(model, train, ACTIVATION in unsaid, NORMALIZATION in unsaid)
+    better = clearly_better(candidates, train)
+    if better is None:
         return ""
-    changed, options = [], []
-    if best.network.activation_names != current:
-        changed.append(best.network.activation_names[0])
-        options.append(f"--activation {best.network.activation_names[0]}")
+    best, old, new = better
+    changed = set()
+    if best.network.activation_names != model.network.activation_names:
+        changed.add(ACTIVATION)
     if best.normalization.method != model.normalization.method:
-        changed.append(_inputs(best.normalization, dataset))
-        options.append(f"--normalize {best.normalization.method}")
+        changed.add(NORMALIZATION)
     assumed = " and ".join(_assumed_names(model, dataset, unsaid))
     return (
-        f"Assumed: {assumed}, which gives {percent(float(old.mean()))}. With "
-        f"{' and '.join(changed)} it is {percent(float(new.mean()))}: {' '.join(options)}"
+        f"Assumed: {assumed}, which gives {percent(old)}. With "
+        f"{' and '.join(_assumed_names(best, dataset, changed))} it is {percent(new)}: "
+        f"{_options(best, changed)}"
     )
-
-
-def _with(network: MLP, activations: tuple[str, ...]) -> MLP:
-    other = MLP(network.sizes, activations)
-    other.parameters[:] = network.parameters
-    return other
-
-
-def _right(model: Model, split: Split) -> NDArray[np.bool_]:
-    """Return whether each row is predicted right."""
-    logits = model.split_logits(split)
-    if logits.shape[1] == 1:
-        return np.asarray((logits[:, 0] > 0) == split.labels)
-    return np.asarray(logits.argmax(axis=1) == split.labels)

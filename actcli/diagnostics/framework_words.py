@@ -46,7 +46,12 @@ WORDS: Mapping[str, Words] = {
         "PyTorch": "nn.utils.clip_grad_norm_(model.parameters(), {value})  # before step()",
         "Keras": "the optimizer's clipnorm={value}",
     },
-    "data.normalize": {},  # see _inputs_line
+    "data.normalize": {},  # see _line
+    "training.batch_size": {
+        "PyTorch": "DataLoader(…, batch_size={value}, shuffle=True)",
+        "Keras": "model.fit(…, batch_size={value})",
+        "scikit-learn": "MLPClassifier(batch_size={value})",
+    },
     "training.epochs": {
         "PyTorch": "for epoch in range({value}):",
         "Keras": "model.fit(…, epochs={value})",
@@ -57,6 +62,13 @@ WORDS: Mapping[str, Words] = {
         "Keras": "keras.callbacks.EarlyStopping(patience={value}, restore_best_weights=True)",
         "scikit-learn": "MLPClassifier(early_stopping=True, n_iter_no_change={value})",
     },
+}
+# What a value of 0 turns off; if several keys are 0, one line names them all.
+OFF: Mapping[str, Words] = {
+    "optimizer.weight_decay": {**dict.fromkeys(DECAY, "weight_decay"), "scikit-learn": "alpha"},
+    "optimizer.clip_norm": {"PyTorch": "clip_grad_norm_", "Keras": "clipnorm"},
+    "model.dropout": {"PyTorch": "nn.Dropout", "Keras": "layers.Dropout"},
+    "loss.label_smoothing": dict.fromkeys(DECAY, "label_smoothing"),
 }
 SCALING = {
     "standard": "x = (x - x_train.mean()) / x_train.std()",
@@ -83,14 +95,21 @@ def foreign_lines(remedy: Remedy, framework: str) -> str:
     changes = dict(remedy.changes)
     if not changes:
         return f"# {remedy.reason}"
+    if framework == "scikit-learn" and "optimizer.name" in changes:
+        changes.pop("model.bias_init", None)  # a new fit draws fresh weights and biases
     changes.pop("model.init_scale", None)  # other frameworks have no such factor
     lines = []
     name, rate = changes.pop("optimizer.name", None), changes.pop("optimizer.learning_rate", None)
     if name or rate:
         lines.append(_optimizer_line(name, rate, framework))
+    off = [path for path in OFF if changes.get(path) == 0]
+    if len(off) > 1:
+        names = [OFF[path][framework] for path in off if framework in OFF[path]]
+        lines.append(f"# without {', '.join(names)}")
+        changes = {path: value for path, value in changes.items() if path not in off}
     for path, value in changes.items():
         lines.append(_line(path, value, framework))
-    return "\n".join(lines)
+    return "\n".join(line for line in lines if line)
 
 
 def _optimizer_line(name: str | None, rate: Any, framework: str) -> str:
@@ -124,8 +143,13 @@ def _line(path: str, value: Any, framework: str) -> str:
 
 
 # What weights cannot show, for the rules that it could explain.
-STEPS_TOO_LONG = {"learning-rate-too-high", "large-weights", "dead-units", "exploding-gradient"}
-LEARNS_LITTLE = {"not-learning", "collapsed-output", "vanishing-gradient", "small-weights"}
+STEPS_TOO_LONG = {
+    *("learning-rate-too-high", "large-weights", "dead-units", "exploding-gradient", "saturation"),
+    "non-finite-parameters",
+}
+LEARNS_LITTLE = {
+    *("not-learning", "collapsed-output", "vanishing-gradient", "small-weights", "underfitting"),
+}
 DOUBTFUL_CONFIDENCE = {"overconfident", "underconfident"}
 QUESTIONS: Mapping[str, tuple[tuple[set[str], str], ...]] = {
     "PyTorch": (

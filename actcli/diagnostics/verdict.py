@@ -13,12 +13,14 @@ from actcli.diagnostics.evidence import Evidence
 from actcli.diagnostics.findings import EVERYTHING, Finding, Severity
 from actcli.diagnostics.rules import RULES
 from actcli.diagnostics.symptoms import learns_well, percent, reaches_first, share, untrained
+from actcli.diagnostics.weights_alone import of_weights_alone
 
 
 def judge(evidence: Evidence) -> tuple[Finding, ...]:
     """Return the faults that the evidence shows: one finding for each cause, the worst first."""
     checked = (rule(name).check(evidence) for name, rule in RULES.items())
-    return merge([finding for finding in checked if finding])
+    findings = [finding for finding in checked if finding]
+    return merge(of_weights_alone(findings, evidence) if evidence.training is None else findings)
 
 
 def merge(findings: Sequence[Finding]) -> tuple[Finding, ...]:

@@ -4,7 +4,7 @@ A run folder describes its model completely. A model file of another framework h
 and biases; options or defaults supply the other properties.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +15,21 @@ from actcli.datasets.catalogue import DATASETS
 from actcli.datasets.dataset import Dataset, load_dataset
 from actcli.datasets.download import Progress
 from actcli.diagnostics.evidence import Training
-from actcli.diagnostics.foreign import ACTIVATION, LOSS, NORMALIZATION, Foreign
+from actcli.diagnostics.foreign import (
+    ACTIVATION,
+    LOSS,
+    NORMALIZATION,
+    Foreign,
+    choose_activation,
+)
 from actcli.errors import DataError, UsageError
 from actcli.model import Model, ModelFile, read_model_file
 from actcli.store.folder import CONFIG
 from actcli.store.trained import read_run, read_training
 from actcli.training.build import prepare_dataset
 from actcli.training.memory import check_memory
+
+USUAL_ACTIVATION = "relu"  # of a file that does not name its activation, until others are tried
 
 
 @dataclass(frozen=True)
@@ -89,6 +97,9 @@ def file_target(path: Path, overrides: Overrides, progress: Progress) -> Target:
         DataError: the file is damaged, or does not fit its data set.
     """
     file = read_model_file(path)
+    is_open = not (overrides.activation or "activations" in file.description)
+    if is_open and file.framework and len(file.layers) > 1:
+        overrides = replace(overrides, activation=(USUAL_ACTIVATION,))
     file.activations(overrides.activation)
     dataset = _load(path, file, overrides, progress)
     loss = file.loss(overrides.loss, overrides.output)
@@ -109,9 +120,12 @@ def file_target(path: Path, overrides: Overrides, progress: Progress) -> Target:
         None if is_described else dataset.normalization,
         dataset.classes,
     )
-    return Target(
-        path.name, model, dataset, initial=None, training=None, foreign=_foreign(file, overrides)
-    )
+    foreign = _foreign(file, overrides)
+    if foreign and is_open and model.network.activation_names:
+        may_rescale = NORMALIZATION in foreign.unsaid and not overrides.normalize
+        model, choice = choose_activation(model, dataset, may_rescale)
+        foreign = replace(foreign, choice=choice)
+    return Target(path.name, model, dataset, initial=None, training=None, foreign=foreign)
 
 
 def _foreign(file: ModelFile, overrides: Overrides) -> Foreign | None:

@@ -295,17 +295,19 @@ def test_our_own_file_says_all_but_where_its_data_are(data: str) -> None:
 
 
 @pytest.mark.parametrize("suffix", ["safetensors", "npz"])
-def test_a_file_from_elsewhere_needs_its_activation(data: str, suffix: str) -> None:
+def test_a_file_from_elsewhere_is_read_under_assumptions(data: str, suffix: str) -> None:
     folder = train(data)
     tensors, path = load_file(folder / "model.safetensors"), Path(f"theirs.{suffix}")
     if suffix == "npz":
         np.savez(path, **tensors)
     else:
         save_file(tensors, path)
-    assert refused(UsageError, str(path), dataset=data) == (
-        f"{path} does not say its activation. Give it: --activation relu"
-    )
+    chosen = find(str(path), dataset=data).foreign
+    assert chosen
+    assert chosen.choice.startswith("The file does not name its activation, and ")
     result = find(str(path), dataset=data, activation=("silu",))
+    assert result.foreign
+    assert not result.foreign.choice
     assert result.model.network.activation_names == (
         "silu",
         "silu",

@@ -11,7 +11,14 @@ from actcli.config.schema import KEYS
 from actcli.datasets.batches import NORMALIZATIONS, Normalization, Split
 from actcli.datasets.dataset import Dataset
 from actcli.diagnostics.findings import Finding, Remedy, Severity
-from actcli.diagnostics.foreign import ACTIVATION, LOSS, NORMALIZATION, Foreign, examine_assumptions
+from actcli.diagnostics.foreign import (
+    ACTIVATION,
+    LOSS,
+    NORMALIZATION,
+    Foreign,
+    choose_activation,
+    examine_assumptions,
+)
 from actcli.diagnostics.framework_words import WORDS, foreign_lines, questions
 from actcli.diagnostics.rules import RULES
 from actcli.model import Model
@@ -78,6 +85,38 @@ def test_right_assumptions_are_named_and_nothing_else_is_proposed(activation: st
     )
 
 
+@pytest.mark.parametrize("activation", ["relu", "tanh", "identity"])
+def test_an_activation_that_nobody_names_is_found(activation: str) -> None:
+    model, dataset = made(activation, "standard")
+    usual = under(model, "relu", NORMALIZATIONS["unit"](dataset.train))
+    best, sentence = choose_activation(usual, dataset, normalization_is_open=True)
+    assert best.network.activation_names == (activation, activation)
+    assert "would give" in sentence
+    assert sentence.endswith(f"--activation {activation} --normalize standard")
+    kept, sentence = choose_activation(model, dataset, normalization_is_open=False)
+    assert kept.network.activation_names == (activation, activation)
+    assert "would" not in sentence
+
+
+def test_label_smoothing_is_seen_where_the_largest_probability_levels_off() -> None:
+    model, dataset = made("relu")
+    logits = model.split_logits(dataset.train)
+    plain = replace(model, network=MLP((CLASSES, CLASSES), ()))
+    plain.network.layers[0].weights[...] = np.eye(CLASSES)
+    for smoothing, seen in ((0.1, True), (0.0, False)):
+        top = logits.argmax(axis=1)[:, np.newaxis] == np.arange(CLASSES)
+        share = smoothing / CLASSES
+        target = np.where(top, 1 - smoothing + share, share) if smoothing else logits
+        rows = (np.log(target) if smoothing else logits).astype(np.float32)
+        train = Split(rows, dataset.train.labels, np.arange(ROWS))
+        text = sentences(
+            replace(plain, normalization=NORMALIZATIONS["none"](train)),
+            replace(dataset, train=train),
+            Foreign("PyTorch", frozenset({LOSS})),
+        )
+        assert ("label smoothing of about 0.1" in text) == seen
+
+
 def test_what_a_file_says_is_not_questioned() -> None:
     model, dataset = made("identity")
     wrong = under(model, "relu", model.normalization)
@@ -96,8 +135,8 @@ def test_a_regression_on_one_hot_targets_is_judged_as_one() -> None:
     examined, assumptions = examine_assumptions(regression, dataset, NOTHING_SAID)
     assert (examined.loss_name, examined.loss.output) == ("mse", "identity")
     assert any("one-hot" in sentence for sentence in assumptions.sentences)
-    kept, _ = examine_assumptions(regression, dataset, Foreign("PyTorch", frozenset()))
-    assert kept.loss_name == "cross-entropy"
+    told = examine_assumptions(regression, dataset, Foreign("PyTorch", frozenset()))[1].sentences[0]
+    assert "and not by cross-entropy" in told
     classifier, _ = examine_assumptions(model, dataset, NOTHING_SAID)  # whose logits are not
     assert classifier.loss_name == "cross-entropy"
 

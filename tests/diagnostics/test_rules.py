@@ -370,6 +370,12 @@ CASES: dict[str, list[tuple[dict[str, Any], dict[str, Any]]]] = {
         ),
     ],
     "overconfident": [(with_confidence(0.101), with_confidence(0.099))],
+    "underconfident": [
+        (
+            {"outputs": outputs(0.9, confidence=0.54, ece=0.36), "training": None},
+            {"outputs": outputs(0.9, confidence=0.56, ece=0.34), "training": None},
+        )
+    ],
 }
 THRESHOLDS = [
     pytest.param(name, *case, id=f"{name}-{number}")

@@ -13,6 +13,7 @@ from actcli.diagnostics.rules.conditions import (
     SymmetricUnits,
     UnscaledInput,
 )
+from actcli.diagnostics.rules.confidence import Underconfident
 from actcli.diagnostics.rules.course import LearningRateTooLow, Overfitting, UnderfittingTooShort
 from actcli.diagnostics.rules.error_flow import (
     BornDead,
@@ -66,4 +67,5 @@ RULES.register("underfitting-too-short")(UnderfittingTooShort)
 RULES.register("collapsed-output")(CollapsedOutput)
 RULES.register("not-learning")(NotLearning)
 RULES.register("overconfident")(Overconfident)
+RULES.register("underconfident")(Underconfident)
 RULES.register("underfitting")(Underfitting)

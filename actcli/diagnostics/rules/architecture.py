@@ -88,8 +88,8 @@ class Bottleneck(Rule):
         "of a layer may die, too."
     )
     limits = (
-        "Not reported if the network has learnt well. If the derivatives of the activation are "
-        "small, as for sigmoids, vanishing-gradient is reported instead."
+        "Not reported if the network has learnt well. If two or more layers have an activation of "
+        "small derivative, as sigmoids have, vanishing-gradient is reported instead."
     )
     threshold = (
         "The narrowest hidden layer has at most half as many units as there are classes, or at "
@@ -113,7 +113,8 @@ class Bottleneck(Rule):
         ]
         if not narrow or learns_well(evidence) or untrained(evidence):
             return None
-        if min(slopes) < STEEP_SLOPE and evidence.units[0].activation in {"sigmoid", "softsign"}:
+        is_flat = evidence.units[0].activation in {"sigmoid", "softsign"}
+        if len(slopes) > 1 and is_flat and min(slopes) < STEEP_SLOPE:
             return None
         fewest = min(layer.units for layer in narrow)
         return self.finding(

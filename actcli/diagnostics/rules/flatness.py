@@ -40,7 +40,8 @@ class LossOutputMismatch(Rule):
     )
     threshold = (
         "The loss is sse or mse, the output sigmoid or softmax, and the network has not learnt "
-        "well. The derivative of the output is at most 0.25; in configs/quadratic-cost.toml it "
+        "well; or the logits of a network of unknown origin are those of a regression on one-hot "
+        "targets. The derivative of the output is at most 0.25; in configs/quadratic-cost.toml it "
         "passes 15 % of the error."
     )
     cure = (
@@ -52,9 +53,11 @@ class LossOutputMismatch(Rule):
 
     def check(self, evidence: Evidence) -> Finding | None:
         squared = evidence.loss in {"sse", "mse"}
-        if not squared or evidence.output not in {"sigmoid", "softmax"}:
+        if not squared or learns_well(evidence) or untrained(evidence):
             return None
-        if learns_well(evidence) or untrained(evidence):
+        if evidence.output == "identity" and evidence.training is None:
+            return self.regression(evidence)
+        if evidence.output not in {"sigmoid", "softmax"}:
             return None
         passed = "nothing"
         if evidence.loss_value > 0:
@@ -77,6 +80,25 @@ class LossOutputMismatch(Rule):
                     "The gradient of this loss has no factor that vanishes where the output is "
                     "wrong.",
                     {"loss.name": best, "model.output": "auto"},
+                ),
+            ],
+            (len(evidence.gradients),),
+        )
+
+    def regression(self, evidence: Evidence) -> Finding:
+        """Return the finding on a network that predicts one-hot targets as numbers."""
+        return self.finding(
+            grade(evidence),
+            (
+                f"The loss is {evidence.loss} of the logits: each one should be 0 or 1.",
+                result(evidence),
+            ),
+            "A squared error punishes logits that are right and large, and its gradient is small "
+            "for many classes.",
+            [
+                Remedy(
+                    "Cross-entropy asks only that the logit of the true class is the largest.",
+                    {"loss.name": "cross-entropy", "model.output": "auto"},
                 ),
             ],
             (len(evidence.gradients),),
