@@ -22,7 +22,7 @@ from actcli.diagnostics.rules import RULES
 
 Blobs = Callable[..., Path]
 PARTS = {"gradients": "Gradient flow", "units": "Units", "softmax": "Softmax", "verdict": "Verdict"}
-EXAMINED = ["model", "dataset", "split", "rows"]
+EXAMINED = ["model", "dataset", "split", "rows", "class_weights"]
 KEYS = {
     "gradients": [
         "layer", "units", "delta_norm", "backprop_factor", "derivative_mean", "derivative_bound",

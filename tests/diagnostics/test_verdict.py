@@ -132,7 +132,8 @@ def lesson(name: str) -> Evidence:
 
 def test_the_table_has_every_rule_and_many_architectures() -> None:
     faulty = SETUPS.faulty()
-    assert {setup.expected for setup in faulty} == set(RULES)
+    of_files_alone = {"underconfident"}  # a configuration names its label smoothing
+    assert {setup.expected for setup in faulty} == set(RULES) - of_files_alone
     assert len({setup.resolved for setup in faulty}) >= 24
     assert len({setup.resolved.model.activation for setup in faulty}) >= 6
     assert {setup.resolved.training.seed for setup in faulty} == {0, 1}

@@ -473,16 +473,18 @@ def test_layers_in_words(layers: tuple[int, ...], words: str) -> None:
 def test_a_rule_explains_itself() -> None:
     class Planted(Rule):
         meaning, harm, limits, threshold, source = "It is.", "It hurts.", "None.", "≥ 2", "Me"
+        cure = "Less."
 
         def check(self, evidence: Evidence) -> None:
             return None
 
-    assert shown(RuleView("planted", Planted), encoding="ascii").splitlines() == [
+    assert shown(RuleView("planted", Planted.texts()), encoding="ascii").splitlines() == [
         "planted",
         "meaning   It is.",
         "harm      It hurts.",
         "threshold >= 2",
         "limits    None.",
+        "remedies  Less.",
         "source    Me",
     ]
 
