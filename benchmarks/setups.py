@@ -70,6 +70,8 @@ class Setup:
     def resolved(self) -> ResolvedConfig:
         """The complete configuration."""
         settings = read_toml(find_config(self.config)) if self.config else []
+        # Many set-ups are trained at a time: two processes for each would wait for each other.
+        settings.append(parse_assignment("training.workers=1"))
         settings += [parse_assignment(text) for text in self.settings.split()]
         if self.rows is not None:
             settings.append(parse_assignment(f"data.validation={ROWS - self.rows}"))

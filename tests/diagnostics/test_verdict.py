@@ -125,8 +125,7 @@ def first_of_each_rule() -> list[Any]:
 
 
 def lesson(name: str) -> Evidence:
-    # One process: two for each of several tests at a time would wait for each other.
-    evidence: Evidence = SETUPS.examine(SETUPS.Setup("", "training.workers=1", config=name))
+    evidence: Evidence = SETUPS.examine(SETUPS.Setup("", "", config=name))
     return evidence
 
 
