@@ -27,8 +27,13 @@ os.environ.update(_outside)
 import pytest  # noqa: E402 - after NumPy, as all that may import it
 from blob_data import make_blobs  # noqa: E402 - likewise
 from click.testing import CliRunner  # noqa: E402 - likewise
+from hypothesis import settings  # noqa: E402 - likewise
 
 from actcli.cli import main  # noqa: E402 - likewise
+
+# For the seconds that the quick tests have; the fuzzers in tests/fuzz try thousands of cases.
+settings.register_profile("quick", max_examples=40)
+settings.load_profile("quick")
 
 
 @pytest.fixture
