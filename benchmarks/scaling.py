@@ -23,7 +23,7 @@ import numpy as np
 
 from actcli.config.sources import assemble, find_config, parse_assignment, read_toml
 from actcli.datasets.dataset import read_dataset
-from actcli.diagnostics.health import measure_health, sample_rows
+from actcli.diagnostics.health import measure_layers, sample_rows
 from actcli.training.build import prepare_dataset
 from actcli.training.events import EpochDone
 from actcli.training.learner import Learner
@@ -98,9 +98,10 @@ def health():
     for hidden in ("256,128", "30", "100,100,100,100,100", "800,800"):
         trained = make_learner(f"model.hidden={hidden}", "training.epochs=2")
         sample, seconds = sample_rows(trained.dataset.train), []
+        _, first = measure_layers(trained.model, sample)
         for _ in range(ROUNDS + 2):
             start = time.perf_counter()
-            measure_health(trained.model, sample)
+            measure_layers(trained.model, sample, first)
             seconds.append(time.perf_counter() - start)
         share = statistics.median(seconds) / min(epoch_seconds(trained))
         print(f"health record of {hidden}: {share:.2%} of an epoch")

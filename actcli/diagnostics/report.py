@@ -17,6 +17,7 @@ from actcli.diagnostics.first_layer import FirstLayer, first_layer
 from actcli.diagnostics.foreign import Assumptions
 from actcli.diagnostics.framework_words import foreign_lines, questions
 from actcli.diagnostics.gradients import LayerGradient
+from actcli.diagnostics.histogram_history import HistogramHistory, histogram_history
 from actcli.diagnostics.histograms import LayerHistograms, choose_edges
 from actcli.diagnostics.outputs import Outputs
 from actcli.diagnostics.unit_activity import LayerActivity
@@ -98,6 +99,11 @@ class Diagnosis:
         """The trained epochs; empty if they are unknown."""
         return self.training.history if self.training else ()
 
+    @property
+    def histogram_history(self) -> HistogramHistory | None:
+        """The histograms of each layer over the epochs; None if they were not recorded."""
+        return histogram_history(self.history)
+
     def to_dict(self, parts: Collection[str] = PARTS) -> dict[str, Any]:
         """Return the JSON object of `actcli diagnose --json`.
 
@@ -122,6 +128,8 @@ class Diagnosis:
         fields |= self._pictures(parts)
         if "history" in parts:
             fields["history"] = [_epoch(epoch) for epoch in self.history] if self.training else None
+            histograms = self.histogram_history
+            fields["histograms"] = histograms and histograms.to_dict()
         if "verdict" in parts:
             fields["reference_accuracy"] = evidence.reference_accuracy
             fields["reference"] = evidence.reference and asdict(evidence.reference)

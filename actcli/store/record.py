@@ -5,24 +5,22 @@ a number that must be finite and is not, or a file that is not a regular file ra
 that names file, line and field. Importing this module does not import NumPy.
 """
 
-import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from actcli import jsonlines
 from actcli.errors import DataError
 from actcli.files import reading
-from actcli.training.events import EpochDone, Health, Score
+from actcli.store.fields import Fields
+from actcli.training.events import EpochDone, Histograms, Score
 
 FINISHED, DIVERGED = "finished", "diverged"
 MAX_RESULT_BYTES = 1 << 20
 MAX_LINE_BYTES = 1 << 20  # of an epoch's record, which has some hundred bytes for each layer
 TAIL_BYTES = 1 << 16  # size of the first read from the end when looking for the last line
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -117,8 +115,9 @@ class RunResult:
 def epoch_line(epoch: EpochDone) -> bytes:
     """Return the line of `metrics.jsonl` for an epoch."""
     fields = asdict(epoch)
-    if epoch.health is None:
-        del fields["health"]
+    for name in ("health", "histograms"):
+        if fields[name] is None:
+            del fields[name]
     return _line(fields)
 
 
@@ -144,6 +143,7 @@ def read_epoch(line: bytes, where: str, layers: int | None = None) -> EpochDone:
         update_ratio=fields.optional("update_ratio", fields.numbers) or (),
         best=fields.optional("best", fields.flag) or False,
         health=fields.optional("health", fields.health),
+        histograms=fields.optional("histograms", fields.histograms),
     )
     if layers is not None:
         _check_layers(epoch, layers, where)
@@ -159,6 +159,8 @@ def _check_layers(epoch: EpochDone, layers: int, where: str) -> None:
             ("health.weight_grad_norm", health.weight_grad_norm, {0, layers}),
             ("health.silent", health.silent, {layers - 1}),
         ]
+    if histograms := epoch.histograms:
+        lists.append(("histograms.scale", histograms.scale, {layers}))
     for name, values, counts in lists:
         if len(values) not in counts:
             raise DataError(f"{where}: {name!r} has {len(values)} numbers, not {max(counts)}")
@@ -174,8 +176,21 @@ def read_epochs(path: Path, layers: int | None = None) -> Iterator[EpochDone]:
     Raises:
         DataError: the file cannot be read, or a line is not the record of an epoch.
     """
+    bins = None
     for number, line in enumerate(complete_lines(path), 1):
-        yield read_epoch(line, f"{path}, line {number}", layers)
+        where = f"{path}, line {number}"
+        epoch = read_epoch(line, where, layers)
+        if epoch.histograms:
+            bins = bins or bins_of(epoch.histograms)
+            if bins_of(epoch.histograms) != bins:
+                raise DataError(f"{where}: 'histograms' has other bins than the lines before")
+        yield epoch
+
+
+def bins_of(histograms: Histograms) -> tuple[object, ...]:
+    """Return what the histograms of all epochs have in common."""
+    saturates = [share is not None for share in histograms.saturated]
+    return histograms.scale, histograms.y_range, saturates
 
 
 def complete_lines(path: Path) -> Iterator[bytes]:
@@ -221,119 +236,6 @@ def read_last_epoch(path: Path, layers: int | None = None) -> EpochDone | None:
     except FileNotFoundError as error:
         raise DataError(f"cannot read {path}: {error.strerror}") from error
     return read_epoch(lines[-1], f"{path}, last line", layers) if lines else None
-
-
-class Fields:
-    """A reader of the fields of a JSON object. Each method checks the type of a field.
-
-    Args:
-        content: the text of the object.
-        where: the file and line of the text, for messages.
-
-    Raises:
-        DataError: the content is not a JSON object.
-    """
-
-    def __init__(self, content: bytes, where: str) -> None:
-        self.where = where
-        try:
-            record = jsonlines.loads(content)
-        except ValueError as error:
-            raise DataError(f"{where} is not JSON") from error
-        self._record = self._object(record, "")
-
-    def error(self, name: str, expected: str) -> DataError:
-        """Return the error for a field that is not `expected`, such as "a text"."""
-        return DataError(f"{self.where}: {name!a} is not {expected}")
-
-    def optional(self, name: str, read: Callable[[str], T]) -> T | None:
-        """Return a field, or None if it is missing or null."""
-        return None if self._record.get(name) is None else read(name)
-
-    def count(self, name: str) -> int:
-        """Return a field that is a whole number of at least 0."""
-        return self._count(self._record.get(name), name)
-
-    def number(self, name: str) -> float:
-        """Return a field that is a finite number."""
-        return self._number(self._record.get(name), name)
-
-    def share(self, name: str) -> float:
-        """Return a field that is a number from 0 to 1."""
-        return self._share(self._record.get(name), name)
-
-    def numbers(self, name: str) -> tuple[float, ...]:
-        """Return a field that is a list of numbers; null, which JSON has for infinity, is NaN."""
-        return tuple(
-            math.nan if value is None else self._number(value, name)
-            for value in self._list(self._record.get(name), name)
-        )
-
-    def text(self, name: str) -> str:
-        """Return a field that is a text."""
-        value = self._record.get(name)
-        if not isinstance(value, str):
-            raise self.error(name, "a text")
-        return value
-
-    def flag(self, name: str) -> bool:
-        """Return a field that is true or false."""
-        value = self._record.get(name)
-        if not isinstance(value, bool):
-            raise self.error(name, "true or false")
-        return value
-
-    def score(self, name: str) -> Score:
-        """Return a field with a loss and an accuracy; a loss of null, for infinity, is NaN."""
-        score = self._object(self._record.get(name), name)
-        loss, accuracy = score.get("loss"), score.get("accuracy")
-        return Score(
-            math.nan if loss is None and "loss" in score else self._number(loss, f"{name}.loss"),
-            self._share(accuracy, f"{name}.accuracy"),
-        )
-
-    def health(self, name: str) -> Health:
-        """Return a field with the health of the layers."""
-        inner = Fields.__new__(Fields)
-        inner.where = f"{self.where}: {name!a}"
-        inner._record = self._object(self._record.get(name), name)
-        silent = self._list(inner._record.get("silent"), f"{name}.silent")
-        return Health(
-            delta_norm=inner.numbers("delta_norm"),
-            weight_grad_norm=inner.optional("weight_grad_norm", inner.numbers) or (),
-            silent=tuple(self._count(value, f"{name}.silent") for value in silent),
-        )
-
-    def _object(self, value: Any, name: str) -> dict[str, Any]:
-        if not isinstance(value, dict):
-            if not name:
-                raise DataError(f"{self.where} is not a JSON object")
-            raise self.error(name, "an object")
-        return value
-
-    def _list(self, value: Any, name: str) -> list[Any]:
-        if not isinstance(value, list):
-            raise self.error(name, "a list")
-        return value
-
-    def _count(self, value: Any, name: str) -> int:
-        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**63:
-            raise self.error(name, "a whole number of at least 0")
-        return value
-
-    def _number(self, value: Any, name: str) -> float:
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if is_number and isinstance(value, int) and abs(value) >= 2**63:
-            is_number = False
-        if not is_number or not math.isfinite(value):
-            raise self.error(name, "a finite number")
-        return float(value)
-
-    def _share(self, value: Any, name: str) -> float:
-        share = self._number(value, name)
-        if not 0 <= share <= 1:
-            raise self.error(name, "a number from 0 to 1")
-        return share
 
 
 def _line(record: dict[str, Any]) -> bytes:

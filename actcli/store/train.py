@@ -11,13 +11,14 @@ a signal; and at the end. `start.py` makes and reopens the folder.
 import math
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from actcli.diagnostics.calibration import calibrated
 from actcli.diagnostics.evidence import Provenance, Training, gather
-from actcli.diagnostics.health import measure_health, sample_rows
+from actcli.diagnostics.health import measure_layers, sample_rows
 from actcli.diagnostics.sums import Activity
 from actcli.diagnostics.verdict import judge, verdict
 from actcli.errors import DivergedError
@@ -36,9 +37,9 @@ from actcli.store.record import (
     epoch_line,
 )
 from actcli.training.evaluation import evaluate
-from actcli.training.events import EpochDone, Event
+from actcli.training.events import EpochDone, Event, Histograms
 from actcli.training.learner import Learner
-from actcli.training.loop import Position, fit
+from actcli.training.loop import Measurements, Position, fit
 
 # The minimum keeps epochs of milliseconds from waiting for the disk. The maximum limits the work
 # that a killed run loses during a long epoch.
@@ -68,7 +69,7 @@ class Run:
     ) -> None:
         self.learner = learner
         self.storage = storage
-        self.history = list(history)
+        self.history = list(map(without_histograms, history))
         start = Position(shuffling=learner.shuffling.bit_generator.state)
         self.position = checkpoint.position if checkpoint else start
         self.kept_epoch = checkpoint.kept_epoch if checkpoint else 0
@@ -77,6 +78,10 @@ class Run:
         self._is_saved = False
         self._saved_at = -math.inf
         self.health_rows = sample_rows(learner.dataset.train)
+        # The histograms of the latest epoch that has some: all epochs share their bins.
+        self._histograms: Histograms | None = None
+        for epoch in history:
+            self._histograms = epoch.histograms or self._histograms
 
     def close(self) -> None:
         """Unlock the folder for other processes."""
@@ -102,7 +107,8 @@ class Run:
             self._is_saved, wait = False, MAX_SECONDS_BETWEEN_CHECKPOINTS
             if isinstance(event, EpochDone):
                 wait = MIN_SECONDS_BETWEEN_CHECKPOINTS
-                self.history.append(event)
+                self.history.append(without_histograms(event))
+                self._histograms = event.histograms or self._histograms
                 self.storage.append(METRICS, epoch_line(event))
                 if event.best or not patient:
                     self.kept_epoch = event.epoch
@@ -186,12 +192,13 @@ class Run:
         )
         return verdict(judge(evidence))
 
+    def _measure(self) -> Measurements:
+        return measure_layers(self.learner.model, self.health_rows, self._histograms)
+
     def _fit(self) -> Iterator[Event]:
         learner = self.learner
         try:
-            yield from fit(
-                learner, self.position, lambda: measure_health(learner.model, self.health_rows)
-            )
+            yield from fit(learner, self.position, self._measure)
         except DivergedError as error:
             self.storage.write(MODEL, *learner.model.file_parts(self._kept, self.kept_epoch))
             when = f"after epoch {self.kept_epoch}" if self.kept_epoch else "before the first step"
@@ -199,3 +206,8 @@ class Run:
             self.storage.write(RESULT, result.to_json())
             hint = f"{error.hint}. {self.folder / MODEL} is the network {when}"
             raise DivergedError(error.message, hint) from None
+
+
+def without_histograms(epoch: EpochDone) -> EpochDone:
+    """Return an epoch without its histograms, which take ten times the memory of the rest."""
+    return replace(epoch, histograms=None)

@@ -5,6 +5,9 @@ Importing this module does not import NumPy, so that records can be read without
 
 from dataclasses import dataclass
 
+HISTOGRAM_BINS = 40
+MAX_SCALE = 1e35  # of a layer's bins: a hundred times as much is still a float32
+
 
 @dataclass(frozen=True)
 class Score:
@@ -12,6 +15,28 @@ class Score:
 
     loss: float
     accuracy: float
+
+
+@dataclass(frozen=True)
+class Histograms:
+    """Histograms of the values of each layer on a few training rows: see `diagnostics/histograms`.
+
+    Args:
+        scale: for each layer, the number that fixes the edges of its bins; the same after every
+            epoch of a training.
+        y_range: for each hidden layer, the range of its activation, which the bins of y divide;
+            None if it is not bounded, so that the bins of y are those of z.
+        z: for each layer, the number of pre-activations in each of 40 bins.
+        y: for each hidden layer, the number of activations in each of 40 bins.
+        saturated: for each hidden layer, the share of the (row, unit) pairs that are saturated;
+            None for an activation that does not saturate.
+    """
+
+    scale: tuple[float, ...]
+    y_range: tuple[tuple[float, float] | None, ...]
+    z: tuple[tuple[int, ...], ...]
+    y: tuple[tuple[int, ...], ...]
+    saturated: tuple[float | None, ...]
 
 
 @dataclass(frozen=True)
@@ -59,6 +84,7 @@ class EpochDone:
         best: whether the validation loss, or without validation rows the training loss, is a new
             minimum.
         health: the health of each layer; None if the training does not measure it.
+        histograms: of each layer; None if the training does not measure them.
     """
 
     epoch: int
@@ -70,6 +96,7 @@ class EpochDone:
     update_ratio: tuple[float, ...]
     best: bool
     health: Health | None = None
+    histograms: Histograms | None = None
 
 
 Event = StepDone | EpochDone

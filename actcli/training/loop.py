@@ -16,12 +16,13 @@ import numpy as np
 from actcli.config.schema import TrainingConfig
 from actcli.training.divergence import divergence_error, first_lost
 from actcli.training.evaluation import evaluate
-from actcli.training.events import EpochDone, Event, Health, Score, StepDone
+from actcli.training.events import EpochDone, Event, Health, Histograms, Score, StepDone
 from actcli.training.learner import Learner
 from actcli.training.parallel.parallel_step import make_step
 from actcli.training.step import Step
 
-MeasureHealth = Callable[[], Health]  # called after each epoch
+Measurements = tuple[Health | None, Histograms | None]  # of each layer, after an epoch
+MeasureLayers = Callable[[], Measurements]
 
 
 @dataclass
@@ -81,14 +82,14 @@ class Position:
 def fit(
     learner: Learner,
     position: Position | None = None,
-    measure_health: MeasureHealth | None = None,
+    measure: MeasureLayers | None = None,
 ) -> Iterator[Event]:
     """Train for the epochs of the configuration, or until patience runs out.
 
     Args:
         learner: the model that learns, its optimizer and its random generators.
         position: where the training stands, updated in place; None to start from the beginning.
-        measure_health: called after each epoch to measure the health of each layer.
+        measure: called after each epoch to measure the health and the histograms of each layer.
 
     Yields:
         A `StepDone` after each step, an `EpochDone` after each epoch.
@@ -102,7 +103,7 @@ def fit(
     with closing(make_step(learner)) as step:
         while not position.is_last(learner.config.training):
             yield from _steps(step, position)
-            yield _end_epoch(learner, len(step.batches), position, measure_health)
+            yield _end_epoch(learner, len(step.batches), position, measure)
 
 
 def _steps(step: Step, position: Position) -> Iterator[StepDone]:
@@ -133,7 +134,7 @@ def _steps(step: Step, position: Position) -> Iterator[StepDone]:
 
 
 def _end_epoch(
-    learner: Learner, steps: int, position: Position, measure_health: MeasureHealth | None
+    learner: Learner, steps: int, position: Position, measure: MeasureLayers | None
 ) -> EpochDone:
     """Evaluate the model, and set the position to the start of the next epoch.
 
@@ -153,6 +154,7 @@ def _end_epoch(
     position.epoch, position.step, position.tally = epoch, 0, EpochSums()
     position.shuffling = learner.shuffling.bit_generator.state
     position.seconds += sums.seconds
+    health, histograms = measure() if measure else (None, None)
     return EpochDone(
         epoch=epoch,
         learning_rate=sums.rates / steps,
@@ -162,5 +164,6 @@ def _end_epoch(
         examples_per_second=len(data.train) / sums.seconds,
         update_ratio=sums.update_ratio,
         best=best,
-        health=measure_health() if measure_health else None,
+        health=health,
+        histograms=histograms,
     )

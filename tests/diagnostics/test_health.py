@@ -12,7 +12,7 @@ from actcli.cli import main
 from actcli.datasets.batches import Split
 from actcli.datasets.dataset import load_dataset
 from actcli.diagnostics.gradients import gradient_flow
-from actcli.diagnostics.health import measure_health, sample_rows
+from actcli.diagnostics.health import measure_health, measure_layers, sample_rows
 from actcli.diagnostics.probe import probe
 from actcli.diagnostics.units import unit_states
 from actcli.model import Model
@@ -100,3 +100,39 @@ def test_every_epoch_of_a_run_is_watched(
     assert records[-1]["health"]["delta_norm"] == list(last.delta_norm)
     assert records[-1]["health"]["weight_grad_norm"] == list(last.weight_grad_norm)
     assert records[-1]["health"]["silent"] == list(last.silent)
+
+
+def test_histograms_after_every_epoch_have_the_same_bins(
+    blobs: Blobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    data = str(blobs(rows=1200))
+    settings = ["--hidden", "8,6", "--activation", "tanh", "--dataset", data, "-q"]
+    assert CliRunner().invoke(main, ["train", *settings, "--epochs", "2"]).exit_code == 0
+    # A resumed training keeps the bins of the epochs before.
+    done = CliRunner().invoke(main, ["train", "--resume", "default", "--epochs", "4", "-q"])
+    assert done.exit_code == 0, done.output
+    done = CliRunner().invoke(main, ["diagnose", "--history", "--json"])
+    result = json.loads(done.stdout)["histograms"]
+    assert result["epochs"] == [1, 2, 3, 4]
+    dataset, subject = load_dataset(data), Model.load("runs/default")
+    (batch,) = subject.forward_batches(sample_rows(dataset.train))
+    for layer, values in zip(result["layers"], batch.trace.layers, strict=True):
+        clipped = values.z.clip(layer["z_edges"][0], layer["z_edges"][-1])
+        assert layer["z"][-1] == np.histogram(clipped, layer["z_edges"])[0].tolist()
+        assert [sum(counts) for counts in layer["z"]] == [values.z.size] * 4
+        if layer["y"] is not None:
+            assert (layer["y_edges"][0], layer["y_edges"][-1]) == (-1, 1)
+            assert layer["y"][-1] == np.histogram(values.y, layer["y_edges"])[0].tolist()
+            slope = 1 - values.y.astype(float) ** 2
+            assert layer["saturated"][-1] == pytest.approx((slope < 0.05).mean())
+    assert [layer["y"] is None for layer in result["layers"]] == [False, False, True]
+
+
+def test_a_network_with_too_many_layers_for_a_record_has_no_histograms(blobs: Blobs) -> None:
+    dataset = load_dataset(str(blobs(rows=300)))
+    network = MLP((dataset.inputs, *[2] * 500, 3), ["relu"] * 500)
+    subject = Model(network, LOSSES["cross-entropy"](), dataset.normalization, dataset.classes)
+    health, histograms = measure_layers(subject, sample_rows(dataset.train))
+    assert histograms is None
+    assert len(health.silent) == 500

@@ -10,12 +10,13 @@ from actcli import jsonlines
 from actcli.datasets.dataset import Dataset, load_dataset
 from actcli.diagnostics.confusion import Confusion
 from actcli.diagnostics.first_layer import SAMPLE_UNITS, picture_shape
-from actcli.diagnostics.histograms import BINS, choose_edges
+from actcli.diagnostics.histograms import choose_edges
 from actcli.diagnostics.report import Diagnosis, diagnose
 from actcli.explore.predict import confident_mistakes
 from actcli.model import Model
 from actcli.nn.losses import LOSSES
 from actcli.nn.network import MLP
+from actcli.training.events import HISTOGRAM_BINS
 
 Blobs = Callable[..., Path]
 ALL = ("confusion", "activations", "weights")
@@ -53,7 +54,7 @@ def test_histograms_are_those_of_numpy(blobs: Blobs, activation: str) -> None:
     layers = diagnose(model, dataset, parts=ALL).histograms
     functions = (*model.network.activations, None)
     for layer, z, f in zip(layers, z_of(model, dataset), functions, strict=True):
-        assert len(layer.z_edges) == BINS + 1
+        assert len(layer.z_edges) == HISTOGRAM_BINS + 1
         clipped = z.clip(layer.z_edges[0], layer.z_edges[-1])
         assert layer.z_counts == tuple(np.histogram(clipped, layer.z_edges)[0])
         if f is None:

@@ -3,15 +3,23 @@
 The files may come from other people, and then hold anything that JSON and the file system allow.
 """
 
+import json
 import os
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from actcli.errors import DataError
-from actcli.store.record import MAX_LINE_BYTES, RunResult, read_epochs, read_last_epoch
+from actcli.store.record import (
+    MAX_LINE_BYTES,
+    RunResult,
+    epoch_line,
+    read_epochs,
+    read_last_epoch,
+)
 
 EPOCH = '{{"epoch": {epoch}, "train": {{"loss": {loss}, "accuracy": 0.5}}, "best": {best}}}\n'
 RESULT = '{{"status": "finished", "run": {run}, "epochs": {epochs}, "seconds": {seconds}}}\n'
@@ -139,6 +147,59 @@ def test_a_list_of_another_number_of_layers_is_named(
     for read in (read_last_epoch, lambda path, layers: list(read_epochs(path, layers))):
         with pytest.raises(DataError, match=re.escape(fault)):
             read(path, 3)
+
+
+HISTOGRAMS: dict[str, Any] = {
+    "scale": [0.5, 1.0],
+    "y_range": [None],
+    "z": [[0, 7] * 20, [1] * 40],
+    "y": [[3] * 40],
+    "saturated": [None],
+}
+
+
+def histogram_line(**changes: object) -> str:
+    return epoch().replace("}\n", f', "histograms": {json.dumps(HISTOGRAMS | changes)}}}\n')
+
+
+def test_histograms_of_an_epoch_are_read_as_they_were_written(tmp_path: Path) -> None:
+    path = tmp_path / "record"
+    write(path, epoch() + histogram_line())  # a line of an earlier version has none
+    older, newer = read_epochs(path, 2)
+    assert older.histograms is None
+    assert newer.histograms is not None
+    assert json.loads(epoch_line(newer))["histograms"] == HISTOGRAMS
+    assert "histograms" not in json.loads(epoch_line(older))
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        ({"scale": [1.0, 0]}, "line 1: 'histograms': 'scale' is not above 0 and at most 1e+35"),
+        ({"scale": [1.0]}, "line 1: 'histograms': 'scale' is not a list of 2"),
+        ({"scale": "1"}, "line 1: 'histograms': 'scale' is not a list"),
+        ({"y_range": [[1, 1]]}, "line 1: 'histograms': 'y_range' is not a smaller and a larger nu"),
+        ({"y_range": [7]}, "line 1: 'histograms': 'y_range' is not a list"),
+        ({"z": [[1] * 40] * 3}, "line 1: 'histograms': 'y' is not a histogram for each layer of z"),
+        ({"z": [[1] * 39, [1] * 40]}, "line 1: 'histograms': 'z' is not lists of 40 numbers"),
+        ({"y": [[-1] * 40]}, "line 1: 'histograms': 'y' is not a whole number of at least 0"),
+        ({"saturated": [1.5]}, "line 1: 'histograms': 'saturated' is not a number from 0 to 1"),
+    ],
+)
+def test_damaged_histograms_are_named(changes: dict[str, Any], fault: str, tmp_path: Path) -> None:
+    path = tmp_path / "record"
+    write(path, histogram_line(**changes))
+    with pytest.raises(DataError, match=re.escape(fault)):
+        read_all_epochs(path)
+
+
+def test_histograms_of_other_bins_or_layers_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "record"
+    write(path, histogram_line() + histogram_line(scale=[0.5, 2.0]))
+    with pytest.raises(DataError, match="line 2: 'histograms' has other bins than the lines befor"):
+        read_all_epochs(path)
+    with pytest.raises(DataError, match=re.escape("'histograms.scale' has 2 numbers, not 3")):
+        read_last_epoch(path, 3)
 
 
 @pytest.mark.parametrize("content", NOT_JSON.values(), ids=NOT_JSON)

@@ -136,7 +136,7 @@ def test_a_line_of_strict_json_for_each_epoch(blobs: Blobs) -> None:
     assert len(told) == 3
     assert list(told[0]) == [
         *("epoch", "learning_rate", "train", "validation", "seconds", "examples_per_second"),
-        *("update_ratio", "best", "health"),
+        *("update_ratio", "best", "health", "histograms"),
     ]
     assert set(told[0]["train"]) == {"loss", "accuracy"}
 
