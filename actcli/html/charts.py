@@ -75,12 +75,11 @@ class Chart:
         bottom = self.height - BOTTOM
         return bottom - self.y.share(value) * (bottom - TOP)
 
-    def draw(self, *marks: Markup | Iterator[Markup], over: Sequence[Markup] = ()) -> Markup:
+    def draw(self, *marks: Markup | None) -> Markup:
         """Return the picture.
 
         Args:
-            marks: what is drawn over the grid.
-            over: what is drawn over the axes.
+            marks: what is drawn between the grid and the axes.
         """
         return element(
             "svg",
@@ -88,7 +87,6 @@ class Chart:
             self._grid(),
             *marks,
             self._axes(),
-            *over,
             class_="chart",
             viewBox=f"0 0 {WIDTH} {self.height}",
             role="img",

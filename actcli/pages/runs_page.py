@@ -18,13 +18,13 @@ from actcli.html.page import (
     paragraph,
     table,
 )
+from actcli.pages.cells import DASH, count, figure_of, percentages, share
+from actcli.pages.curve_section import epoch_chart
+from actcli.pages.flow_section import layer_sizes, silent_chart
+from actcli.pages.output_section import reliability
+from actcli.pages.run_page import foot
+from actcli.pages.verdict_section import finding_block
 from actcli.render.compare import ROW_NAMES, written
-from actcli.report.cells import DASH, count, figure_of, percentages, share
-from actcli.report.curve_section import epoch_chart
-from actcli.report.flow_section import layer_sizes, silent_chart
-from actcli.report.output_section import reliability
-from actcli.report.run_page import foot
-from actcli.report.verdict_section import finding_block
 from actcli.store.run_report import RunReport
 from actcli.store.runs_report import RunsReport, loss_curve
 from actcli.term.numbers import grouped
