@@ -16,7 +16,7 @@ from actcli.html.scales import CHARACTER, TEXT_HEIGHT, Scale
 from actcli.term.numbers import shortest
 
 WIDTH, HEIGHT = 360, 216  # of a chart, in units of the picture: about a pixel each
-TOP, BOTTOM, RIGHT = 24, 38, 10  # margins around the plot
+TOP, BOTTOM, RIGHT = 24, 38, 14  # margins around the plot
 MAX_POINTS = 60  # of a curve whose points are marked; more would hide it
 MAX_LABEL = 14  # characters of a tick
 

@@ -30,7 +30,7 @@ from actcli.html.page import (
     table,
 )
 from actcli.html.scales import Scale, named, power_text, upright
-from actcli.pages.cells import DASH, count, figure_of, percentages, share
+from actcli.pages.cells import DASH, figure_of, percentages, share
 from actcli.pages.run_page import foot
 from actcli.render.sweep_axes import axis_at, round_axis
 from actcli.render.sweep_values import is_number
@@ -59,7 +59,7 @@ def _lead(sweep: SweepTable) -> Iterator[Content]:
     if sweep.shows:
         yield paragraph(sweep.shows)
     endings = Counter(outcome.status for outcome in sweep.outcomes)
-    facts: list[tuple[str, Content]] = [("runs", count(len(sweep.outcomes)))]
+    facts: list[tuple[str, Content]] = [("runs", grouped(len(sweep.outcomes)))]
     facts += [(status, grouped(times)) for status, times in endings.items()]
     for name, run in sweep.notable().items():
         if run.test is not None:

@@ -48,7 +48,8 @@ def find_fix(folder: Path) -> dict[str, Any] | None:
     Raises:
         DataError: the record is damaged.
     """
-    tries = tries_of(folder, folder.absolute().parent)
+    runs = folder.parent if folder.name else folder.absolute().parent  # "." is a folder, too
+    tries = tries_of(folder, runs)
     newest_first = sorted(tries, key=lambda each: modified(each / FIX), reverse=True)
     for each in (*newest_first, folder):
         record = read_fix(each / FIX)
