@@ -155,13 +155,16 @@ class Chart:
         return "".join(texts) or "M0 0"
 
     def rule(self, value: float, text: str) -> Markup:
-        """Return a vertical line at a value, with a text beside it."""
+        """Return a vertical line at a value, with a text above it."""
         x = self.across(value)
         is_right = x > (self.left + WIDTH) / 2
         place = {"x": x + 4 if is_right else x - 4, "y": TOP - 4}
+        line = element("line", class_="rule", x1=x, x2=x, y1=TOP, y2=self.height - BOTTOM)
+        if not text:
+            return line
         return element(
             "g",
-            element("line", class_="rule", x1=x, x2=x, y1=TOP, y2=self.height - BOTTOM),
+            line,
             element("text", text, class_="label end" if is_right else "label", **place),
         )
 

@@ -130,14 +130,14 @@ def strip(layer: LayerActivity, name: str) -> Markup:
     chart = Chart(f"{name}: {label}", x, Scale(label, 0.0, 1.0, ()), STRIP_HEIGHT)
     states = [f"{grouped(number)} {state}" for state, number in layer.counts.items() if number]
     still = sum(state in {DEAD, SILENT} for state in layer.states)
-    mark = chart.rule(still, "never active") if still else None
+    mark = chart.rule(still, "") if still else None
     return figure(
         f"{name}: units",
         chart.draw(chart.image([pixels], COLOURS), mark),
         ramp_legend(COLOURS, "0 %", "100 %"),
         _never_active(layer),
         _unit_numbers(layer, name),
-        about=f"{', '.join(states)}.",
+        about=f"{', '.join(states)}." + (" Left of the line: never active." if still else ""),
     )
 
 
