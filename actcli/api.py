@@ -26,12 +26,14 @@ from actcli.explore.loss import LossComparison, compare_losses
 from actcli.explore.lr_find import RangeTest, find_learning_rate
 from actcli.explore.softmax import LogitAnalysis, analyse_logits
 from actcli.model import Model
+from actcli.pages.document import Report, find_sweep, make_report
 from actcli.store import DEFAULT_TRIES
 from actcli.store.catalog import Summary, find_run, run_folders, summarize
 from actcli.store.fix import Fix
 from actcli.store.fix_result import FixResult
 from actcli.store.record import RunResult
 from actcli.store.start import start_run
+from actcli.store.targets import Overrides
 from actcli.training import evaluation, loop
 from actcli.training.build import prepare_dataset
 from actcli.training.events import EpochDone, Score
@@ -306,6 +308,44 @@ def lr_find(config: Config | None = None, data: Dataset | None = None, **changes
         resolved, data = prepare_dataset(resolved, ignore_progress)
     with ThreadpoolController().limit(limits=1, user_api="blas"):
         return find_learning_rate(resolved, data)
+
+
+def report(
+    *targets: str | Path,
+    runs: str | Path = "runs",
+    activation: str | Sequence[str] | None = None,
+    dataset: str | None = None,
+) -> Report:
+    """Return everything about a run, several runs, a sweep or a file of weights, as one page.
+
+    Args:
+        targets: the name or the folder of a run or of a sweep, or the path of a file of weights;
+            several runs stand side by side.
+        runs: the folder of all runs.
+        activation: the activation of the hidden layers of a file that does not name it, or one for
+            each.
+        dataset: the data set of a file that does not name it, in place of MNIST.
+
+    Returns:
+        A report, with `.to_dict()`, which returns the object that `actcli report --json` prints,
+        `.to_html()`, and `.save(path)`.
+
+    Raises:
+        UsageError: there is no such target, or not all of several targets are runs.
+        ActcliError: a file is damaged.
+    """
+    if not targets:
+        raise UsageError("report needs a run, a sweep or a file", "Give its name or path")
+    folder = Path(runs)
+    paths = [find_sweep(str(each), folder) or _run_or_file(str(each), folder) for each in targets]
+    names = (activation,) if isinstance(activation, str) else activation
+    overrides = Overrides(activation=tuple(names) if names else None, dataset=dataset)
+    with ThreadpoolController().limit(limits=1, user_api="blas"):
+        return make_report(paths, overrides)
+
+
+def _run_or_file(target: str, runs: Path) -> Path:
+    return find_run(target, runs, or_file=True)
 
 
 def runs(folder: str | Path = "runs") -> list[Summary]:

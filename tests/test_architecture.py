@@ -38,7 +38,7 @@ RANKS = {
             ["term"],
             ["html"],
             ["render"],
-            ["report"],
+            ["pages"],
             ["api"],
             ["cli"],
             ["__main__"],

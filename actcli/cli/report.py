@@ -17,7 +17,7 @@ from actcli.errors import ActcliError, UsageError
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from actcli.report.document import Report
+    from actcli.pages.document import Report
 
 DEFAULT_FILE = Path("report.html")
 ENDINGS = (".html", ".htm")
@@ -90,7 +90,7 @@ def report(
         raise ActcliError(f"cannot write {path}: {fault}")
     from actcli.files import write
     from actcli.machine import worker_count
-    from actcli.report.document import make_report
+    from actcli.pages.document import make_report
     from actcli.store.targets import Overrides
 
     paths = [find_path(target, runs_dir) for target in targets or (None,)]
@@ -113,13 +113,9 @@ def find_path(target: str | None, runs: Path) -> Path:
         UsageError: there is no such target; the message has the nearest name.
     """
     from actcli.cli.sweep_targets import find_run
-    from actcli.sweep.store import is_sweep
+    from actcli.pages.document import find_sweep
 
-    if target:
-        for folder in (runs / target, Path(target)):
-            if is_sweep(folder):
-                return folder
-    return find_run(target, runs, or_file=True)
+    return find_sweep(target or "", runs) or find_run(target, runs, or_file=True)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from actcli.html.scales import CHARACTER, TEXT_HEIGHT, Scale
 from actcli.term.numbers import shortest
 
 WIDTH, HEIGHT = 360, 216  # of a chart, in units of the picture: about a pixel each
-TOP, BOTTOM, RIGHT = 24, 38, 10  # margins around the plot
+TOP, BOTTOM, RIGHT = 24, 38, 14  # margins around the plot
 MAX_POINTS = 60  # of a curve whose points are marked; more would hide it
 MAX_LABEL = 14  # characters of a tick
 
@@ -75,12 +75,11 @@ class Chart:
         bottom = self.height - BOTTOM
         return bottom - self.y.share(value) * (bottom - TOP)
 
-    def draw(self, *marks: Markup | Iterator[Markup], over: Sequence[Markup] = ()) -> Markup:
+    def draw(self, *marks: Markup | None) -> Markup:
         """Return the picture.
 
         Args:
-            marks: what is drawn over the grid.
-            over: what is drawn over the axes.
+            marks: what is drawn between the grid and the axes.
         """
         return element(
             "svg",
@@ -88,7 +87,6 @@ class Chart:
             self._grid(),
             *marks,
             self._axes(),
-            *over,
             class_="chart",
             viewBox=f"0 0 {WIDTH} {self.height}",
             role="img",
@@ -157,13 +155,16 @@ class Chart:
         return "".join(texts) or "M0 0"
 
     def rule(self, value: float, text: str) -> Markup:
-        """Return a vertical line at a value, with a text beside it."""
+        """Return a vertical line at a value, with a text above it."""
         x = self.across(value)
         is_right = x > (self.left + WIDTH) / 2
         place = {"x": x + 4 if is_right else x - 4, "y": TOP - 4}
+        line = element("line", class_="rule", x1=x, x2=x, y1=TOP, y2=self.height - BOTTOM)
+        if not text:
+            return line
         return element(
             "g",
-            element("line", class_="rule", x1=x, x2=x, y1=TOP, y2=self.height - BOTTOM),
+            line,
             element("text", text, class_="label end" if is_right else "label", **place),
         )
 

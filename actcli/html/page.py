@@ -279,6 +279,7 @@ summary{cursor:pointer;color:var(--link)}
 dl{display:grid;grid-template-columns:max-content minmax(0,1fr);gap:.25rem 1rem;margin:.5rem 0}
 dt{color:var(--dim)}
 dd{margin:0}
+@media (max-width:599px){dl{grid-template-columns:minmax(0,1fr)}dt{font-weight:600}}
 dd ul{margin:0;padding-left:1.1em}
 .facts{display:flex;flex-wrap:wrap;gap:.5rem 1.5rem;margin:.5rem 0;padding:0;list-style:none}
 .facts b{font-size:1.25rem;font-weight:600;display:block}

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from actcli.term.numbers import shortest
 from actcli.term.plot_axes import horizontal_axis, vertical_axis
 
-TEXT_HEIGHT, CHARACTER = 12, 6.6  # of the texts of a chart, in units of the picture
+TEXT_HEIGHT, CHARACTER = 12, 7.3  # of the texts of a chart, in units of the picture
 MAX_DECADES = 6  # with more, not each power of ten has a tick
 ROW = 17  # units of the picture between two ticks of a vertical axis, at least, times 1.5
 

@@ -17,7 +17,8 @@ from actcli.store.folder import FIX
 
 MAX_BYTES = 1 << 24
 
-SIDE = {"run": str, "verdict": str, "rows": str, "accuracy": float, "test": float}
+SIDE = {"run": str, "verdict": str, "rows": str, "accuracy": float, "class_accuracy": float}
+SIDE |= {"test": float}
 TRY = {"number": int, "rule": str, "reason": str, "changes": dict, "base": str, "outcome": str}
 
 
@@ -47,7 +48,8 @@ def find_fix(folder: Path) -> dict[str, Any] | None:
     Raises:
         DataError: the record is damaged.
     """
-    tries = tries_of(folder, folder.absolute().parent)
+    runs = folder.parent if folder.name else folder.absolute().parent  # "." is a folder, too
+    tries = tries_of(folder, runs)
     newest_first = sorted(tries, key=lambda each: modified(each / FIX), reverse=True)
     for each in (*newest_first, folder):
         record = read_fix(each / FIX)
@@ -71,7 +73,7 @@ def read_fix(path: Path) -> dict[str, Any] | None:
             record: dict[str, Any] = jsonlines.loads(file.read())
         for side in (record["before"], record["after"]):
             _check(side, SIDE)
-        _check(record, {"changes": dict, "tries": list})
+        _check(record, {"changes": dict, "tries": list, "healthy": bool, "measure": str})
         for attempt in record["tries"]:
             _check(attempt, TRY)
             if attempt["after"] is not None:
@@ -89,5 +91,5 @@ def _check(record: Any, kinds: dict[str, type]) -> None:
     for name, kind in kinds.items():
         value = record[name]
         is_right = isinstance(value, int | float if kind is float else kind)
-        if not is_right or isinstance(value, bool):
+        if not is_right or isinstance(value, bool) != (kind is bool):
             raise TypeError

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from actcli import files
 from actcli.datasets.dataset import ignore_progress
 from actcli.datasets.download import Progress
 from actcli.diagnostics.long_form import long_rows
 from actcli.errors import UsageError
-from actcli.report.run_page import run_page
-from actcli.report.runs_page import runs_page
-from actcli.report.sweep_page import sweep_page
+from actcli.pages.run_page import run_page
+from actcli.pages.runs_page import runs_page
+from actcli.pages.sweep_page import sweep_page
 from actcli.store.run_report import RunReport, file_report, run_report
 from actcli.store.runs_report import RunsReport, runs_report
 from actcli.store.targets import Overrides
@@ -60,6 +61,14 @@ class Report:
             parts.append(f"test accuracy {percent(test.accuracy, 2)}")
         return f"{self.numbers.name}: {', '.join([*parts, *self.numbers.notes])}"
 
+    def save(self, path: str | Path) -> None:
+        """Write the page, whole or not at all.
+
+        Raises:
+            ActcliError: the file cannot be written.
+        """
+        files.write(Path(path), self.to_html().encode("utf-8"))
+
     def to_html(self) -> str:
         """Return the page."""
         if isinstance(self.numbers, SweepTable):
@@ -67,6 +76,12 @@ class Report:
         if isinstance(self.numbers, RunsReport):
             return runs_page(self.numbers)
         return run_page(self.numbers)
+
+
+def find_sweep(target: str, runs: Path) -> Path | None:
+    """Return the folder of a sweep by its name or path, or None if there is no such sweep."""
+    folders = (runs / target, Path(target)) if target else ()
+    return next((folder for folder in folders if is_sweep(folder)), None)
 
 
 def make_report(

@@ -12,7 +12,7 @@ from actcli.html.markup import Content, Markup, element, join
 from actcli.html.page import Section, figure, paragraph
 from actcli.html.png import data_uri, png
 from actcli.html.scales import level, named
-from actcli.report.cells import share
+from actcli.pages.cells import share
 from actcli.store.run_report import RunReport
 from actcli.term.numbers import grouped, significant
 

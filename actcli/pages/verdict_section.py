@@ -9,7 +9,7 @@ from actcli.diagnostics.framework_words import foreign_lines, questions
 from actcli.diagnostics.rules.wording import named_layers
 from actcli.html.markup import Content, Markup, element, join
 from actcli.html.page import Section, badge, code, details, listing, paragraph, table
-from actcli.report.cells import DASH, share
+from actcli.pages.cells import DASH, share
 from actcli.store.run_report import RunReport
 from actcli.term.numbers import fixed
 
@@ -78,13 +78,16 @@ def fix_contents(fix: dict[str, Any]) -> Iterator[Content]:
     """Yield what a fix has tried, and the run before and after it."""
     before, after, tries = fix["before"], fix["after"], fix["tries"]
     yield element("h3", "Fix: ", _outcome(fix))
-    rows = before["rows"]
+    measure = fix.get("measure", "accuracy")
+    name = f"{before['rows']} accuracy"
+    if measure == "class_accuracy":
+        name = f"mean {name} of the classes"
     yield table(
         "Tries",
-        ["try", "change", "why", "verdict", f"{rows} accuracy", "gain", "outcome", "run"],
-        [_try(each) for each in tries],
+        ["try", "change", "why", "verdict", name, "gain", "outcome", "run"],
+        [_try(each, measure) for each in tries],
         texts=frozenset({0, 1, 2, 3, 6, 7}),
-        about=f"gain: points of {rows} accuracy over the run whose configuration was changed",
+        about=f"gain: points of {name} over the run whose configuration was changed",
     )
     if before["run"] != after["run"]:
         yield table(
@@ -93,9 +96,9 @@ def fix_contents(fix: dict[str, Any]) -> Iterator[Content]:
             [
                 ["verdict", code(before["verdict"]), code(after["verdict"])],
                 *(
-                    [name, share(before[key], 2), share(after[key], 2)]
-                    for name, key in (
-                        (f"{rows} accuracy", "accuracy"),
+                    [label, share(before.get(key), 2), share(after.get(key), 2)]
+                    for label, key in (
+                        (name, measure),
                         ("test accuracy", "test"),
                         ("dead units", "dead"),
                     )
@@ -111,13 +114,13 @@ def _outcome(fix: dict[str, Any]) -> str:
     return f"{before['run']} {cured} of {before['verdict']} in {tries}"
 
 
-def _try(attempt: dict[str, Any]) -> list[Content]:
+def _try(attempt: dict[str, Any], measure: str) -> list[Content]:
     after = attempt["after"]
     changes = [
         element("div", code(f"{path} = {toml_value(value)}"))
         for path, value in attempt["changes"].items()
     ]
-    accuracy = share(after["accuracy"], 2) if after else DASH
+    accuracy = share(after.get(measure), 2) if after else DASH
     gain = attempt["gain"]
     return [
         str(attempt["number"]),

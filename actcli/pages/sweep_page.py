@@ -17,12 +17,23 @@ from actcli.html.colours import (
     palette,
 )
 from actcli.html.markup import Content, Markup, element, number
-from actcli.html.page import Section, badge, code, columns, details, figure, page, paragraph, table
+from actcli.html.page import (
+    Section,
+    badge,
+    beside,
+    code,
+    columns,
+    details,
+    figure,
+    page,
+    paragraph,
+    table,
+)
 from actcli.html.scales import Scale, named, power_text, upright
+from actcli.pages.cells import DASH, figure_of, percentages, share
+from actcli.pages.run_page import foot
 from actcli.render.sweep_axes import axis_at, round_axis
 from actcli.render.sweep_values import is_number
-from actcli.report.cells import DASH, count, figure_of, percentages, share
-from actcli.report.run_page import foot
 from actcli.sweep.axes import option_of, written
 from actcli.sweep.results import MeanAndDeviation, Outcome, Point, SweepTable
 from actcli.term.numbers import fixed, grouped, percent, shortest
@@ -48,7 +59,7 @@ def _lead(sweep: SweepTable) -> Iterator[Content]:
     if sweep.shows:
         yield paragraph(sweep.shows)
     endings = Counter(outcome.status for outcome in sweep.outcomes)
-    facts: list[tuple[str, Content]] = [("runs", count(len(sweep.outcomes)))]
+    facts: list[tuple[str, Content]] = [("runs", grouped(len(sweep.outcomes)))]
     facts += [(status, grouped(times)) for status, times in endings.items()]
     for name, run in sweep.notable().items():
         if run.test is not None:
@@ -75,8 +86,9 @@ def _pictures(sweep: SweepTable) -> Iterator[Content]:
     ]
     is_map = len(values) == 2 and all(2 <= len(part) <= MAX_MAP_VALUES for part in values)
     if is_map and 2 * len(sweep.points) >= math.prod(map(len, values)):
-        for name, means, ramp in measures:
-            yield _map(name, sweep.axes, values, means, ramp)
+        yield beside(
+            *(_map(name, sweep.axes, values, means, ramp) for name, means, ramp in measures)
+        )
         return
     figures = []
     for index, axis in enumerate(sweep.axes):

@@ -8,7 +8,7 @@ from actcli.explore.predict import Prediction, Predictions
 from actcli.html.markup import Content, Markup, element, join, number
 from actcli.html.page import Section, paragraph
 from actcli.html.png import data_uri, png
-from actcli.report.cells import count
+from actcli.pages.cells import count
 from actcli.store.run_report import RunReport
 from actcli.term.numbers import percent, significant
 

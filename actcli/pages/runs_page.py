@@ -1,6 +1,7 @@
 """The page of several runs side by side: what differs comes first."""
 
 from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 
 from actcli.diagnostics import FAULTLESS
 from actcli.explore.compare import ComparedRun, Comparison
@@ -18,13 +19,13 @@ from actcli.html.page import (
     paragraph,
     table,
 )
+from actcli.pages.cells import DASH, count, figure_of, percentages, share
+from actcli.pages.curve_section import epoch_chart
+from actcli.pages.flow_section import layer_sizes, silent_chart
+from actcli.pages.output_section import reliability
+from actcli.pages.run_page import foot
+from actcli.pages.verdict_section import finding_block
 from actcli.render.compare import ROW_NAMES, written
-from actcli.report.cells import DASH, count, figure_of, percentages, share
-from actcli.report.curve_section import epoch_chart
-from actcli.report.flow_section import layer_sizes, silent_chart
-from actcli.report.output_section import reliability
-from actcli.report.run_page import foot
-from actcli.report.verdict_section import finding_block
 from actcli.store.run_report import RunReport
 from actcli.store.runs_report import RunsReport, loss_curve
 from actcli.term.numbers import grouped
@@ -131,6 +132,19 @@ def _curves(report: RunsReport) -> Iterator[Content]:
         ),
         figure("Loss", *epoch_chart("Loss", "loss", losses), about=about),
     )
+    if len(styles) <= MAX_COLUMNS:
+        yield details("The numbers of the epochs", *_numbers(comparison))
+
+
+def _numbers(comparison: Comparison) -> Iterator[Markup]:
+    """Yield a table of the accuracies and one of the losses, with a column for each run."""
+    headings: list[Content] = ["epoch", *(element("bdi", run.name) for run in comparison.runs)]
+    losses = [loss_curve(comparison, index) for index in range(len(comparison.runs))]
+    accuracies = [[share(part, 2) for part in curve] for curve in comparison.curves]
+    columns_ = {"Accuracy": accuracies, "Loss": [list(map(figure_of, curve)) for curve in losses]}
+    for caption, cells in columns_.items():
+        rows = zip_longest(range(1, max(map(len, cells)) + 1), *cells, fillvalue="")
+        yield table(caption, headings, [[str(epoch), *rest] for epoch, *rest in rows])
 
 
 def _styles(comparison: Comparison) -> list[int | None]:

@@ -9,8 +9,8 @@ from actcli.html.colours import BLUES, SHADES, palette
 from actcli.html.markup import Content, Markup, element, join, number
 from actcli.html.page import Section, beside, columns, details, figure, paragraph, table
 from actcli.html.scales import level, upright
+from actcli.pages.cells import DASH, count, figure_of, share
 from actcli.render.outputs import ABOUT, NO_PROBABILITIES
-from actcli.report.cells import DASH, count, figure_of, share
 from actcli.store.run_report import RunReport, SplitOutputs
 from actcli.term.numbers import grouped, percent
 

@@ -7,7 +7,7 @@ from actcli.html.charts import Chart, Curve, legend
 from actcli.html.markup import Content, Markup
 from actcli.html.page import Section, columns, details, figure, paragraph, table
 from actcli.html.scales import Scale, level, logarithmic, upright
-from actcli.report.cells import count, figure_of, percentages, share
+from actcli.pages.cells import count, figure_of, percentages, share
 from actcli.store.run_report import RunReport
 from actcli.training.events import EpochDone
 

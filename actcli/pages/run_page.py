@@ -6,15 +6,15 @@ from actcli import __version__
 from actcli.diagnostics import FAULTLESS
 from actcli.html.markup import Content, Markup, element, join
 from actcli.html.page import badge, page, paragraph
-from actcli.report.cells import count, figure_of, share
-from actcli.report.curve_section import curve_section
-from actcli.report.flow_section import flow_section
-from actcli.report.layer_section import layer_section
-from actcli.report.mistake_section import mistake_section
-from actcli.report.output_section import output_section
-from actcli.report.setup_section import setup_section
-from actcli.report.verdict_section import verdict_section
-from actcli.report.weight_section import weight_section
+from actcli.pages.cells import count, figure_of, share
+from actcli.pages.curve_section import curve_section
+from actcli.pages.flow_section import flow_section
+from actcli.pages.layer_section import layer_section
+from actcli.pages.mistake_section import mistake_section
+from actcli.pages.output_section import output_section
+from actcli.pages.setup_section import setup_section
+from actcli.pages.verdict_section import KINDS, verdict_section
+from actcli.pages.weight_section import weight_section
 from actcli.store.run_report import RunReport
 
 OF_RUN = (
@@ -67,10 +67,16 @@ def _lead(report: RunReport) -> Iterator[Content]:
     yield element("ul", *facts, class_="facts")
 
 
+def _kind(report: RunReport) -> str:
+    """Return the kind of the badge of a verdict: how bad the worst finding is."""
+    if report.verdict in FAULTLESS:
+        return "good"
+    return KINDS[report.diagnosis.findings[0].severity] if report.diagnosis else "error"
+
+
 def _facts(report: RunReport) -> Iterator[tuple[str, Content]]:
     if report.verdict:
-        kind = "good" if report.verdict in FAULTLESS else "error"
-        yield "verdict", badge(report.verdict, kind)
+        yield "verdict", badge(report.verdict, _kind(report))
     if report.test:
         yield "test accuracy", share(report.test.accuracy, 2)
     elif report.result and report.result.test:

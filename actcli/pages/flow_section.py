@@ -9,10 +9,10 @@ from actcli.html.charts import Chart, Curve
 from actcli.html.markup import Content, Markup
 from actcli.html.page import Section, columns, details, figure, paragraph, table
 from actcli.html.scales import logarithmic, named
+from actcli.pages.cells import count, figure_of, percentages, share
+from actcli.pages.curve_section import epoch_chart
 from actcli.render.gradients import reach
 from actcli.render.units import dead
-from actcli.report.cells import count, figure_of, percentages, share
-from actcli.report.curve_section import epoch_chart
 from actcli.store.run_report import RunReport
 from actcli.training.events import EpochDone
 

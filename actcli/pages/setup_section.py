@@ -6,7 +6,7 @@ from typing import Any
 from actcli.config.schema import toml_value
 from actcli.html.markup import Content, element, join
 from actcli.html.page import Section, code, details, listing, paragraph, table
-from actcli.report.cells import count, figure_of
+from actcli.pages.cells import count, figure_of
 from actcli.store.run_report import RunReport
 
 

@@ -9,7 +9,7 @@ from actcli.html.colours import VIRIDIS, palette
 from actcli.html.markup import Content, Markup, element
 from actcli.html.page import Section, columns, details, figure, paragraph, table
 from actcli.html.scales import Scale, level, upright
-from actcli.report.cells import count, figure_of, share
+from actcli.pages.cells import count, figure_of, share
 from actcli.store.run_report import RunReport
 from actcli.term.numbers import grouped, percent, shortest
 
@@ -129,13 +129,15 @@ def strip(layer: LayerActivity, name: str) -> Markup:
     label = f"% of the rows on which a unit is {what}"
     chart = Chart(f"{name}: {label}", x, Scale(label, 0.0, 1.0, ()), STRIP_HEIGHT)
     states = [f"{grouped(number)} {state}" for state, number in layer.counts.items() if number]
+    still = sum(state in {DEAD, SILENT} for state in layer.states)
+    mark = chart.rule(still, "") if still else None
     return figure(
         f"{name}: units",
-        chart.draw(chart.image([pixels], COLOURS)),
+        chart.draw(chart.image([pixels], COLOURS), mark),
         ramp_legend(COLOURS, "0 %", "100 %"),
         _never_active(layer),
         _unit_numbers(layer, name),
-        about=f"{', '.join(states)}.",
+        about=f"{', '.join(states)}." + (" Left of the line: never active." if still else ""),
     )
 
 
