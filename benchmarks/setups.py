@@ -99,6 +99,7 @@ def examine(setup: Setup) -> Evidence:
         names,
         initial,
         Training.of(config, tuple(epochs), len(epochs), diverged),
+        held_out=(dataset.train, dataset.validation),
     )
 
 

@@ -3,12 +3,13 @@
 from actcli.diagnostics.evidence import Evidence
 from actcli.diagnostics.findings import Finding, Rule, Severity
 from actcli.diagnostics.nonlinearity import is_linear
-from actcli.diagnostics.rules.remedies import RELU, fitting_weights, wider_layers
+from actcli.diagnostics.rules.remedies import RELU, fitting_weights, shallower, wider_layers
 from actcli.diagnostics.rules.wording import counted, named_layers, result
 from actcli.diagnostics.symptoms import (
     NO_LEARNING,
     STEEP_SLOPE,
     bottleneck_width,
+    falls_short,
     grade,
     learns_well,
     narrow_layers,
@@ -53,7 +54,7 @@ class NoNonlinearity(Rule):
         if not evidence.units or not all(map(is_linear, evidence.units)):
             return None
         gain, training = evidence.nonlinear_gain, evidence.training
-        costs = gain is not None and gain.is_significant
+        costs = (gain is not None and gain.is_significant) or falls_short(evidence)
         diverged = training is not None and training.diverged
         names = " and ".join(sorted({layer.activation for layer in evidence.units}))
         sentences = [
@@ -75,6 +76,47 @@ class NoNonlinearity(Rule):
             (*sentences, result(evidence)),
             "Without a non-linearity between them, all layers together are one linear map.",
             [RELU] if identity else [fitting_weights(evidence), RELU],
+            tuple(layer.layer for layer in evidence.units),
+        )
+
+
+# Hidden layers from which a plain network is hard to train. He et al. (2016) saw it at 20 layers.
+DEEP = 10
+
+
+class TooDeep(Rule):
+    """More hidden layers than a plain network can be trained with."""
+
+    meaning = "The network has many hidden layers, and learns less than simple classifiers do."
+    harm = (
+        "Signals and errors pass through every layer, and each one distorts them. Plain networks "
+        "become worse with more layers, on their own training rows, too."
+    )
+    limits = (
+        "Needs the record of the training. Not reported if the network has learnt well, or if "
+        "another rule says what the depth does: vanishing-gradient, exploding-gradient, born-dead "
+        "or bottleneck."
+    )
+    threshold = (
+        f"The network has {DEEP} hidden layers or more, and simple classifiers are clearly more "
+        "accurate. With 18 layers of 16 GELUs, four Gaussian classes are learnt to 74 instead of "
+        "99 %, though a third of the error reaches the first layer."
+    )
+    cure = "Two of the hidden layers; then fitting weights."
+    source = "He, Zhang, Ren, Sun, Deep Residual Learning (CVPR 2016), section 1: degradation"
+    explains = ("loss-output-mismatch", "saturation", "dead-units", "overconfident", *NO_LEARNING)
+
+    def check(self, evidence: Evidence) -> Finding | None:
+        if len(evidence.units) < DEEP or untrained(evidence) or not falls_short(evidence):
+            return None
+        if evidence.training is None:
+            return None
+        widths = [layer.units for layer in evidence.units]
+        return self.finding(
+            grade(evidence),
+            (f"The network has {counted(len(widths), 'hidden layer')}.", result(evidence)),
+            "A plain network of this depth is hard to train, whatever its weights and its rate.",
+            [*shallower(evidence), fitting_weights(evidence)],
             tuple(layer.layer for layer in evidence.units),
         )
 

@@ -4,10 +4,10 @@ from actcli.diagnostics.evidence import Evidence
 from actcli.diagnostics.findings import Finding, Rule
 from actcli.diagnostics.rules.remedies import NO_DECAY, fitting_weights, usual_rate
 from actcli.diagnostics.rules.wording import result
-from actcli.diagnostics.symptoms import NO_LEARNING, grade, learns_well
+from actcli.diagnostics.symptoms import LARGE_INITIAL_SCALE, NO_LEARNING, grade, learns_well
 
 # Scale of the weights: their root mean square over that of the fitting initializer's weights.
-SMALL_INITIAL_SCALE, LARGE_INITIAL_SCALE = 0.2, 3.0
+SMALL_INITIAL_SCALE = 0.2
 SMALL_SCALE, LARGE_SCALE = 0.3, 4.0
 # Inputs of a layer below which trained weights may be large: few weights must carry the signal.
 MIN_INPUTS = 16
