@@ -46,7 +46,13 @@ class NoNonlinearity(Rule):
     )
     source = "Goodfellow, Bengio, Courville, Deep Learning (2016), section 6.1"
     explains = (
-        *("learning-rate-too-high", "vanishing-gradient", "loss-output-mismatch", "dead-units"),
+        *(
+            "learning-rate-too-high",
+            "vanishing-gradient",
+            "too-deep",
+            "loss-output-mismatch",
+            "dead-units",
+        ),
         *("bottleneck", "overconfident", *NO_LEARNING),
     )
 
@@ -117,7 +123,6 @@ class TooDeep(Rule):
             (f"The network has {counted(len(widths), 'hidden layer')}.", result(evidence)),
             "A plain network of this depth is hard to train, whatever its weights and its rate.",
             [*shallower(evidence), fitting_weights(evidence)],
-            tuple(layer.layer for layer in evidence.units),
         )
 
 
@@ -142,7 +147,7 @@ class Bottleneck(Rule):
     cure = "Layers of 64 units; in a deep network, two of them."
     source = "Johnson, Deep, Skinny Neural Networks Are Not Universal Approximators (ICLR 2019)"
     explains = (
-        *("vanishing-gradient", "loss-output-mismatch", "saturation", "dead-units"),
+        *("vanishing-gradient", "too-deep", "loss-output-mismatch", "saturation", "dead-units"),
         *("overconfident", *NO_LEARNING),
     )
 

@@ -29,6 +29,7 @@ from actcli.diagnostics.symptoms import (
     chance_loss,
     died,
     grade,
+    is_below_reference,
     learnable,
     learns_well,
     percent,
@@ -91,7 +92,7 @@ class SymmetricUnits(Rule):
     source = "Goodfellow, Bengio, Courville, Deep Learning (2016), section 8.4"
     explains = (
         *("small-weights", "born-dead", "vanishing-gradient", "dead-units"),
-        *("loss-output-mismatch", "bottleneck"),
+        *("too-deep", "loss-output-mismatch", "bottleneck"),
         *("saturation", "overconfident", *NO_LEARNING),
     )
 
@@ -170,7 +171,13 @@ class UnscaledInput(Rule):
     explains = (
         *("learning-rate-too-high", "born-dead", "exploding-gradient", "dead-units"),
         *("no-nonlinearity", "large-weights", "starving-clipping"),
-        *("vanishing-gradient", "loss-output-mismatch", "saturation", "poor-initial-loss"),
+        *(
+            "vanishing-gradient",
+            "too-deep",
+            "loss-output-mismatch",
+            "saturation",
+            "poor-initial-loss",
+        ),
         *("overconfident", *NO_LEARNING),
     )
 
@@ -250,7 +257,13 @@ class LearningRateTooHigh(Rule):
     )
     source = "Bengio, Practical Recommendations for Gradient-Based Training (2012), section 3.1.1"
     explains = (
-        *("exploding-gradient", "vanishing-gradient", "loss-output-mismatch", "saturation"),
+        *(
+            "exploding-gradient",
+            "vanishing-gradient",
+            "too-deep",
+            "loss-output-mismatch",
+            "saturation",
+        ),
         *("large-weights", "dead-units", "starving-clipping", "overconfident", *NO_LEARNING),
     )
 
@@ -289,7 +302,10 @@ class LearningRateTooHigh(Rule):
                 f"The training loss of an epoch rose to {max(losses):.4g}, above the initial "
                 f"{evidence.initial_loss:.4g}."
             )
-        if share(lost := sum(map(died, evidence.units)), evidence) >= DEAD_SHARE:
+        lost = sum(map(died, evidence.units))
+        # Of a network that has learnt, dead units are a fault of their own; the rate is its remedy.
+        poor = is_below_reference(evidence) or learnable(evidence) is None
+        if poor and share(lost, evidence) >= DEAD_SHARE:
             signs.append(f"{counted(lost, 'hidden unit')} died during the training.")
         layers = saturated(evidence)
         if layers and (layers[0].saturated_fraction or 0) >= SATURATED_SHARE:

@@ -246,15 +246,16 @@ class UnderfittingTooShort(Rule):
         short = was_short(evidence) or (
             few and (falls_short(evidence) or hardly) and keeps_steps(evidence)
         )
-        stops = few or (training.schedule == "constant" and not is_above_reference(evidence))
+        slow = (pace_ratio(evidence) or 1) <= SHORT_PACE_RATIO
+        steady = training.schedule == "constant" and not is_above_reference(evidence)
+        stops = few or steady
         if not ((is_falling and (stops or not well)) or short):
             return None
         epochs = len(training.history)
         worse = falls_far_short(evidence) and not is_overconfident(evidence)
         poor = not well and (worse or skill(evidence) < NOTE_SKILL)
-        early = few and (is_falling or hardly)
+        early = (few and (is_falling or hardly)) or (is_falling and steady and slow)
         severity = Severity.WARNING if poor or early else Severity.NOTE
-        slow = (pace_ratio(evidence) or 1) <= SHORT_PACE_RATIO
         more = Remedy(
             "The loss was still falling: more epochs let it level off.",
             {"training.epochs": max(5 * epochs, 10)},

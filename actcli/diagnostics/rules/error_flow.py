@@ -70,7 +70,7 @@ class ExplodingGradient(Rule):
     )
     source = "Glorot, Bengio, Understanding the Difficulty of Training (2010), section 4.2"
     explains = (
-        *("loss-output-mismatch", "saturation", "poor-initial-loss", "large-weights"),
+        *("too-deep", "loss-output-mismatch", "saturation", "poor-initial-loss", "large-weights"),
         *("dead-units", "starving-clipping", "overconfident", *NO_LEARNING),
     )
 
@@ -120,7 +120,7 @@ class BornDead(Rule):
     )
     cure = "Leaky ReLUs, which cannot die, or fitting weights. Layers of too few units: wider ones."
     source = "Lu, Shin, Su, Karniadakis, Dying ReLU and Initialization (2019), section 3"
-    explains = ("bottleneck", "vanishing-gradient", "dead-units", *NO_LEARNING)
+    explains = ("bottleneck", "vanishing-gradient", "too-deep", "dead-units", *NO_LEARNING)
 
     def check(self, evidence: Evidence) -> Finding | None:
         layers = [layer for layer in evidence.units if born(layer)]
@@ -240,7 +240,7 @@ class VanishingGradient(Rule):
         "more than eight hidden layers: two of them."
     )
     source = "Hochreiter (1991); Glorot, Bengio, AISTATS 2010, section 4.2; Nielsen (2015), ch. 5"
-    explains = ("loss-output-mismatch", "saturation", "overconfident", *NO_LEARNING)
+    explains = ("too-deep", "loss-output-mismatch", "saturation", "overconfident", *NO_LEARNING)
 
     def check(self, evidence: Evidence) -> Finding | None:
         factor, start = reaches_first(evidence), self.at_start(evidence)

@@ -51,7 +51,13 @@ class SmallWeights(Rule):
     cure = "Weights of the initializer that fits the activation; then no weight decay."
     source = "Glorot, Bengio, Understanding the Difficulty of Training (2010), section 4.2"
     explains = (
-        *("learning-rate-too-high", "born-dead", "vanishing-gradient", "loss-output-mismatch"),
+        *(
+            "learning-rate-too-high",
+            "born-dead",
+            "vanishing-gradient",
+            "too-deep",
+            "loss-output-mismatch",
+        ),
         *("bottleneck", "saturation", "dead-units", "starving-clipping"),
         *("overconfident", *NO_LEARNING),
     )
