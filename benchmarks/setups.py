@@ -99,6 +99,7 @@ def examine(setup: Setup) -> Evidence:
         names,
         initial,
         Training.of(config, tuple(epochs), len(epochs), diverged),
+        held_out=(dataset.train, dataset.validation),
     )
 
 
@@ -177,6 +178,14 @@ def _reorder(network: MLP, order: NDArray[np.intp]) -> None:
     last = network.layers[-1]
     last.weights[...] = last.weights[order]
     last.biases[...] = last.biases[order]
+
+
+def half_shuffled_labels(split: Split) -> Split:
+    """Return the rows, of which three in five have the label of another row."""
+    labels = split.labels.copy()
+    rows = np.flatnonzero(np.arange(len(labels)) % 5 < 3)
+    labels[rows] = np.random.default_rng(0).permutation(labels[rows])
+    return Split(split.pixels, labels, split.rows)
 
 
 def noisy_weights(network: MLP, rng: np.random.Generator) -> None:
@@ -327,6 +336,10 @@ def _of_architecture() -> list[Setup]:
         _few("bottleneck", "model.hidden=3,3"),
         _few("bottleneck", f"model.hidden={twelve} model.activation=leaky-relu"),
         _few("bottleneck", "model.hidden=5,5,5,5,5,5 model.activation=tanh"),
+        _few(
+            "too-deep",
+            f"model.hidden={','.join(['16'] * 18)} model.activation=gelu optimizer.name=adam",
+        ),
         _few("over-regularised", "optimizer.name=adamw optimizer.weight_decay=30"),
         _few("over-regularised", "optimizer.weight_decay=0.1 model.activation=gelu"),
         _few("over-regularised", "model.dropout=0.95"),
@@ -360,6 +373,7 @@ def _of_steps() -> list[Setup]:
             f"optimizer.momentum=0 model.activation=sigmoid {CONSTANT} model.hidden=100",
             epochs=4,
         ),
+        _few("batch-too-large", "training.batch_size=5000", epochs=8),
         Setup("overfitting", "training.epochs=40 optimizer.name=adam", rows=500),
         Setup("overfitting", "training.epochs=50 model.activation=tanh", rows=300),
     ]
@@ -373,6 +387,7 @@ def _of_outputs() -> list[Setup]:
         _few("loss-output-mismatch", "loss.name=mse model.output=softmax model.activation=tanh"),
         Setup("class-imbalance", "training.epochs=3 model.hidden=100", pick=mostly_zeros),
         Setup("class-imbalance", "training.epochs=3 model.activation=sigmoid", pick=mostly_zeros),
+        _few("wrong-labels", "model.hidden=100", pick=half_shuffled_labels),
         _few("not-learning", "model.hidden=100", pick=shuffled_labels),
         _few("not-learning", "model.activation=tanh optimizer.name=adam", pick=shuffled_labels),
         _few("underfitting", "model.activation=tanh", epochs=25, after=noisy_weights),

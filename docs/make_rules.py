@@ -32,6 +32,12 @@ a sample of the examined rows and judged on other rows. "Has learnt well" means 
 accurate than the network by 2 percentage points and two standard errors. If both are hardly better
 than a constant prediction, it means a skill of 90 % or more.
 
+With a run, network and simple classifiers also answer the same rows: the validation rows, and all
+training rows of a small table. A network that knows its training rows by heart and is worse on
+others is found so. The classifiers must then be better by 2 points and 2.5 standard errors. Two
+standard errors are enough where the configuration says by itself what is wrong, such as a dropout
+of 0.9; where nothing but the accuracy speaks of a fault, it takes 5 points and 3.5 standard errors.
+
 Steps are compared, not learning rates. A step of the default recipe has the optimizer's default
 rate, momentum 0.9 and cross-entropy. Momentum μ makes steps 1/(1 - μ) times as long, and with SGD
 the size of the loss's gradient counts, too.

@@ -4,9 +4,11 @@ For weights of unknown origin, the training and the initial loss are None, and t
 them stay silent.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from actcli.config.resolved import ResolvedConfig
 from actcli.datasets.batches import Split
@@ -16,7 +18,15 @@ from actcli.diagnostics.histograms import LayerEdges, LayerHistograms
 from actcli.diagnostics.nonlinearity import NonlinearGain, is_linear, nonlinear_gain
 from actcli.diagnostics.outputs import Outputs
 from actcli.diagnostics.probe import ROWS, forward_pass, probe
-from actcli.diagnostics.reference import Reference, measure_reference
+from actcli.diagnostics.reference import (
+    Clarity,
+    Comparison,
+    Reference,
+    compare_folds,
+    compare_held_out,
+    measure_clarity,
+    measure_reference,
+)
 from actcli.diagnostics.sums import Activity, Counts
 from actcli.diagnostics.unit_activity import LayerActivity, unit_activity
 from actcli.diagnostics.units import LayerUnits, unit_states
@@ -25,6 +35,10 @@ from actcli.model import Model
 from actcli.nn.network import MLP
 from actcli.nn.optimizers import OPTIMIZERS
 from actcli.training.events import EpochDone
+
+# Skill of simple classifiers, see `symptoms.skill`, below which rows are hard.
+HARD_SKILL = 0.4
+FLOW_ROWS = 300  # of the backward pass through the initial network
 
 
 @dataclass(frozen=True)
@@ -72,6 +86,24 @@ class Training:
     validation_rows: int = 0
     class_weight: str = "none"
     calibrate: bool = False
+
+    @property
+    def rows(self) -> int:
+        """The number of training rows; 0 if no epoch was trained."""
+        if not self.history:
+            return 0
+        epoch = self.history[0]
+        return round(epoch.examples_per_second * epoch.seconds)
+
+    @property
+    def epoch_updates(self) -> int:
+        """The number of updates of an epoch: its mini-batches."""
+        return math.ceil(self.rows / self.batch_size)
+
+    @property
+    def updates(self) -> int:
+        """The number of updates of all epochs that were trained."""
+        return self.epoch_updates * len(self.history)
 
     @classmethod
     def of(
@@ -155,6 +187,12 @@ class Evidence:
         histograms: of the pre-activations and activations of each layer; empty if their edges were
             not given.
         class_weights: the factor of a row's loss, for each class; empty if all rows count alike.
+        held_out: the network and simple classifiers on the same validation rows; None if there are
+            none, or too few.
+        trained_on: the network and simple classifiers on the same rows of a small training split.
+        clarity: how sure the labels are, if simple classifiers find them hard.
+        initial_flow: in the initial network, the δ norm of the first layer over that of the output
+            layer; None if the initial network is unknown.
     """
 
     model: str
@@ -190,6 +228,10 @@ class Evidence:
     activity: tuple[LayerActivity, ...] = ()
     histograms: tuple[LayerHistograms, ...] = ()
     class_weights: tuple[float, ...] = ()
+    held_out: Comparison | None = None
+    trained_on: Comparison | None = None
+    clarity: Clarity | None = None
+    initial_flow: float | None = None
 
     @property
     def reference_accuracy(self) -> float | None:
@@ -221,6 +263,7 @@ def gather(  # noqa: PLR0913 - the optional ones are keywords with defaults
     *,
     train: Split | None = None,
     active: tuple[Counts, ...] | None = None,
+    held_out: tuple[Split, Split] | None = None,
     workers: int = 1,
     edges: tuple[LayerEdges, ...] | None = None,
 ) -> Evidence:
@@ -236,6 +279,7 @@ def gather(  # noqa: PLR0913 - the optional ones are keywords with defaults
             are all of them, or if the training rows are unknown.
         active: for each hidden layer, the number of training rows on which each unit is active, 0
             only for dead units; None to count them on `train`.
+        held_out: the training rows and the validation rows, if both are known.
         workers: largest number of processes that share the rows.
         edges: of the histograms of each layer; None for no histograms.
     """
@@ -251,6 +295,9 @@ def gather(  # noqa: PLR0913 - the optional ones are keywords with defaults
     units = unit_states(network, sums, initial_active, active)
     columns = column_statistics(split, model.normalization)
     linear = bool(units) and all(map(is_linear, units))
+    reference = measure_reference(split, len(model.classes))
+    sees_training = training is not None and names.split == "train"
+    is_accurate = not model.class_weights  # class weights give up accuracy for the small classes
     return Evidence(
         model=names.model,
         dataset=names.dataset,
@@ -281,12 +328,16 @@ def gather(  # noqa: PLR0913 - the optional ones are keywords with defaults
         inputs=network.sizes[0],
         column_ratio=columns.ratio,
         column_offset=columns.offset,
-        reference=measure_reference(split, len(model.classes)),
+        reference=reference,
         confusion=tuple(tuple(counts) for counts in confusion.tolist()),
         class_names=model.classes,
         activity=unit_activity(network, sums, initial_active, active),
         histograms=sums.histograms.histograms() if sums.histograms else (),
         class_weights=model.class_weights,
+        held_out=compare_held_out(model, *held_out) if held_out and is_accurate else None,
+        trained_on=compare_folds(model, split) if sees_training and is_accurate else None,
+        clarity=_clarity(reference, split, confusion.sum(axis=1)),
+        initial_flow=_initial_flow(initial, split) if initial else None,
     )
 
 
@@ -306,6 +357,22 @@ def _initial_scales(
         return tuple(scale if w.weights.size >= MIN_WEIGHTS else None for scale, w in pairs)
     first = untouched_scale(model.network, columns.unused)
     return (first, *(None for _ in model.network.layers[1:]))
+
+
+def _clarity(
+    reference: Reference | None, split: Split, class_rows: NDArray[np.int64]
+) -> Clarity | None:
+    """Return the clarity of rows that simple classifiers find hard; None for others."""
+    base = class_rows.max() / class_rows.sum()
+    if reference is None or reference.accuracy - base >= HARD_SKILL * (1 - base):
+        return None
+    return measure_clarity(split, len(class_rows))
+
+
+def _initial_flow(initial: Model, split: Split) -> float:
+    """Return the share of the output's δ norm that reaches the first layer, on a few rows."""
+    rows = split.sample(FLOW_ROWS)
+    return gradient_flow(initial.network, probe(initial, rows))[0].compounded
 
 
 def _non_finite(network: MLP) -> tuple[int, ...]:

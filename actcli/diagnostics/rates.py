@@ -12,6 +12,8 @@ from actcli.diagnostics.evidence import Evidence, Training
 # Healthy set-ups have 1. At 30 times its default, Adam still learnt 5,000 rows to 95 % with GELUs:
 # the rate alone proves nothing.
 HIGH_RATE_RATIO = 2.0
+# Healthy generated trainings of few rows have up to 10.
+VERY_HIGH_RATE_RATIO = 12.0
 
 USUAL_MOMENTUM, USUAL_ROWS = OptimizerConfig().momentum, TrainingConfig().batch_size
 USUAL_MEAN_SHARE = 0.5  # mean of the one-cycle schedule over its peak
@@ -38,6 +40,17 @@ def step_scale(evidence: Evidence, training: Training) -> float:
     if training.optimizer != "sgd":
         return 1.0
     return loss_scale(evidence) * (1 - USUAL_MOMENTUM) / (1 - training.momentum)
+
+
+# Updates of a whole training that are few, that are hardly any, and few updates of one epoch. The
+# healthy set-ups have 1,500 or more, and 390. A mini-batch is large from so many rows on.
+FEW_UPDATES, HARDLY_ANY_UPDATES, FEW_EPOCH_UPDATES, LARGE_BATCH = 200, 50, 8, 256
+
+
+def has_few_updates(evidence: Evidence) -> bool:
+    """Return whether the training is known to have made few updates."""
+    training = evidence.training
+    return training is not None and 0 < training.updates <= FEW_UPDATES
 
 
 def rate_ratio(evidence: Evidence) -> float | None:

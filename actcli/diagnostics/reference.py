@@ -5,6 +5,10 @@ every row. Simple classifiers show in a fraction of a second what can at least b
 classifier (multinomial logistic regression), and the vote of the five nearest neighbours. They are
 fitted to a fixed sample of the rows and judged on other rows. So a reference is a lower bound, and
 a network that is clearly below it has a fault.
+
+A network may know its training rows by heart, and still be worse than simple classifiers on other
+rows. Where validation rows are known, all three therefore answer the same validation rows, which
+shows smaller differences than two separate accuracies do.
 """
 
 import math
@@ -14,15 +18,21 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from actcli.datasets.batches import Split
+from actcli.datasets.batches import Split, stable_permutation
+from actcli.diagnostics.significance import mcnemar
+from actcli.model import Model
 from actcli.nn.arrays import Labels
-from actcli.nn.links import log_softmax
+from actcli.nn.links import classify, log_softmax
 
 MIN_ROWS = 20  # fewer rows tell nothing
 MAX_ROWS, MAX_VALUES = 5000, 4_000_000  # of the sample: 5,000 images of MNIST
 FOLDS = 5  # a fifth of the sample is judged
 MAX_ROWS_OF_ALL_FOLDS = 1000  # of a sample whose fifths are all judged, in turn
 MAX_LINEAR_WORK = 16_000_000  # rows times columns times classes: 2,000 images of MNIST
+MAX_HELD_OUT_ROWS = 1000  # validation rows on which network and reference are compared
+MAX_COMPARED_VALUES = 100_000  # of a split whose rows are all compared: 5,000 rows of 20 columns
+MANY_NEIGHBOURS = 30  # whose agreement shows how clear a label is
+MIN_CLARITY_ROWS, ENOUGH_CLARITY_ROWS = 200, 1000
 NEIGHBOURS = 5
 ITERATIONS, MEMORY = 15, 10  # of L-BFGS; more iterations gain less than 1 point on MNIST
 PENALTY = 1e-3  # weight of half the squared weights beside the mean loss
@@ -52,6 +62,41 @@ class Reference:
         return max(self.linear, self.neighbours)
 
 
+@dataclass(frozen=True)
+class Comparison:
+    """A network and the better simple classifier on the same rows.
+
+    Args:
+        rows: number of rows that both have answered.
+        network: accuracy of the network.
+        reference: accuracy of the simple classifier, which is fitted to other rows.
+        errors: by how many standard errors the simple classifier is better (McNemar's test).
+    """
+
+    rows: int
+    network: float
+    reference: float
+    errors: float
+
+
+@dataclass(frozen=True)
+class Clarity:
+    """How sure labels are where the neighbours of a row agree most.
+
+    Where classes overlap, there are still rows whose label is clear. If a share of all labels is
+    wrong, no row is clear.
+
+    Args:
+        rows: number of the clearest rows: a tenth of the rows that were asked.
+        accuracy: accuracy of the vote of the 30 nearest neighbours, over all rows that were asked.
+        clearest: its accuracy on the clearest rows.
+    """
+
+    rows: int
+    accuracy: float
+    clearest: float
+
+
 def measure_reference(split: Split, classes: int) -> Reference | None:
     """Return the reference of a split; None for a split of fewer than 20 rows.
 
@@ -76,10 +121,113 @@ def measure_reference(split: Split, classes: int) -> Reference | None:
     return Reference(fitted, judged, linear / judged, neighbours / judged)
 
 
+def simple_answers(fit: Split, other: Split, classes: int) -> tuple[Labels, Labels]:
+    """Return what a linear classifier and the nearest neighbours predict for other rows.
+
+    Args:
+        fit: the rows to which they are fitted; `other` has the same pixels.
+        other: the rows to predict.
+        classes: K, the number of classes.
+    """
+    both = Split(
+        fit.pixels,
+        np.concatenate([fit.labels, other.labels]),
+        np.concatenate([fit.rows, other.rows]),
+    )
+    inputs = _scaled(both, np.arange(len(fit)))
+    known, asked = inputs[: len(fit)], inputs[len(fit) :]
+    # The rows of a sample are in the order of the data, which may be sorted by class.
+    most = max(MIN_ROWS, MAX_LINEAR_WORK // (inputs.shape[1] * classes))
+    few = stable_permutation(len(fit), 0)[:most]
+    return (
+        _linear(known[few], fit.labels[few], asked, classes),
+        _neighbours(known, fit.labels, asked, classes),
+    )
+
+
+def compare_held_out(model: Model, train: Split, validation: Split) -> Comparison | None:
+    """Return how a network and simple classifiers do on the same validation rows.
+
+    Args:
+        model: the network.
+        train: the training rows; the simple classifiers are fitted to a fixed sample of them.
+        validation: the validation rows, of which a fixed sample is answered.
+
+    Returns:
+        The comparison; None if one of the splits has fewer than 20 rows.
+    """
+    most = min(MAX_ROWS, max(MIN_ROWS, MAX_VALUES // train.pixels.shape[1]))
+    fit, other = train.sample(most), validation.sample(min(most, MAX_HELD_OUT_ROWS))
+    if min(len(fit), len(other)) < MIN_ROWS:
+        return None
+    answers = np.stack(simple_answers(fit, other, len(model.classes)))
+    return _comparison(model, other, answers)
+
+
+def compare_folds(model: Model, split: Split) -> Comparison | None:
+    """Return how a network does on all rows of a small split, on which it may be trained.
+
+    The simple classifiers answer each fifth of the rows after they were fitted to the others. So
+    the network has the advantage, and is yet worse if it has learnt too little.
+
+    Args:
+        model: the network.
+        split: the rows.
+
+    Returns:
+        The comparison; None for few rows, and for more rows than can be compared in a moment.
+    """
+    if len(split) < MIN_ROWS or len(split) * split.pixels.shape[1] > MAX_COMPARED_VALUES:
+        return None
+    answers = np.empty((2, len(split)), np.intp)
+    for fit, other in _parts(len(split)):
+        answers[:, other] = simple_answers(
+            split.subset(fit), split.subset(other), len(model.classes)
+        )
+    return _comparison(model, split, answers)
+
+
+def _comparison(model: Model, split: Split, answers: Labels) -> Comparison:
+    """Return the comparison of a network with the better of two rows of answers."""
+    right = max((each == split.labels for each in answers), key=np.count_nonzero)
+    mine = classify(model.split_logits(split)) == split.labels
+    accuracies = float(mine.mean()), float(right.mean())
+    return Comparison(len(split), *accuracies, mcnemar(right, mine))
+
+
+def measure_clarity(split: Split, classes: int) -> Clarity | None:
+    """Return how sure the labels of the clearest rows are; None for fewer than 200 rows.
+
+    Args:
+        split: the rows; a fixed sample of them is used.
+        classes: K, the number of classes.
+    """
+    sample = split.sample(min(MAX_ROWS, max(MIN_ROWS, MAX_VALUES // split.pixels.shape[1])))
+    if len(sample) < MIN_CLARITY_ROWS:
+        return None
+    shares, right = [], []
+    for fit, other in _parts(len(sample)):
+        inputs = _scaled(sample, fit)
+        votes = _votes(inputs[fit], sample.labels[fit], inputs[other], classes, MANY_NEIGHBOURS)
+        shares.append(votes.max(axis=1))
+        right.append(votes.argmax(axis=1) == sample.labels[other])
+        if len(right) * len(other) >= ENOUGH_CLARITY_ROWS:
+            break
+    answers = np.concatenate(right)
+    clearest = np.concatenate(shares).argsort(kind="stable")[-(len(answers) // 10) :]
+    return Clarity(len(clearest), float(answers.mean()), float(answers[clearest].mean()))
+
+
 def _folds(count: int) -> Iterator[tuple[Labels, Labels]]:
     """Yield the positions to fit and the positions to judge: a fifth, or each fifth of few rows."""
+    parts = _parts(count)
+    yield from parts if count <= MAX_ROWS_OF_ALL_FOLDS else [next(parts)]
+
+
+def _parts(count: int) -> Iterator[tuple[Labels, Labels]]:
+    """Yield the positions to fit and the positions to judge, for each fifth of the rows."""
     order = np.random.PCG64(count).random_raw(count).argsort(kind="stable")
-    for fold in range(FOLDS if count <= MAX_ROWS_OF_ALL_FOLDS else 1):
+    for fold in range(FOLDS):
         is_judged = np.arange(count) % FOLDS == fold
         yield order[~is_judged], order[is_judged]
 
@@ -172,13 +320,20 @@ def _two_loops(gradient: Values, pairs: list[tuple[Values, Values, float]]) -> V
 
 def _neighbours(inputs: Values, labels: Labels, others: Values, classes: int) -> Labels:
     """Return the classes that most of the nearest rows have, for other rows."""
+    answers: Labels = _votes(inputs, labels, others, classes, NEIGHBOURS).argmax(axis=1)
+    return answers
+
+
+def _votes(
+    inputs: Values, labels: Labels, others: Values, classes: int, count: int
+) -> NDArray[np.float64]:
+    """Return how many of the nearest rows have each class, for other rows, shape (N, K)."""
     distances = others @ inputs.T  # |a - b|² = |a|² - 2 a·b + |b|², of which |a|² changes no order
     distances *= -2
     distances += np.vecdot(inputs, inputs)
     rows, votes = np.arange(len(others)), np.zeros((len(others), classes))
-    for _ in range(min(NEIGHBOURS, len(inputs))):
+    for _ in range(min(count, len(inputs))):
         nearest = distances.argmin(axis=1)
         votes[rows, labels[nearest]] += 1
         distances[rows, nearest] = np.inf
-    answers: Labels = votes.argmax(axis=1)
-    return answers
+    return votes

@@ -204,7 +204,15 @@ def diagnose(  # noqa: PLR0913 - the optional ones are keywords with defaults
     train = None if sees_all else dataset.train
     edges = choose_edges(model, examined) if "activations" in parts else None
     evidence = gather(
-        model, examined, names, initial, training, train=train, workers=workers, edges=edges
+        model,
+        examined,
+        names,
+        initial,
+        training,
+        train=train,
+        held_out=(dataset.train, dataset.validation) if training else None,
+        workers=workers,
+        edges=edges,
     )
     layer = first_layer(model, dataset.shape, evidence.activity) if "weights" in parts else None
     return Diagnosis(evidence, judge(evidence), assumptions, layer)

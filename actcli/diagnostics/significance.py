@@ -36,13 +36,12 @@ def wilson(yes: int, count: int) -> tuple[float, float]:
     return max(0.0, centre - half), min(1.0, centre + half)
 
 
-def is_clearly_better(
+def mcnemar(
     new: NDArray[np.bool_],
     old: NDArray[np.bool_],
-    standard_errors: float,
     weights: NDArray[np.float64] | None = None,
-) -> bool:
-    """Return whether one classifier is better than another one on the same rows.
+) -> float:
+    """Return by how many standard errors one classifier is better than another on the same rows.
 
     This is McNemar's test (Psychometrika 12 (1947), page 153): only rows count on which one of the
     two is right.
@@ -50,9 +49,26 @@ def is_clearly_better(
     Args:
         new: whether the one classifier predicts each row right, shape (N,).
         old: the same for the other one.
-        standard_errors: the number of standard errors that the gain must exceed.
         weights: how much each row counts, shape (N,); None if all rows count alike.
     """
     counts = np.ones(len(new)) if weights is None else weights
     changed = counts * (new.astype(float) - old.astype(float))
-    return bool(changed.sum() > standard_errors * math.sqrt(np.vdot(changed, changed)))
+    error = math.sqrt(np.vdot(changed, changed))
+    return float(changed.sum() / error) if error else 0.0
+
+
+def is_clearly_better(
+    new: NDArray[np.bool_],
+    old: NDArray[np.bool_],
+    standard_errors: float,
+    weights: NDArray[np.float64] | None = None,
+) -> bool:
+    """Return whether one classifier is better than another one on the same rows; see `mcnemar`.
+
+    Args:
+        new: whether the one classifier predicts each row right, shape (N,).
+        old: the same for the other one.
+        standard_errors: the number of standard errors that the gain must exceed.
+        weights: how much each row counts, shape (N,); None if all rows count alike.
+    """
+    return mcnemar(new, old, weights) > standard_errors

@@ -31,6 +31,11 @@ SIGNIFICANT_ERRORS, REFERENCE_MARGIN = 2.0, 0.02
 # With weights alone, and nearest neighbours as the reference: on two-dimensional data they are
 # right for every row where small healthy networks are right for 95 %.
 NEIGHBOURS_MARGIN = 0.06
+# On the same rows, simple classifiers are clearly better from so many standard errors on: healthy
+# networks have up to 2.5. Less is enough if the configuration says by itself what is wrong, more is
+# needed, and a large difference, if nothing else speaks of a fault.
+PAIRED_ERRORS, PAIRED_ERRORS_SUPPORTED, PAIRED_ERRORS_ALONE = 2.5, 2.0, 3.5
+LARGE_MARGIN = 0.05
 
 # Rules that report that nothing is learnt, whatever the reason.
 NO_LEARNING = (
@@ -62,6 +67,10 @@ DEAD_SHARE, DEAD_SHARE_OF_LAYER = 0.2, 0.4
 # Mean |f'| above which the activation passes the error: ReLUs have 0.3 to 0.6, sigmoids at most
 # 0.25.
 STEEP_SLOPE = 0.28
+# Share by which the training loss fell over the last epoch of a training that ended too early.
+FALLING_LOSS_SHARE = 0.1
+# Scale of initial weights (see `weight_scale`) that are too large.
+LARGE_INITIAL_SCALE = 3.0
 # Share of a layer's units that were born dead. He initialization and zero biases left 0 or 1 of
 # 100 units dead.
 BORN_DEAD_SHARE = 0.3
@@ -145,34 +154,88 @@ def is_below_reference(evidence: Evidence) -> bool:
     return evidence.accuracy < accuracy - reference_margin(evidence)
 
 
+def is_below_same_rows(evidence: Evidence, errors: float = PAIRED_ERRORS) -> bool:
+    """Return whether simple classifiers are clearly more accurate on the same rows.
+
+    A network without a hidden layer is not compared so.
+
+    Args:
+        evidence: the evidence.
+        errors: the number of standard errors of the difference that count as clear.
+    """
+    return any(
+        each.errors >= errors and each.reference - each.network >= REFERENCE_MARGIN
+        for each in (evidence.held_out, evidence.trained_on)
+        if each is not None and evidence.units
+    )
+
+
+def falls_short(evidence: Evidence, errors: float = PAIRED_ERRORS) -> bool:
+    """Return whether simple classifiers are clearly more accurate, on training or other rows.
+
+    Args:
+        evidence: the evidence.
+        errors: the number of standard errors that count as clear on the same rows.
+    """
+    return is_below_reference(evidence) or is_below_same_rows(evidence, errors)
+
+
+def falls_far_short(evidence: Evidence) -> bool:
+    """Return whether a network falls so far short that this alone proves a fault."""
+    accuracy = learnable(evidence)
+    if is_below_reference(evidence) and accuracy is not None:
+        return accuracy - evidence.accuracy >= LARGE_MARGIN
+    return any(
+        each.errors >= PAIRED_ERRORS_ALONE and each.reference - each.network >= LARGE_MARGIN
+        for each in (evidence.held_out, evidence.trained_on)
+        if each is not None and evidence.units
+    )
+
+
 def is_above_reference(evidence: Evidence) -> bool:
     """Return whether the network is clearly more accurate than simple classifiers.
 
-    Without a reference, the network has to be as skilled as a good one.
+    Without a reference, the network has to be as skilled as a good one. It has to be more accurate
+    on validation rows, too, where these are known.
     """
-    accuracy = learnable(evidence)
+    accuracy, held_out = learnable(evidence), evidence.held_out
+    if held_out is not None and held_out.network < held_out.reference < 1:
+        return False
     if accuracy is None:
         return skill(evidence) >= GOOD_SKILL
     return evidence.accuracy > accuracy + min(reference_margin(evidence), (1 - accuracy) / 2)
 
 
-def learns_well(evidence: Evidence) -> bool:
+def learns_well(evidence: Evidence, errors: float = PAIRED_ERRORS) -> bool:
     """Return whether the network has learnt well: what simple classifiers learn, or more.
 
     Without a reference, its skill has to be that of a good network.
+
+    Args:
+        evidence: the evidence.
+        errors: by how many standard errors simple classifiers are better on the same rows if the
+            network has not learnt well.
     """
+    if is_below_same_rows(evidence, errors):
+        return False
     if learnable(evidence) is None:
         return skill(evidence) >= GOOD_SKILL
     return not is_below_reference(evidence)
 
 
-def grade(evidence: Evidence) -> Severity:
-    """Return the severity of a fault, which depends on the skill of the network."""
-    if learns_well(evidence):
+def grade(evidence: Evidence, errors: float = PAIRED_ERRORS) -> Severity:
+    """Return the severity of a fault, which depends on what the network has learnt.
+
+    Args:
+        evidence: the evidence.
+        errors: see `learns_well`.
+    """
+    if learns_well(evidence, errors):
         return Severity.NOTE
-    if skill(evidence) < NO_SKILL and not untrained(evidence):
-        return Severity.ERROR
-    return Severity.WARNING
+    if untrained(evidence):
+        return Severity.WARNING
+    is_useless = skill(evidence) < NO_SKILL or answers_one_class(evidence)
+    return Severity.ERROR if is_useless else Severity.WARNING
 
 
 def answers_one_class(evidence: Evidence) -> bool:

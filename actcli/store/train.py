@@ -189,6 +189,7 @@ class Run:
             training,
             train=learner.dataset.train,
             active=activity.active,
+            held_out=(learner.dataset.train, learner.dataset.validation),
         )
         return verdict(judge(evidence))
 

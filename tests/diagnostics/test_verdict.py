@@ -180,5 +180,5 @@ def test_the_default_is_healthy() -> None:
 def test_a_bad_network_without_a_known_fault_is_not_called_healthy() -> None:
     evidence = SETUPS.examine(SETUPS.Setup("", "model.hidden=32 training.epochs=0", rows=1000))
     assert healthy_because(evidence).startswith("No fault found")
-    good = replace(evidence, accuracy=0.99, training=None)
+    good = replace(evidence, accuracy=0.99, training=None, held_out=None)
     assert healthy_because(good).startswith("Healthy")

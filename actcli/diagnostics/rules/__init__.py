@@ -6,7 +6,7 @@ thresholds come from the set-ups of `benchmarks/setups.py`.
 """
 
 from actcli.diagnostics.findings import Rule
-from actcli.diagnostics.rules.architecture import Bottleneck, NoNonlinearity
+from actcli.diagnostics.rules.architecture import Bottleneck, NoNonlinearity, TooDeep
 from actcli.diagnostics.rules.conditions import (
     LearningRateTooHigh,
     NonFinite,
@@ -27,14 +27,14 @@ from actcli.diagnostics.rules.flatness import (
     PoorInitialLoss,
     Saturation,
 )
-from actcli.diagnostics.rules.labels import PermutedLabels, Untrained
+from actcli.diagnostics.rules.labels import PermutedLabels, Untrained, WrongLabels
 from actcli.diagnostics.rules.outcome import (
     CollapsedOutput,
     NotLearning,
     Overconfident,
     Underfitting,
 )
-from actcli.diagnostics.rules.restraints import OverRegularised, StarvingClipping
+from actcli.diagnostics.rules.restraints import BatchTooLarge, OverRegularised, StarvingClipping
 from actcli.diagnostics.rules.weights import LargeWeights, SmallWeights
 from actcli.registry import Registry
 
@@ -44,10 +44,12 @@ RULES: Registry[type[Rule]] = Registry("rule")
 RULES.register("non-finite-parameters")(NonFinite)
 RULES.register("untrained")(Untrained)
 RULES.register("permuted-labels")(PermutedLabels)
+RULES.register("wrong-labels")(WrongLabels)
 RULES.register("symmetric-units")(SymmetricUnits)
 RULES.register("unscaled-input")(UnscaledInput)
-RULES.register("no-nonlinearity")(NoNonlinearity)
 RULES.register("over-regularised")(OverRegularised)
+RULES.register("no-nonlinearity")(NoNonlinearity)
+RULES.register("batch-too-large")(BatchTooLarge)
 RULES.register("small-weights")(SmallWeights)
 RULES.register("learning-rate-too-high")(LearningRateTooHigh)
 RULES.register("exploding-gradient")(ExplodingGradient)
@@ -55,6 +57,7 @@ RULES.register("born-dead")(BornDead)
 RULES.register("class-imbalance")(ClassImbalance)
 RULES.register("bottleneck")(Bottleneck)
 RULES.register("vanishing-gradient")(VanishingGradient)
+RULES.register("too-deep")(TooDeep)
 RULES.register("loss-output-mismatch")(LossOutputMismatch)
 RULES.register("saturation")(Saturation)
 RULES.register("poor-initial-loss")(PoorInitialLoss)

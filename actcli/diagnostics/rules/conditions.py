@@ -4,7 +4,7 @@ import math
 
 from actcli.diagnostics.evidence import Evidence
 from actcli.diagnostics.findings import EVERYTHING, Finding, Remedy, Rule, Severity
-from actcli.diagnostics.rates import HIGH_RATE_RATIO, rate_ratio
+from actcli.diagnostics.rates import HIGH_RATE_RATIO, VERY_HIGH_RATE_RATIO, rate_ratio
 from actcli.diagnostics.rules.remedies import (
     CLIPPING,
     FITTING_WEIGHTS,
@@ -29,6 +29,8 @@ from actcli.diagnostics.symptoms import (
     chance_loss,
     died,
     grade,
+    is_below_reference,
+    learnable,
     learns_well,
     percent,
     saturated,
@@ -90,7 +92,7 @@ class SymmetricUnits(Rule):
     source = "Goodfellow, Bengio, Courville, Deep Learning (2016), section 8.4"
     explains = (
         *("small-weights", "born-dead", "vanishing-gradient", "dead-units"),
-        *("loss-output-mismatch", "bottleneck"),
+        *("too-deep", "loss-output-mismatch", "bottleneck"),
         *("saturation", "overconfident", *NO_LEARNING),
     )
 
@@ -169,7 +171,13 @@ class UnscaledInput(Rule):
     explains = (
         *("learning-rate-too-high", "born-dead", "exploding-gradient", "dead-units"),
         *("no-nonlinearity", "large-weights", "starving-clipping"),
-        *("vanishing-gradient", "loss-output-mismatch", "saturation", "poor-initial-loss"),
+        *(
+            "vanishing-gradient",
+            "too-deep",
+            "loss-output-mismatch",
+            "saturation",
+            "poor-initial-loss",
+        ),
         *("overconfident", *NO_LEARNING),
     )
 
@@ -215,6 +223,8 @@ class UnscaledInput(Rule):
         return any(born(layer) >= BORN_DEAD_SHARE * layer.units for layer in evidence.units[:1])
 
 
+# A training loss of this many times the initial loss has risen.
+RISEN_LOSS = 1.05
 # A training loss above this share of the previous epoch's loss counts as not falling.
 STEADY_LOSS_RATIO = 0.95
 
@@ -235,8 +245,11 @@ class LearningRateTooHigh(Rule):
     threshold = (
         "The loss stopped being finite. Or three things together: the network has not learnt well, "
         f"the steps are at least {HIGH_RATE_RATIO:g} times as long as those of the default recipe, "
-        "and there is a symptom. Symptoms are a loss that did not fall or rose above its initial "
-        "value, and hidden units that died or are saturated. Healthy set-ups use the default rate."
+        "and there is a symptom. Symptoms are a loss that rose above its initial value, and hidden "
+        "units that died or are saturated. A loss that did not fall in the last epoch is a symptom "
+        f"only of steps that are at least {VERY_HIGH_RATE_RATIO:g} times as long: schedules end "
+        "with short steps, and the loss of a network that cannot learn does not fall at any rate. "
+        "Healthy set-ups use the default rate."
     )
     cure = (
         "Steps of the usual length; then a tenth of them, and a largest norm of the gradient. A "
@@ -244,7 +257,13 @@ class LearningRateTooHigh(Rule):
     )
     source = "Bengio, Practical Recommendations for Gradient-Based Training (2012), section 3.1.1"
     explains = (
-        *("exploding-gradient", "vanishing-gradient", "loss-output-mismatch", "saturation"),
+        *(
+            "exploding-gradient",
+            "vanishing-gradient",
+            "too-deep",
+            "loss-output-mismatch",
+            "saturation",
+        ),
         *("large-weights", "dead-units", "starving-clipping", "overconfident", *NO_LEARNING),
     )
 
@@ -252,7 +271,12 @@ class LearningRateTooHigh(Rule):
         training, ratio = evidence.training, rate_ratio(evidence)
         if training is None or ratio is None or (start_ratio(evidence) or 1) > POOR_START_RATIO:
             return None
+        unknown = evidence.reference is not None and learnable(evidence) is None
+        if unknown and ratio < VERY_HIGH_RATE_RATIO and not training.diverged:
+            return None  # hardly anything can be learnt at any rate, as far as is known
         signs = self.signs(evidence)
+        if ratio >= VERY_HIGH_RATE_RATIO or training.diverged:
+            signs = (*signs, *self.steady(evidence))
         if not training.diverged and (
             ratio < HIGH_RATE_RATIO or learns_well(evidence) or not signs
         ):
@@ -273,19 +297,29 @@ class LearningRateTooHigh(Rule):
         signs = []
         history = evidence.training.history if evidence.training else ()
         losses = [epoch.train.loss for epoch in history]
-        if losses and evidence.initial_loss and max(losses) > evidence.initial_loss:
+        if losses and evidence.initial_loss and max(losses) > RISEN_LOSS * evidence.initial_loss:
             signs.append(
                 f"The training loss of an epoch rose to {max(losses):.4g}, above the initial "
                 f"{evidence.initial_loss:.4g}."
             )
-        if len(losses) > 1 and losses[-1] > STEADY_LOSS_RATIO * losses[-2]:
-            signs.append(
-                f"The training loss hardly fell in the last epoch: from {losses[-2]:.4g} to "
-                f"{losses[-1]:.4g}."
-            )
-        if share(lost := sum(map(died, evidence.units)), evidence) >= DEAD_SHARE:
+        lost = sum(map(died, evidence.units))
+        # Of a network that has learnt, dead units are a fault of their own; the rate is its remedy.
+        poor = is_below_reference(evidence) or learnable(evidence) is None
+        if poor and share(lost, evidence) >= DEAD_SHARE:
             signs.append(f"{counted(lost, 'hidden unit')} died during the training.")
         layers = saturated(evidence)
         if layers and (layers[0].saturated_fraction or 0) >= SATURATED_SHARE:
             signs.append(saturation(layers[0]))
         return tuple(signs)
+
+    @staticmethod
+    def steady(evidence: Evidence) -> tuple[str, ...]:
+        """Return a sentence if the loss did not fall in the last epoch."""
+        history = evidence.training.history if evidence.training else ()
+        losses = [epoch.train.loss for epoch in history[-2:]]
+        if len(losses) < 2 or losses[1] <= STEADY_LOSS_RATIO * losses[0]:
+            return ()
+        return (
+            f"The training loss hardly fell in the last epoch: from {losses[0]:.4g} to "
+            f"{losses[1]:.4g}.",
+        )

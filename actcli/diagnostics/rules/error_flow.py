@@ -20,6 +20,8 @@ from actcli.diagnostics.symptoms import (
     BORN_DEAD_SHARE,
     IMBALANCED_SHARE,
     NO_LEARNING,
+    PAIRED_ERRORS,
+    PAIRED_ERRORS_SUPPORTED,
     STEEP_SLOPE,
     born,
     grade,
@@ -68,7 +70,7 @@ class ExplodingGradient(Rule):
     )
     source = "Glorot, Bengio, Understanding the Difficulty of Training (2010), section 4.2"
     explains = (
-        *("loss-output-mismatch", "saturation", "poor-initial-loss", "large-weights"),
+        *("too-deep", "loss-output-mismatch", "saturation", "poor-initial-loss", "large-weights"),
         *("dead-units", "starving-clipping", "overconfident", *NO_LEARNING),
     )
 
@@ -118,7 +120,7 @@ class BornDead(Rule):
     )
     cure = "Leaky ReLUs, which cannot die, or fitting weights. Layers of too few units: wider ones."
     source = "Lu, Shin, Su, Karniadakis, Dying ReLU and Initialization (2019), section 3"
-    explains = ("bottleneck", "vanishing-gradient", "dead-units", *NO_LEARNING)
+    explains = ("bottleneck", "vanishing-gradient", "too-deep", "dead-units", *NO_LEARNING)
 
     def check(self, evidence: Evidence) -> Finding | None:
         layers = [layer for layer in evidence.units if born(layer)]
@@ -201,6 +203,9 @@ class ClassImbalance(Rule):
 
 # The same ratio for an untrained network: four sigmoid layers have 0.004.
 VANISHED_RATIO_AT_START = 0.01
+# A sigmoid passes back at most a quarter of the error. So many layers of it lose the error from the
+# start, and a network that found its way later is slower for it.
+FLAT_BOUND, FLAT_LAYERS = 0.25, 3
 # Dead share of a layer from which the layer blocks the error: then the error has not vanished.
 BLOCKING_DEAD_SHARE = 0.9
 
@@ -223,7 +228,9 @@ class VanishingGradient(Rule):
     )
     threshold = (
         f"The δ norm of the first layer is at most {VANISHED_RATIO:g} times that of the output "
-        f"(untrained network: {VANISHED_RATIO_AT_START:g}), and the network has not learnt well. "
+        f"(untrained network: {VANISHED_RATIO_AT_START:g}), and the network has not learnt well; "
+        f"or {FLAT_LAYERS} or more layers whose activation has a derivative of at most "
+        f"{FLAT_BOUND:g} started so. "
         "In healthy set-ups the ratio is 1.8 to 3.1, for configs/sigmoid.toml it is 0.63. For "
         "sigmoid networks that learn nothing it is 0.004 with four hidden layers and 0.0002 with "
         "five. The norms of weight gradients do not count: they can stay level while δ vanishes."
@@ -233,12 +240,13 @@ class VanishingGradient(Rule):
         "more than eight hidden layers: two of them."
     )
     source = "Hochreiter (1991); Glorot, Bengio, AISTATS 2010, section 4.2; Nielsen (2015), ch. 5"
-    explains = ("loss-output-mismatch", "saturation", "overconfident", *NO_LEARNING)
+    explains = ("too-deep", "loss-output-mismatch", "saturation", "overconfident", *NO_LEARNING)
 
     def check(self, evidence: Evidence) -> Finding | None:
-        factor = reaches_first(evidence)
+        factor, start = reaches_first(evidence), self.at_start(evidence)
         limit = VANISHED_RATIO_AT_START if untrained(evidence) else VANISHED_RATIO
-        if not 0 < factor <= limit or learns_well(evidence):
+        errors = PAIRED_ERRORS_SUPPORTED if start else PAIRED_ERRORS
+        if not (0 < factor <= limit or start) or learns_well(evidence, errors):
             return None
         if any(layer.dead >= BLOCKING_DEAD_SHARE * layer.units for layer in evidence.units):
             return None
@@ -249,10 +257,11 @@ class VanishingGradient(Rule):
         ]
         cause, remedies = self.advice(evidence)
         return self.finding(
-            grade(evidence),
+            grade(evidence, errors),
             (
                 f"Of the error at the output, {percent(factor)} reaches the first layer: each "
                 f"layer multiplies δ by {_per_layer(evidence)} in the backward pass.",
+                *start,
                 f"The mean derivative of the activation is {', '.join(slopes)}.",
                 result(evidence),
             ),
@@ -260,6 +269,17 @@ class VanishingGradient(Rule):
             remedies,
             tuple(layer.layer for layer in evidence.gradients if layer.compounded <= limit),
         )
+
+    @staticmethod
+    def at_start(evidence: Evidence) -> tuple[str, ...]:
+        """Return a sentence if a deep network with flat activations started with a lost error."""
+        flow = evidence.initial_flow
+        bounds = [layer.derivative_bound or 1.0 for layer in evidence.gradients[:-1]]
+        if flow is None or not 0 < flow <= VANISHED_RATIO or len(bounds) < FLAT_LAYERS:
+            return ()
+        if max(bounds) > FLAT_BOUND:
+            return ()
+        return (f"In the initial network, {percent(flow)} of the error reached the first layer.",)
 
     @staticmethod
     def advice(evidence: Evidence) -> tuple[str, list[Remedy]]:

@@ -4,18 +4,21 @@ import math
 
 from actcli.diagnostics.evidence import Evidence
 from actcli.diagnostics.findings import Finding, Remedy, Rule, Severity
-from actcli.diagnostics.rates import HIGH_RATE_RATIO, rate_ratio
+from actcli.diagnostics.rates import HIGH_RATE_RATIO, VERY_HIGH_RATE_RATIO, rate_ratio
 from actcli.diagnostics.rules.remedies import LEAKY, fitting_weights, lower_rate, usual_rate
 from actcli.diagnostics.rules.wording import be, counted, result, saturation
 from actcli.diagnostics.symptoms import (
     DEAD_SHARE,
     DEAD_SHARE_OF_LAYER,
+    LARGE_INITIAL_SCALE,
     NO_LEARNING,
     POOR_START_RATIO,
     SATURATED_SHARE,
     chance_loss,
     died,
+    falls_short,
     grade,
+    is_overconfident,
     learns_well,
     percent,
     saturated,
@@ -28,7 +31,10 @@ from actcli.diagnostics.symptoms import (
 class LossOutputMismatch(Rule):
     """A squared error behind an output activation that saturates."""
 
-    meaning = "The loss is a squared error of sigmoid or softmax outputs, and learning is slow."
+    meaning = (
+        "The loss is a squared error of sigmoid or softmax outputs, or of the logits, and learning "
+        "is slow."
+    )
     harm = (
         "The gradient contains the derivative of the output, p (1 - p) for a sigmoid. This factor "
         "is almost 0 where the network is confident and wrong, so that the network learns slowest "
@@ -40,8 +46,9 @@ class LossOutputMismatch(Rule):
     )
     threshold = (
         "The loss is sse or mse, the output sigmoid or softmax, and the network has not learnt "
-        "well; or the logits of a network of unknown origin are those of a regression on one-hot "
-        "targets. The derivative of the output is at most 0.25; in configs/quadratic-cost.toml it "
+        "well; without an output activation, simple classifiers must be clearly better, or the "
+        "logits of a network of unknown origin are those of a regression on one-hot targets. The "
+        "derivative of the output is at most 0.25; in configs/quadratic-cost.toml it "
         "passes 15 % of the error."
     )
     cure = (
@@ -52,13 +59,10 @@ class LossOutputMismatch(Rule):
     explains = ("poor-initial-loss", "saturation", "overconfident", *NO_LEARNING)
 
     def check(self, evidence: Evidence) -> Finding | None:
-        squared = evidence.loss in {"sse", "mse"}
-        if not squared or learns_well(evidence) or untrained(evidence):
+        if evidence.loss not in {"sse", "mse"} or learns_well(evidence) or untrained(evidence):
             return None
-        if evidence.output == "identity" and evidence.training is None:
+        if evidence.output == "identity":
             return self.regression(evidence)
-        if evidence.output not in {"sigmoid", "softmax"}:
-            return None
         passed = "nothing"
         if evidence.loss_value > 0:
             # δ of mse has the factor 1/K; the root of its loss has only the root of that factor.
@@ -85,8 +89,12 @@ class LossOutputMismatch(Rule):
             (len(evidence.gradients),),
         )
 
-    def regression(self, evidence: Evidence) -> Finding:
+    def regression(self, evidence: Evidence) -> Finding | None:
         """Return the finding on a network that predicts one-hot targets as numbers."""
+        scales = [scale for scale in evidence.initial_scales if scale is not None]
+        drawn_large = bool(scales) and max(scales) >= LARGE_INITIAL_SCALE
+        if evidence.training is not None and (drawn_large or not falls_short(evidence)):
+            return None
         return self.finding(
             grade(evidence),
             (
@@ -168,8 +176,8 @@ class PoorInitialLoss(Rule):
     threshold = (
         f"The initial loss is at least {POOR_START_RATIO:g} times the loss at chance: ln K for K "
         "classes, ln 2 per unit for binary cross-entropy. The finding is a note if the network has "
-        "learnt well. Healthy set-ups start at 0.98 to 1.2 times the loss at chance, ReLU networks "
-        "with N(0, 1) weights at 25 times or more."
+        "learnt well and is not overconfident. Healthy set-ups start at 0.98 to 1.2 times the loss "
+        "at chance, ReLU networks with N(0, 1) weights at 25 times or more."
     )
     cure = "Weights of the initializer that fits the activation."
     source = "Karpathy, CS231n (Stanford), Neural Networks part 3, sanity checks"
@@ -179,8 +187,9 @@ class PoorInitialLoss(Rule):
         ratio, chance = start_ratio(evidence), chance_loss(evidence)
         if ratio is None or ratio < POOR_START_RATIO:
             return None
+        severity = Severity.WARNING if is_overconfident(evidence) else Severity.NOTE
         return self.finding(
-            grade(evidence),
+            max(severity, grade(evidence)),
             (
                 f"The initial loss is {evidence.initial_loss:.4g}, {ratio:.3g} times the "
                 f"{chance:.4g} of outputs that favour no class.",
@@ -205,7 +214,9 @@ class DeadUnits(Rule):
     )
     threshold = (
         f"{percent(DEAD_SHARE)} or more of all hidden units are dead, or "
-        f"{percent(DEAD_SHARE_OF_LAYER)} of a layer; a note from one unit on. Healthy set-ups have "
+        f"{percent(DEAD_SHARE_OF_LAYER)} of a layer, and the network has not learnt well, or the "
+        f"steps are at least {VERY_HIGH_RATE_RATIO:g} times as long as usual, or unknown; a note "
+        "from one unit on. Healthy set-ups have "
         "no dead units, though their ReLUs are inactive on 55 to 70 % of the rows. In faulty "
         "set-ups 31 to 44 % are dead; in configs/dying-relu.toml 38 %, with 95 % accuracy."
     )
@@ -223,6 +234,9 @@ class DeadUnits(Rule):
         count, units = sum(map(died, layers)), sum(layer.units for layer in evidence.units)
         part = max(died(layer) / layer.units for layer in layers)
         bad = share(count, evidence) >= DEAD_SHARE or part >= DEAD_SHARE_OF_LAYER
+        training, ratio = evidence.training, rate_ratio(evidence)
+        is_due = training is None or training.diverged or (ratio or 0) >= VERY_HIGH_RATE_RATIO
+        bad = bad and (is_due or not learns_well(evidence))
         sentences = tuple(
             f"Layer {layer.layer}: {died(layer)} of {counted(layer.units, 'unit')} "
             f"{be(died(layer))} dead ({percent(died(layer) / layer.units)}); on average a unit is "

@@ -3,7 +3,17 @@
 from actcli.diagnostics.evidence import Evidence
 from actcli.diagnostics.findings import Finding, Remedy, Rule, Severity
 from actcli.diagnostics.rules.wording import result
-from actcli.diagnostics.symptoms import NO_LEARNING, NO_SKILL, percent, skill, untrained
+from actcli.diagnostics.significance import standard_error
+from actcli.diagnostics.symptoms import (
+    IMBALANCED_SHARE,
+    LITTLE_SKILL,
+    NO_LEARNING,
+    NO_SKILL,
+    majority,
+    percent,
+    skill,
+    untrained,
+)
 
 
 class Untrained(Rule):
@@ -78,6 +88,64 @@ class PermutedLabels(Rule):
                     f"{', '.join(names[order.index(k)] for k in range(len(order)))}."
                 )
             ],
+        )
+
+
+# Standard errors by which simple classifiers are better than a constant prediction.
+CLEAR_ERRORS = 3.0
+# Ratio of the clearest rows' accuracy to the best accuracy that is known.
+MAX_CLARITY_RATIO = 1.45
+
+
+class WrongLabels(Rule):
+    """Labels of which a large share is wrong."""
+
+    meaning = "Simple classifiers are often wrong, even where the neighbours of a row agree most."
+    harm = "The network learns errors, or learns little; what it has learnt cannot be measured."
+    limits = (
+        "Fewer wrong labels than about half go unnoticed, and so do shuffled labels of which "
+        "nothing can be learnt: see not-learning. Needs 200 rows."
+    )
+    threshold = (
+        f"The skill of simple classifiers is below {percent(LITTLE_SKILL)}, but above 0 by "
+        f"{CLEAR_ERRORS:g} standard errors. Of the tenth of the rows on whose class their 30 "
+        "nearest neighbours agree most, at most 1/2 + 1/(2K) are right for K classes, and this is "
+        f"at most {MAX_CLARITY_RATIO:g} times the accuracy over all rows. If half of the labels "
+        "are drawn at random, no row can be clearer. Where classes overlap, the clearest rows are "
+        "much clearer than the others: three Gaussian classes that are learnt to 49 % have 73 % "
+        "there."
+    )
+    cure = "Labels that are right. No key of the configuration changes labels."
+    source = "Northcutt, Jiang, Chuang, Confident Learning (JAIR 70, 2021), section 3.1"
+    explains = (
+        *("learning-rate-too-high", "vanishing-gradient", "saturation", "overfitting"),
+        *("overconfident", *NO_LEARNING),
+    )
+
+    def check(self, evidence: Evidence) -> Finding | None:
+        clarity, classes = evidence.clarity, evidence.classes
+        if clarity is None or untrained(evidence) or majority(evidence) >= IMBALANCED_SHARE:
+            return None
+        held_out = (evidence.held_out.network,) if evidence.held_out else ()
+        best = max(clarity.accuracy, evidence.reference_accuracy or 0, *held_out)
+        chance = majority(evidence)
+        gain = best - chance
+        if gain <= CLEAR_ERRORS * standard_error(chance, 10 * clarity.rows):
+            return None
+        if gain < NO_SKILL * (1 - chance):
+            return None
+        most = 0.5 + 0.5 / classes
+        if clarity.clearest > min(most, MAX_CLARITY_RATIO * best):
+            return None
+        return self.finding(
+            Severity.WARNING,
+            (
+                f"The 30 nearest neighbours of a row predict {percent(clarity.accuracy)} of the "
+                f"labels, and only {percent(clarity.clearest)} where they agree most.",
+                result(evidence),
+            ),
+            "About half of the labels or more seem to be wrong: no part of the rows is clear.",
+            [Remedy("Compare some rows with their labels: wrong labels cannot be learnt.")],
         )
 
 

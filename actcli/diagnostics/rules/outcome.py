@@ -13,15 +13,17 @@ from actcli.diagnostics.rules.remedies import (
 from actcli.diagnostics.rules.wording import result
 from actcli.diagnostics.symptoms import (
     IMBALANCED_SHARE,
+    LARGE_MARGIN,
     LITTLE_SKILL,
     NO_SKILL,
     ONE_CLASS_EXCESS,
     ONE_CLASS_SHARE,
     OVERCONFIDENCE,
     OVERCONFIDENCE_NOTED,
-    REFERENCE_MARGIN,
+    PAIRED_ERRORS_ALONE,
     SIGNIFICANT_ERRORS,
     answers_one_class,
+    falls_far_short,
     grade,
     is_below_reference,
     is_overconfident,
@@ -151,7 +153,8 @@ class Underfitting(Rule):
     threshold = (
         "The better of a linear classifier and of five nearest neighbours, each fitted to a sample "
         "and judged on other rows, is more accurate than the network by at least "
-        f"{100 * REFERENCE_MARGIN:g} percentage points and {SIGNIFICANT_ERRORS:g} standard errors. "
+        f"{100 * LARGE_MARGIN:g} percentage points and {SIGNIFICANT_ERRORS:g} standard errors; "
+        f"or, on the same rows, by {PAIRED_ERRORS_ALONE:g} standard errors. "
         "On MNIST the linear classifier reaches 88 to 90 %, nearest neighbours 92 to 93 %; healthy "
         "set-ups have 97.8 % or more. A note if the network has hidden layers, and is at most so "
         "much better than the linear classifier."
@@ -163,7 +166,9 @@ class Underfitting(Rule):
         reference, best = evidence.reference, learnable(evidence)
         if untrained(evidence) or reference is None or best is None:
             return None
-        below, margin = is_below_reference(evidence), reference_margin(evidence)
+        margin = reference_margin(evidence)
+        only_weights = evidence.training is None
+        below = is_below_reference(evidence) if only_weights else falls_far_short(evidence)
         linear = bool(evidence.units) and reference.linear + margin < 1
         if not below and not (linear and evidence.accuracy <= reference.linear + margin):
             return None

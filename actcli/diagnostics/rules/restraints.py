@@ -4,9 +4,26 @@ import math
 
 from actcli.diagnostics.evidence import Evidence, Training
 from actcli.diagnostics.findings import Finding, Remedy, Rule, Severity
+from actcli.diagnostics.rates import (
+    FEW_EPOCH_UPDATES,
+    FEW_UPDATES,
+    LARGE_BATCH,
+    USUAL_ROWS,
+    has_few_updates,
+)
 from actcli.diagnostics.rules.remedies import NO_CLIPPING, NO_DECAY
-from actcli.diagnostics.rules.wording import result
-from actcli.diagnostics.symptoms import NO_LEARNING, grade, learns_well, percent, untrained
+from actcli.diagnostics.rules.wording import counted, result
+from actcli.diagnostics.symptoms import (
+    FALLING_LOSS_SHARE,
+    NO_LEARNING,
+    PAIRED_ERRORS_SUPPORTED,
+    grade,
+    is_above_reference,
+    last_fall,
+    learns_well,
+    percent,
+    untrained,
+)
 
 # Weight decays that are strong: adamw multiplies its decay by the rate, which is about 0.001; for
 # the other optimizers 0.0005 is usual.
@@ -43,14 +60,18 @@ class OverRegularised(Rule):
     cure = "Weight decay, dropout or label smoothing of 0, whichever is too strong."
     source = "Goodfellow, Bengio, Courville, Deep Learning (2016), sections 5.2, 7.1 and 7.12"
     explains = (
-        *("learning-rate-too-high", "vanishing-gradient", "saturation", "bottleneck"),
-        *("loss-output-mismatch", "dead-units", "starving-clipping"),
+        *("no-nonlinearity", "learning-rate-too-high", "vanishing-gradient", "saturation"),
+        *("bottleneck", "too-deep", "loss-output-mismatch", "dead-units", "starving-clipping"),
         *("overconfident", *NO_LEARNING),
     )
 
     def check(self, evidence: Evidence) -> Finding | None:
         training = evidence.training
-        if training is None or untrained(evidence) or learns_well(evidence):
+        if (
+            training is None
+            or untrained(evidence)
+            or learns_well(evidence, PAIRED_ERRORS_SUPPORTED)
+        ):
             return None
         signs = [
             *self.decay(evidence, training),
@@ -60,7 +81,9 @@ class OverRegularised(Rule):
         if not signs:
             return None
         # A divergence has another cause, and is not explained by a mere warning.
-        severity = Severity.WARNING if training.diverged else grade(evidence)
+        severity = (
+            Severity.WARNING if training.diverged else grade(evidence, PAIRED_ERRORS_SUPPORTED)
+        )
         return self.finding(
             max(Severity.WARNING, severity),
             (*(sentence for sentence, _ in signs), result(evidence)),
@@ -111,6 +134,59 @@ class OverRegularised(Rule):
         sentence = f"Label smoothing spreads {percent(share)} of the target over all classes."
         reason = "Without smoothing, the target is the label."
         return [(sentence, Remedy(reason, {"loss.label_smoothing": 0.0}))]
+
+
+class BatchTooLarge(Rule):
+    """So few mini-batches that the training has hardly any updates."""
+
+    meaning = "A mini-batch holds so many of the rows that the whole training has few updates."
+    harm = "Each epoch costs the work of all rows and takes a step or two."
+    limits = (
+        "Needs the record of the training. Not reported if the network has learnt as well as "
+        "simple classifiers."
+    )
+    threshold = (
+        f"The mini-batch has {LARGE_BATCH} rows or more, an epoch has at most {FEW_EPOCH_UPDATES} "
+        f"updates and the training at most {FEW_UPDATES}, and the network has not learnt well, or "
+        "its loss was still falling and it is not clearly more accurate than simple classifiers. "
+        "With nine updates, one for each epoch, digits that are learnt to 85 % otherwise are "
+        "learnt to 55 %."
+    )
+    cure = "Mini-batches of a thirtieth of the rows, of 8 to 128 rows."
+    source = "Masters, Luschi, Revisiting Small Batch Training (2018); Bengio (2012), section 3.1.1"
+    explains = (
+        *("small-weights", "learning-rate-too-high", "exploding-gradient", "vanishing-gradient"),
+        *("too-deep", "loss-output-mismatch", "saturation", "dead-units", "starving-clipping"),
+        *("overconfident", *NO_LEARNING),
+    )
+
+    def check(self, evidence: Evidence) -> Finding | None:
+        training = evidence.training
+        if training is None or training.batch_size < LARGE_BATCH or not has_few_updates(evidence):
+            return None
+        is_falling = (last_fall(evidence) or 0) >= FALLING_LOSS_SHARE
+        unfinished = is_falling and not is_above_reference(evidence)
+        many = training.epoch_updates > FEW_EPOCH_UPDATES
+        if many or (learns_well(evidence, PAIRED_ERRORS_SUPPORTED) and not unfinished):
+            return None
+        return self.finding(
+            max(Severity.WARNING, grade(evidence, PAIRED_ERRORS_SUPPORTED)),
+            (
+                f"A mini-batch of {training.batch_size:,} rows, of {training.rows:,} training "
+                f"rows, leaves {counted(training.epoch_updates, 'update')} an epoch and "
+                f"{training.updates:,} in all.",
+                result(evidence),
+            ),
+            "The training has too few updates: the mini-batches are too large for the rows.",
+            [smaller_batches(training)],
+        )
+
+
+def smaller_batches(training: Training) -> Remedy:
+    """Return the remedy for mini-batches that are too large: 30 or more updates an epoch."""
+    rows = max(8, min(USUAL_ROWS, 2 ** int(math.log2(max(8.0, training.rows / 30)))))
+    reason = f"Mini-batches of {rows} rows make {math.ceil(training.rows / rows):,} updates an "
+    return Remedy(f"{reason}epoch.", {"training.batch_size": rows})
 
 
 # Norm of the gradient of the mean loss over the largest norm that clipping leaves.

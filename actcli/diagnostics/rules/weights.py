@@ -4,10 +4,10 @@ from actcli.diagnostics.evidence import Evidence
 from actcli.diagnostics.findings import Finding, Rule
 from actcli.diagnostics.rules.remedies import NO_DECAY, fitting_weights, usual_rate
 from actcli.diagnostics.rules.wording import result
-from actcli.diagnostics.symptoms import NO_LEARNING, grade, learns_well
+from actcli.diagnostics.symptoms import LARGE_INITIAL_SCALE, NO_LEARNING, grade, learns_well
 
 # Scale of the weights: their root mean square over that of the fitting initializer's weights.
-SMALL_INITIAL_SCALE, LARGE_INITIAL_SCALE = 0.2, 3.0
+SMALL_INITIAL_SCALE = 0.2
 SMALL_SCALE, LARGE_SCALE = 0.3, 4.0
 # Inputs of a layer below which trained weights may be large: few weights must carry the signal.
 MIN_INPUTS = 16
@@ -51,7 +51,13 @@ class SmallWeights(Rule):
     cure = "Weights of the initializer that fits the activation; then no weight decay."
     source = "Glorot, Bengio, Understanding the Difficulty of Training (2010), section 4.2"
     explains = (
-        *("learning-rate-too-high", "born-dead", "vanishing-gradient", "loss-output-mismatch"),
+        *(
+            "learning-rate-too-high",
+            "born-dead",
+            "vanishing-gradient",
+            "too-deep",
+            "loss-output-mismatch",
+        ),
         *("bottleneck", "saturation", "dead-units", "starving-clipping"),
         *("overconfident", *NO_LEARNING),
     )
