@@ -46,7 +46,7 @@ class PageType(click.ParamType[Path]):
 @click.command(
     epilog="""\b
 Examples:
-  actcli train dying-relu -q && actcli fix -q && actcli report dying-relu
+  actcli train deep-sigmoid -q && actcli report deep-sigmoid
   actcli train relu -q && actcli train sigmoid -q && actcli report relu sigmoid -o two.html
   actcli train --epochs 1 -q && actcli report --json
 """,

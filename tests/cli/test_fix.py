@@ -3,7 +3,6 @@
 import signal
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -15,11 +14,8 @@ pytestmark = pytest.mark.slow
 Blobs = Callable[..., Path]
 
 
-@pytest.mark.parametrize(
-    ("number", "word"), [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "terminated")]
-)
 def test_a_signal_saves_the_try_and_the_same_command_resumes_it(
-    blobs: Blobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: Any, word: str
+    blobs: Blobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     options = ("--dataset", str(blobs()), "--hidden", "8", "-q")
@@ -28,11 +24,11 @@ def test_a_signal_saves_the_try_and_the_same_command_resumes_it(
     metrics = Path("runs/sick-fix-1/metrics.jsonl")
     with started("fix", "sick", "--tries", "4") as process:
         until(lambda: metrics.exists() and metrics.read_text().count("\n") >= 3)
-        process.send_signal(number)
+        process.send_signal(signal.SIGINT)
         stdout, stderr = process.communicate(timeout=60)
-    assert (process.returncode, stdout) == (128 + number, "")
+    assert (process.returncode, stdout) == (130, "")
     assert stderr.splitlines()[-1] == (
-        f"{word}; the tries so far are saved. To resume: actcli fix runs/sick --tries 4"
+        "interrupted; the tries so far are saved. To resume: actcli fix runs/sick --tries 4"
     )
     assert metrics.read_text().count("\n") < 400
     again = actcli("fix", "sick", "--json")

@@ -165,7 +165,7 @@ def in_epoch(number: int) -> Callable[[Terminal], object]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("columns", [40, 60, 80, 120])
+@pytest.mark.parametrize("columns", [40, 80, 120])
 def test_the_view_while_the_training_goes_on_and_at_its_end(columns: int) -> None:
     with terminal(columns, 30, "--hidden", "64,32", *LONG) as shown:
         shown.until(in_epoch(3))
