@@ -284,6 +284,12 @@ def gather(  # noqa: PLR0913 - the optional ones are keywords with defaults
         edges: of the histograms of each layer; None for no histograms.
     """
     network = model.network
+    sees_training = training is not None and names.split == "train"
+    is_accurate = not model.class_weights  # class weights give up accuracy for the small classes
+    # Before the pass of the trained network, whose sums need as much memory as the gradient:
+    initial_flow = _initial_flow(initial, split) if initial else None
+    held_out_rows = compare_held_out(model, *held_out) if held_out and is_accurate else None
+    trained_on = compare_folds(model, split) if sees_training and is_accurate else None
     sums = probe(model, split, workers, edges)
     initial_sums = None if initial is None else forward_pass(initial, split, workers)
     ratios = training.history[-1].update_ratio if training and training.history else None
@@ -296,8 +302,6 @@ def gather(  # noqa: PLR0913 - the optional ones are keywords with defaults
     columns = column_statistics(split, model.normalization)
     linear = bool(units) and all(map(is_linear, units))
     reference = measure_reference(split, len(model.classes))
-    sees_training = training is not None and names.split == "train"
-    is_accurate = not model.class_weights  # class weights give up accuracy for the small classes
     return Evidence(
         model=names.model,
         dataset=names.dataset,
@@ -334,10 +338,10 @@ def gather(  # noqa: PLR0913 - the optional ones are keywords with defaults
         activity=unit_activity(network, sums, initial_active, active),
         histograms=sums.histograms.histograms() if sums.histograms else (),
         class_weights=model.class_weights,
-        held_out=compare_held_out(model, *held_out) if held_out and is_accurate else None,
-        trained_on=compare_folds(model, split) if sees_training and is_accurate else None,
+        held_out=held_out_rows,
+        trained_on=trained_on,
         clarity=_clarity(reference, split, confusion.sum(axis=1)),
-        initial_flow=_initial_flow(initial, split) if initial else None,
+        initial_flow=initial_flow,
     )
 
 

@@ -97,9 +97,10 @@ def choose_edges(model: Model, split: Split) -> tuple[LayerEdges, ...]:
     counts = np.zeros_like(squares)
     for batch in model.forward_batches(rows, SCALE_ROWS):
         for index, layer in enumerate(batch.trace.layers):
-            finite = layer.z[np.isfinite(layer.z)].astype(np.float64)
-            squares[index] += finite @ finite
-            counts[index] += finite.size
+            for z in layer.z:  # row by row, to need no copy of them all
+                finite = z[np.isfinite(z)].astype(np.float64)
+                squares[index] += finite @ finite
+                counts[index] += finite.size
     sizes = np.sqrt(squares / np.maximum(counts, 1)).tolist()
     functions = (*model.network.activations, None)
     return tuple(_edges(size, f) for size, f in zip(sizes, functions, strict=True))

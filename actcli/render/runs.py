@@ -14,6 +14,7 @@ from actcli.term.canvas import Canvas
 from actcli.term.numbers import align_points, percent, significant
 from actcli.term.table import (
     Column,
+    cut_names,
     fit,
     lines,
     numbers,
@@ -119,7 +120,7 @@ def _columns(runs: Sequence[Summary], now: float, canvas: Canvas) -> list[Column
         Column("age", [age(now - run.changed) for run in runs], rank=1),
         Column("verdict", [ended(run.verdict, run.state, canvas) for run in runs], left=True),
     ]
-    return fit(shorten(columns, 0, canvas.width), canvas.width)
+    return cut_names(fit(shorten(columns, 0, canvas.width), canvas.width), canvas.width)
 
 
 def is_well(verdict: str | None, state: str) -> bool:

@@ -142,7 +142,7 @@ def test_mistakes_of_all_kinds_at_once(refused: Refused) -> None:
     assert message_of(refused, content).splitlines() == [
         "5 mistakes",
         "  c.toml: [training] has no key epochz. Did you mean epochs? Known: epochs, batch_size, "
-        "seed, patience, workers",
+        "seed, patience, calibrate, workers",
         "  c.toml: [training] batch_size must be at least 1, not 0",
         "  c.toml: [model] activation names 3 for 2 hidden layers. Give one for all, or one for "
         "each",

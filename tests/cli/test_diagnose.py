@@ -102,7 +102,7 @@ def test_it_fits_the_screen(runs: str, target: str, columns: int, encoding: str)
     text = on_screen(
         "diagnose", target, "--runs-dir", runs, "--rows", "2000", columns=columns, encoding=encoding
     )
-    assert len(text.splitlines()) <= (57 if columns == 100 else 80)
+    assert len(text.splitlines()) <= (60 if columns == 100 else 80)
 
 
 def test_a_pipe_is_coloured_on_request(runs: str) -> None:

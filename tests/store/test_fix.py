@@ -104,7 +104,9 @@ def test_small_classes_are_cured_by_class_weights(blobs: Blobs) -> None:
     arrays = make_blobs(3, 900, 12, 40)
     kept = (arrays["y_train"] == 0) | (np.arange(900) % 48 < 3)
     fewer = {name: arrays[name][kept] for name in ("x_train", "y_train")}
-    train(blobs(rows=900, noise=40, **fewer), "uneven", "--epochs", "4", "--lr", "0.02")
+    # Enough updates that only the small classes are not learnt.
+    options = ("--epochs", "20", "--hidden", "32", "--batch-size", "128")
+    train(blobs(rows=900, noise=40, **fewer), "uneven", *options)
     before = json.loads(call("fix", "uneven", "--dry-run", "--json").stdout)
     assert (before["before"]["verdict"], before["measure"]) == ("class-imbalance", "class_accuracy")
     assert before["planned"][0]["changes"] == {"loss.class_weight": "balanced"}
