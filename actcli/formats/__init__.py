@@ -10,6 +10,7 @@ from pathlib import Path
 from actcli.errors import DataError
 from actcli.formats.contents import FileNetwork, Format
 from actcli.formats.file_start import FileStart, read_start
+from actcli.formats.keras import KERAS_ARCHIVE, KERAS_HDF5
 from actcli.formats.layers import to_network
 from actcli.formats.numpy_arrays import NPZ
 from actcli.formats.onnx import ONNX
@@ -17,7 +18,7 @@ from actcli.formats.pt import PT
 from actcli.formats.safetensors import SAFETENSORS
 from actcli.formats.signatures import find_signature, unreadable
 
-FORMATS: tuple[Format, ...] = (SAFETENSORS, NPZ, PT, ONNX)
+FORMATS: tuple[Format, ...] = (SAFETENSORS, NPZ, PT, ONNX, KERAS_ARCHIVE, KERAS_HDF5)
 
 
 def read_network(path: Path) -> FileNetwork:

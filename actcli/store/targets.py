@@ -133,7 +133,8 @@ def _foreign(file: ModelFile, overrides: Overrides) -> Foreign | None:
     described = file.description
     if not file.framework:
         return None
-    unsaid = {ACTIVATION, NORMALIZATION, LOSS} - described.keys()
+    said = {ACTIVATION: "activations", NORMALIZATION: "normalization", LOSS: "loss"}
+    unsaid = {part for part, key in said.items() if key not in described}
     if overrides.loss or overrides.output or "output" in described:
         unsaid -= {LOSS}
     return Foreign(file.framework, frozenset(unsaid), file.notes)

@@ -208,14 +208,14 @@ def fault_or_layers(path: Path) -> None:
         assert read_model_file(path).layers
 
 
-@settings(max_examples=50)
+@settings(max_examples=25, deadline=None)
 @given(st.binary(max_size=300))
 def test_any_pickle_is_harmless(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
     path = tmp_path_factory.mktemp("bytes") / "m.pt"
     fault_or_layers(archive(path, content, {"0": SIX.tobytes()}))
 
 
-@settings(max_examples=50)
+@settings(max_examples=25, deadline=None)
 @given(data=st.data())
 def test_any_changed_bytes_are_harmless(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
