@@ -29,6 +29,7 @@ from actcli.model import Model
 from actcli.pages.document import Report, find_sweep, make_report
 from actcli.store import DEFAULT_TRIES
 from actcli.store.catalog import Summary, find_run, run_folders, summarize
+from actcli.store.export import Exported, export_source, model_source, run_source
 from actcli.store.fix import Fix
 from actcli.store.fix_result import FixResult
 from actcli.store.record import RunResult
@@ -284,6 +285,43 @@ def calibrate(model: Model, data: Dataset, *, split: str = "validation") -> Mode
     """
     require_fit(model, data)
     return calibrated(model, find_split(data, split))
+
+
+def export(
+    source: Model | str | Path,
+    to: str,
+    output: str | Path | None = None,
+    *,
+    runs: str | Path = "runs",
+    force: bool = False,
+) -> Exported:
+    """Write the files of `actcli export`: a network for another framework, or the metrics of a run.
+
+    Args:
+        source: a model, the name or the folder of a run, or the path of a model file.
+        to: `onnx`, `torch`, `npz` (scikit-learn) or `csv` (metrics).
+        output: the path of the first file; None for the name of the source in the current folder.
+        runs: the folder of all runs.
+        force: whether files that exist are replaced.
+
+    Returns:
+        The result, with `.files` (each with `.path` and `.size`), `.usage` (lines of Python that
+        use the files) and `.to_dict()`, which returns the object that `actcli export --json`
+        prints.
+
+    Raises:
+        UsageError: there is no such run or format, the format cannot hold the network, or a file
+            exists.
+        ActcliError: the source cannot be read, or a file cannot be written.
+    """
+    path = None if output is None else Path(output)
+    if isinstance(source, Model):
+        model = source
+        return export_source(model_source(lambda: model, "model"), to, path, force)
+    found = find_run(str(source), Path(runs), or_file=True)
+    if found.is_dir():
+        return export_source(run_source(found), to, path, force)
+    return export_source(model_source(lambda: Model.load(found), found.stem), to, path, force)
 
 
 def lr_find(config: Config | None = None, data: Dataset | None = None, **changes: Any) -> RangeTest:

@@ -6,7 +6,6 @@ validation of configurations, documentation and tests all read the registry.
 
 import difflib
 import functools
-import importlib.util
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -98,10 +97,12 @@ def declared_aliases(module: str, table: str) -> dict[str, str]:
 @functools.cache
 def _declarations(module: str, table: str) -> tuple[tuple[str, ...], ...]:
     """Return the name and the aliases of each entry."""
-    spec = importlib.util.find_spec(module)
-    if spec is None or spec.origin is None:
+    # Found by its path: `importlib.util.find_spec` would import the packages above it.
+    path = Path(__file__).parent.joinpath(*module.split(".")[1:])
+    path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    if not path.is_file():
         raise ModuleNotFoundError(module)
-    source = Path(spec.origin).read_text(encoding="utf-8")
+    source = path.read_text(encoding="utf-8")
     calls = re.findall(rf"^@?{table}\.register\(([^)]*)\)", source, re.MULTILINE)
     return tuple(tuple(re.findall(r'"([^"]+)"', call)) for call in calls)
 

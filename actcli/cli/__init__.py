@@ -47,7 +47,7 @@ class Commands(click.Group):
 
     names = (
         *("train", "sweep", "diagnose", "fix", "lr-find", "predict", "compare", "report"),
-        *("runs", "activations", "softmax", "loss", "doctor"),
+        *("export", "runs", "activations", "softmax", "loss", "doctor"),
     )
 
     def list_commands(self, ctx: click.Context) -> list[str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from actcli.config.values import quoted
 from actcli.datasets.batches import NORMALIZATIONS
@@ -20,7 +21,21 @@ from actcli.nn.losses import LOSSES
 
 BY_COLUMN = "column"  # the normalization with a number for each column
 
+BYTE = 1 / 255  # the scale of bytes under the normalization "unit"
+NEAR = 1e-6
 LARGEST_FLOAT32 = float(np.finfo(np.float32).max)
+
+
+def describe_normalization(shift: NDArray[Any], scale: NDArray[Any]) -> dict[str, Any]:
+    """Return a normalization (x - shift) · scale in the words of `Model.description`."""
+    if (shift == shift.flat[0]).all() and (scale == scale.flat[0]).all():
+        one_shift, one_scale = float(shift.flat[0]), float(scale.flat[0])
+        is_byte = one_shift == 0 and abs(one_scale / BYTE - 1) < NEAR
+        is_none = one_shift == 0 and one_scale == 1
+        method = "unit" if is_byte else "none" if is_none else "standard"
+        return {"method": method, "shift": 0.0 + one_shift, "scale": one_scale}
+    shift, scale = np.broadcast_arrays(shift, scale)
+    return {"method": "column", "shift": (shift + 0.0).tolist(), "scale": scale.tolist()}
 
 
 def check_description(description: Mapping[str, Any], path: Path) -> None:

@@ -22,10 +22,10 @@ from actcli.datasets.idx import MAX_DEFLATE_RATIO
 from actcli.datasets.npz import DAMAGE_ERRORS
 from actcli.errors import DataError
 from actcli.formats.contents import Activation, BatchNorm, Format, LayerChain, Linear, Step
+from actcli.formats.description import describe_normalization
 from actcli.formats.file_start import FileStart
 from actcli.formats.hdf5 import MAX_TEXT_BYTES, Group, json_object, open_hdf5
 from actcli.formats.layers import EXPECTED_CHAIN
-from actcli.formats.onnx_chain import describe_normalization
 from actcli.machine import require_memory
 from actcli.nn.losses import LOSSES
 

@@ -10,10 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from actcli import jsonlines
 from actcli.errors import DataError
 from actcli.files import reading
 from actcli.formats.contents import Format, LayerChain
+from actcli.formats.description import CHECKS, NEAR
 from actcli.formats.file_start import FileStart
 from actcli.formats.onnx_chain import to_chain
 from actcli.formats.onnx_messages import OnnxModel, read_model
@@ -71,8 +74,33 @@ def read_onnx(path: Path) -> LayerChain:
         chain = to_chain(model.graph, len(content))
     except DataError as error:
         raise DataError(f"{path}: {error.message}", error.hint) from None
-    described = {**_metadata(path, model), **chain.description}
+    written = _metadata(path, model)
+    described = {**written, **chain.description}
+    if METADATA_KEY in model.metadata:
+        described["normalization"] = _normalization(
+            written.get("normalization"), chain.description.get("normalization")
+        )
     return replace(chain, description=described, framework=_framework(model))
+
+
+def _normalization(written: Any, traced: Any) -> Any:
+    """Return the normalization of a file of actcli: the written one, unless the graph has another.
+
+    The numbers of the graph have the precision of float32.
+    """
+    traced = traced or {"method": "none", "shift": 0.0, "scale": 1.0}
+    if not CHECKS["normalization"](written):
+        return traced
+    try:
+        (shift, scale), (traced_shift, traced_scale) = (
+            np.broadcast_arrays(each["shift"], each["scale"]) for each in (written, traced)
+        )
+        is_same = np.allclose(scale, traced_scale, NEAR, 0) and np.allclose(
+            shift * scale, traced_shift * scale, NEAR, NEAR
+        )
+    except ValueError:  # for other numbers of columns
+        is_same = False
+    return written if is_same else traced
 
 
 def _metadata(path: Path, model: OnnxModel) -> dict[str, Any]:
@@ -86,9 +114,7 @@ def _metadata(path: Path, model: OnnxModel) -> dict[str, Any]:
         description = None
     if not isinstance(description, dict):
         raise DataError(f"{path}: the description {METADATA_KEY!r} in it is not a JSON object")
-    return {
-        key: value for key, value in description.items() if key not in {"activations", "output"}
-    }
+    return description
 
 
 def _framework(model: OnnxModel) -> str:
@@ -99,4 +125,4 @@ def _framework(model: OnnxModel) -> str:
     return next(names, "PyTorch")
 
 
-ONNX = Format("ONNX", "PyTorch", (".onnx",), is_onnx, read_onnx)
+ONNX = Format("an ONNX file", "PyTorch", (".onnx",), is_onnx, read_onnx)

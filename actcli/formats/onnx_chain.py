@@ -14,14 +14,15 @@ from numpy.typing import NDArray
 from actcli.config.values import quoted
 from actcli.errors import DataError
 from actcli.formats.contents import Activation, LayerChain, Linear, Step
+from actcli.formats.description import describe_normalization
 from actcli.formats.onnx_functions import Function, Line, nodes_of, recognize
 from actcli.formats.onnx_graph import Tracer
 from actcli.formats.onnx_messages import Graph, Node
 from actcli.formats.onnx_values import (
     GraphValue,
     LinearStep,
-    Outputs,
-    Place,
+    NetworkOutputs,
+    NetworkPlace,
     Rows,
     ScaleStep,
     Unknown,
@@ -35,8 +36,6 @@ EXPECTED = (
     "Expected linear layers with one activation after each, and softmax, sigmoid or nothing at "
     "the end"
 )
-BYTE = 1 / 255
-NEAR = 1e-6
 MAX_LISTED_NODES = 6  # in a message
 
 
@@ -68,18 +67,18 @@ def to_chain(graph: Graph, file_bytes: int) -> LayerChain:
     return chain
 
 
-def _place(value: GraphValue) -> Place | None:
+def _place(value: GraphValue) -> NetworkPlace | None:
     """Return the place in the network at which an output is computed."""
-    rows = value.rows if isinstance(value, Outputs) else value
+    rows = value.rows if isinstance(value, NetworkOutputs) else value
     return rows.place if isinstance(rows, Rows) else None
 
 
 def _chain(value: GraphValue, name: str) -> LayerChain:
     if isinstance(value, Unknown):
         raise DataError(value.reason)
-    if not isinstance(value, Rows | Outputs):
+    if not isinstance(value, Rows | NetworkOutputs):
         raise DataError(f"the output {quoted(name)} does not depend on the input")
-    rows = value.rows if isinstance(value, Outputs) else value
+    rows = value.rows if isinstance(value, NetworkOutputs) else value
     parts: list[Function | LinearStep | ScaleStep] = [rows.function]
     while rows.place.before is not None and rows.place.step is not None:
         parts += [rows.place.step, rows.place.before.function]
@@ -92,7 +91,7 @@ def _chain(value: GraphValue, name: str) -> LayerChain:
             builder.scale(part.factor, part.summand, part.node if part.is_norm else None)
         else:
             builder.function(part)
-    return builder.finish(value if isinstance(value, Outputs) else None)
+    return builder.finish(value if isinstance(value, NetworkOutputs) else None)
 
 
 @dataclass(eq=False)
@@ -179,7 +178,7 @@ class _Builder:
             self._activation(scaled.name, nodes)
         self._line(scaled.outer)
 
-    def finish(self, outputs: Outputs | None) -> LayerChain:
+    def finish(self, outputs: NetworkOutputs | None) -> LayerChain:
         """Return the layers."""
         if not self.layers:
             raise DataError("its graph has no product of rows and weights", EXPECTED)
@@ -229,15 +228,3 @@ class _Builder:
                 f"The batch normalization {quoted(norm.name)} is folded into the linear layer "
                 f"{where} it, layer {layer}, with ε = {norm.number('epsilon', 1e-5):g}."
             )
-
-
-def describe_normalization(shift: Vector, scale: Vector) -> dict[str, Any]:
-    """Return a normalization (x - shift) · scale in the words of `Model.description`."""
-    if (shift == shift.flat[0]).all() and (scale == scale.flat[0]).all():
-        one_shift, one_scale = float(shift.flat[0]), float(scale.flat[0])
-        is_byte = one_shift == 0 and abs(one_scale / BYTE - 1) < NEAR
-        is_none = one_shift == 0 and one_scale == 1
-        method = "unit" if is_byte else "none" if is_none else "standard"
-        return {"method": method, "shift": 0.0 + one_shift, "scale": one_scale}
-    shift, scale = np.broadcast_arrays(shift, scale)
-    return {"method": "column", "shift": (shift + 0.0).tolist(), "scale": scale.tolist()}

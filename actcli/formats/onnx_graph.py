@@ -23,8 +23,8 @@ from actcli.formats.onnx_values import (
     Constant,
     GraphValue,
     LinearStep,
-    Outputs,
-    Place,
+    NetworkOutputs,
+    NetworkPlace,
     Rows,
     ScaleStep,
     Shape,
@@ -94,7 +94,7 @@ class Tracer:
         if all(each is None or isinstance(each, Constant) for each in inputs):
             constants = [each for each in inputs if isinstance(each, Constant)]
             return self._computed_constant(node, constants)
-        if any(isinstance(each, Outputs) for each in inputs):
+        if any(isinstance(each, NetworkOutputs) for each in inputs):
             return _after_outputs(node, inputs)
         if node.operator in HANDLERS:
             return HANDLERS[node.operator](self, node, inputs)
@@ -275,7 +275,7 @@ class Tracer:
         if alpha != 1:
             self._spend(node, weights.size)
             weights = weights.astype(np.float64) * alpha
-        place = Place(rows, LinearStep(node, weights), len(weights))
+        place = NetworkPlace(rows, LinearStep(node, weights), len(weights))
         return Rows.at(place, has_columns, (len(weights),))
 
     def batch_norm(self, node: Node, inputs: list[GraphValue | None]) -> GraphValue:
@@ -309,7 +309,7 @@ class Tracer:
         axis = node.integer("axis", -1)
         if axis not in ({0, -2} if rows.has_columns else {1, -1}):
             raise DataError(f"{node.label} is over axis {axis}, not over the units of a row")
-        return Outputs("softmax", rows, node)
+        return NetworkOutputs("softmax", rows, node)
 
     def concat(self, node: Node, inputs: list[GraphValue | None]) -> GraphValue:
         """Follow 1 - p and p, the two classes of a single unit with a sigmoid."""
@@ -323,7 +323,7 @@ class Tracer:
                 and _is_close(first.function.values + second.function.values, 1.0)
                 and _is_close(second.function.values, 1 / (1 + np.exp(-SAMPLES)))
             ):
-                return Outputs("sigmoid", Rows.at(first.place, False, (1,)), node)
+                return NetworkOutputs("sigmoid", Rows.at(first.place, False, (1,)), node)
         raise DataError(f"{node.label} is not a part of a multilayer perceptron")
 
     # Shapes -----------------------------------------------------------------------------------
@@ -429,7 +429,7 @@ def _input(shape: tuple[int | None, ...] | None) -> Rows:
         known = [size for size in sizes if size is not None]
         dims = tuple(known) if len(known) == len(sizes) and known else None
     undecided = shape is not None and len(shape) == 2
-    return Rows.at(Place(), None if undecided else False, dims)
+    return Rows.at(NetworkPlace(), None if undecided else False, dims)
 
 
 def _constant(tensor: Tensor) -> Constant | Unknown:
@@ -512,7 +512,7 @@ def _number(node: Node, constant: Constant) -> float:
 
 def _at_step(rows: Rows, step: ScaleStep, units: int) -> Rows:
     """Return the rows after a factor and a summand for each unit."""
-    return Rows.at(Place(rows, step, units), rows.has_columns, rows.dims)
+    return Rows.at(NetworkPlace(rows, step, units), rows.has_columns, rows.dims)
 
 
 def _rows(inputs: list[GraphValue | None]) -> Rows:
@@ -548,12 +548,16 @@ def _row_dims(node: Node, rows: Rows, sizes: list[int]) -> tuple[int, ...] | Non
     return tuple(resolved)
 
 
-def _after_outputs(node: Node, inputs: list[GraphValue | None]) -> Outputs:
+def _after_outputs(node: Node, inputs: list[GraphValue | None]) -> NetworkOutputs:
     """Return the outputs after a node that leaves them as they are."""
     outputs = inputs[0]
     is_cast = node.operator == "Cast" and node.integer("to", 1) in FLOAT_TYPES
-    is_log = node.operator == "Log" and isinstance(outputs, Outputs) and outputs.link == "softmax"
-    if isinstance(outputs, Outputs) and (node.operator in PASSED_AT_END or is_cast or is_log):
+    is_log = (
+        node.operator == "Log" and isinstance(outputs, NetworkOutputs) and outputs.link == "softmax"
+    )
+    if isinstance(outputs, NetworkOutputs) and (
+        node.operator in PASSED_AT_END or is_cast or is_log
+    ):
         return outputs
     raise DataError(f"{node.label} after the output activation is not passed over")
 

@@ -59,7 +59,7 @@ class ScaleStep:
 
 
 @dataclass(frozen=True, eq=False)
-class Place:
+class NetworkPlace:
     """A place in the network: its inputs, the result of a product, or of a scaling of its units.
 
     Args:
@@ -84,13 +84,15 @@ class Rows:
         has_columns: whether each column of the array is a row of the data; None if undecided.
     """
 
-    place: Place
+    place: NetworkPlace
     function: Function
     dims: tuple[int, ...] | None = None
     has_columns: bool | None = False
 
     @classmethod
-    def at(cls, place: Place, has_columns: bool | None, dims: tuple[int, ...] | None) -> "Rows":
+    def at(
+        cls, place: NetworkPlace, has_columns: bool | None, dims: tuple[int, ...] | None
+    ) -> "Rows":
         """Return the numbers at a place themselves."""
         return cls(place, z_itself(), dims, has_columns)
 
@@ -105,7 +107,7 @@ class Rows:
 
 
 @dataclass(frozen=True, eq=False)
-class Outputs:
+class NetworkOutputs:
     """The outputs of a network after its link.
 
     Args:
@@ -135,7 +137,7 @@ class Unknown:
     reason: str
 
 
-GraphValue = Constant | Rows | Outputs | Shape | Unknown
+GraphValue = Constant | Rows | NetworkOutputs | Shape | Unknown
 
 
 def vector(values: Array, rows: Rows, limit: int) -> NDArray[np.float64] | None:

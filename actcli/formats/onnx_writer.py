@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from actcli import __version__, jsonlines
+from actcli import jsonlines
 from actcli.files import Buffer
 from actcli.formats.network_parts import NetworkParts, OutputFile, Source, Writer, cannot_hold
 from actcli.formats.protobuf import (
@@ -107,7 +107,6 @@ def onnx_model(
 ) -> list[Buffer]:
     """Return the parts of a file, given the nodes, constants, inputs and outputs of its graph."""
     parts: list[Buffer] = [varint_field(1, IR_VERSION), text_field(2, producer)]
-    parts.append(text_field(3, __version__))
     parts += message_field(7, [text_field(2, name), *graph])
     parts += message_field(8, [text_field(1, ""), varint_field(2, OPSET)])
     for key, text in metadata.items():

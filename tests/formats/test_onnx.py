@@ -182,7 +182,7 @@ def test_weights_that_do_not_fit_name_their_node(tmp_path: Path) -> None:
         (b"\x08\x08\x13", "field 2 has the unknown type 3"),
         (b"\x08\x08\x00\x00", "a field has the number 0"),
         (b"\x08\x08\x12\x00", "it has no graph"),
-        (b"text", "is not ONNX: it is a text"),
+        (b"text", "is not an ONNX file: it is a text"),
     ],
 )
 def test_bytes_that_are_not_a_model(tmp_path: Path, damaged: bytes, expected: str) -> None:

@@ -1,6 +1,6 @@
 """Fuzz the readers of files: any bytes must give a result or an `ActcliError`.
 
-The readers are `idx`, `npz`, `config`, `weights` and `softmax`. Fuzzing ends at a limit of
+The readers are `idx`, `npz`, `config`, `weights`, `onnx` and `softmax`. Fuzzing ends at a limit of
 libFuzzer's options or at the first failure: an exception that is not an `ActcliError`, a warning,
 more than ten seconds for an input, or more than a gigabyte of memory. The failing input is written
 to `crash-…` in the current folder. With that file as an argument, only this input is tried.
@@ -40,6 +40,7 @@ with atheris.instrument_imports(
     from actcli.model import read_model_file
 
 FOLDER = Path(tempfile.mkdtemp(prefix="fuzz-"))
+ORACLES = Path(__file__).parents[1] / "oracles"
 LIMITS = ["-timeout=10", "-rss_limit_mb=1000", "-max_len=20000"]
 
 
@@ -80,6 +81,10 @@ def try_weights(data: bytes) -> None:
     read_model_file(written(data, name))
 
 
+def try_onnx(data: bytes) -> None:
+    read_model_file(written(data, "file.onnx"))
+
+
 def try_softmax(data: bytes) -> None:
     """Pass the bytes as arguments separated by NULs, or as standard input."""
     text = data[1:].decode("utf-8", "surrogateescape")
@@ -107,6 +112,7 @@ def seeds(reader: str) -> list[bytes]:
         "npz": [archive.getvalue(), b"z" + array.getvalue()],
         "config": [path.read_bytes() for path in configs],
         "weights": [tensors, b"z" + json.dumps(header).encode() + b"\0\0\0", archive.getvalue()],
+        "onnx": [path.read_bytes() for path in ORACLES.glob("onnx/*.onnx")],
         "softmax": [b"1 2 3\n-inf, 0\n", b"z1\x00-2\x00--target\x000\x00--labels\x00a,b"],
     }[reader]
 
@@ -126,6 +132,7 @@ def main() -> None:
         "npz": try_npz,
         "config": try_config,
         "weights": try_weights,
+        "onnx": try_onnx,
         "softmax": try_softmax,
     }[name]
     corpus = FOLDER / "corpus"
