@@ -38,6 +38,7 @@ def _contents(report: RunReport) -> Iterator[Content]:
     if measured:
         figures += _flow_over_epochs(measured)
         figures += silent_chart(measured, layer_sizes(report))
+        figures += _saturated_chart(report)
         for sentence in dying(measured, layer_sizes(report)):
             yield paragraph(sentence)
     elif epochs:
@@ -112,6 +113,26 @@ def silent_chart(
     curves = _styled(series, [f"layer {number}" for number in range(1, len(sizes) + 1)])
     chart = epoch_chart("Silent units", "silent units in % of the layer", curves, 0, percentages)
     yield figure(f"{of_run}Silent units, over the epochs", *chart, about=ABOUT_SILENT)
+
+
+def _saturated_chart(report: RunReport) -> Iterator[Markup]:
+    """Yield the chart of the saturated pairs of row and unit, if the activations saturate."""
+    history = report.histograms
+    layers = [layer for layer in history.layers if layer.saturated] if history else []
+    if not (history and layers):
+        return
+    series = [
+        [
+            (epoch, 100 * part)
+            for epoch, part in zip(history.epochs, layer.saturated or (), strict=True)
+        ]
+        for layer in layers
+    ]
+    curves = _styled(series, [f"layer {layer.layer}" for layer in layers])
+    label = "saturated in % of rows times units"
+    chart = epoch_chart("Saturated", label, curves, 0, percentages)
+    about = "Pairs of a row and a unit with |f'| below 5 % of its bound."
+    yield figure("Saturation, over the epochs", *chart, about=about)
 
 
 def _styled(series: Sequence[Sequence[tuple[float, float]]], names: Sequence[str]) -> list[Curve]:

@@ -9,11 +9,12 @@ from actcli.html.colours import VIRIDIS, palette
 from actcli.html.markup import Content, Markup, element
 from actcli.html.page import Section, columns, details, figure, paragraph, table
 from actcli.html.scales import Scale, level, upright
+from actcli.pages.bins import middle
 from actcli.pages.cells import count, figure_of, share
+from actcli.pages.history_maps import history_maps
 from actcli.store.run_report import RunReport
 from actcli.term.numbers import grouped, percent, shortest
 
-OUTSIDE = 0.002  # share of the values beside a histogram, so that its middle can be seen
 STRIP_HEIGHT = 92
 SHOWN_UNITS = 20  # whose numbers are listed
 COLOURS = palette(VIRIDIS, 101)  # one for each per cent
@@ -34,10 +35,16 @@ def _contents(report: RunReport) -> Iterator[Content]:
         "share of the values, because some bins are wider than others."
     )
     units = {layer.layer: layer for layer in diagnosis.activity}
+    history = report.histograms
+    if history is None and report.epochs:
+        yield paragraph("The training recorded no histograms of its epochs.")
     for layer in diagnosis.histograms:
         name = f"Layer {layer.layer}" if layer.activation else "Output layer"
         yield element("h3", name, f", {layer.activation}" if layer.activation else None)
         figures = list(histograms(layer, name))
+        if history:
+            recorded = history.layers[layer.layer - 1]
+            figures += history_maps(recorded, history.epochs, name)
         if activity := units.get(layer.layer):
             figures.append(strip(activity, name))
         yield columns(*figures)
@@ -86,24 +93,6 @@ def _histogram(title: str, label: str, edges: Sequence[float], counts: Sequence[
     outside = 1 - sum(shares[first : last + 1])
     about = f"{percent(outside, 2)} of the values lie beside it." if outside > 1e-12 else None
     return figure(title, chart.draw(*bars), _numbers(title, edges, counts), about=about)
-
-
-def middle(shares: Sequence[float]) -> tuple[int, int]:
-    """Return the first and the last bin that are shown: all but a few values lie in them.
-
-    Args:
-        shares: of each bin.
-    """
-    first, last = 0, len(shares) - 1
-    left = OUTSIDE / 2
-    while first < last and shares[first] <= left:
-        left -= shares[first]
-        first += 1
-    left = OUTSIDE / 2
-    while last > first and shares[last] <= left:
-        left -= shares[last]
-        last -= 1
-    return first, last
 
 
 def _numbers(title: str, edges: Sequence[float], counts: Sequence[int]) -> Markup:

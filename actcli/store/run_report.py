@@ -5,7 +5,7 @@ read any more, the records remain. Of weights without a data set, shapes and siz
 """
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from actcli.datasets.download import Progress
 from actcli.diagnostics import PARTS, PICTURES
 from actcli.diagnostics.confusion import Confusion
 from actcli.diagnostics.foreign import examine_assumptions
+from actcli.diagnostics.histogram_history import HistogramHistory, histogram_history
 from actcli.diagnostics.outputs import Outputs
 from actcli.diagnostics.probe import probe
 from actcli.diagnostics.report import Diagnosis, diagnose, find_split, softmax_fields
@@ -133,8 +134,14 @@ class RunReport:
             return self.diagnosis.verdict
         return self.result.verdict if self.result else None
 
+    @property
+    def histograms(self) -> HistogramHistory | None:
+        """The histograms of each layer over the epochs; None if they were not recorded."""
+        return histogram_history(self.epochs)
+
     def to_dict(self) -> dict[str, Any]:
         """Return all numbers for JSON."""
+        histograms = self.histograms
         config = self.config
         return {
             "kind": self.kind,
@@ -142,16 +149,24 @@ class RunReport:
             "verdict": self.verdict,
             "notes": self.notes,
             "result": self.result and self.result.to_dict(),
-            "epochs": [asdict(epoch) for epoch in self.epochs],
+            "epochs": list(map(_scores, self.epochs)),
+            "histograms": histograms and histograms.to_dict(),
             "diagnosis": self.diagnosis and self.diagnosis.to_dict(EXAMINED),
             "test": self.test and self.test.to_dict(),
             "layers": [asdict(layer) for layer in self.layers],
             "fix": self.fix,
-            "cure": [asdict(epoch) for epoch in self.cure],
+            "cure": list(map(_scores, self.cure)),
             "config": config and {str(key): value for key, value in values(config)},
             "environment": self.environment,
             "command": self.command,
         }
+
+
+def _scores(epoch: EpochDone) -> dict[str, Any]:
+    """Return the fields of an epoch, without its histograms."""
+    fields = asdict(replace(epoch, histograms=None))
+    del fields["histograms"]
+    return fields
 
 
 def run_report(
