@@ -16,6 +16,7 @@ from actcli.diagnostics.symptoms import (
     chance_loss,
     died,
     grade,
+    is_above_reference,
     learns_well,
     percent,
     saturated,
@@ -41,8 +42,8 @@ class LossOutputMismatch(Rule):
     threshold = (
         "The loss is sse or mse, the output sigmoid or softmax, and the network has not learnt "
         "well; or the logits of a network of unknown origin are those of a regression on one-hot "
-        "targets. The derivative of the output is at most 0.25; in configs/quadratic-cost.toml it "
-        "passes 15 % of the error."
+        "targets, and simple classifiers are about as accurate. The derivative of the output is "
+        "at most 0.25; in configs/quadratic-cost.toml it passes 15 % of the error."
     )
     cure = (
         "Cross-entropy for several output units, binary cross-entropy for one: their gradient "
@@ -53,10 +54,10 @@ class LossOutputMismatch(Rule):
 
     def check(self, evidence: Evidence) -> Finding | None:
         squared = evidence.loss in {"sse", "mse"}
+        if squared and evidence.output == "identity" and evidence.training is None:
+            return None if is_above_reference(evidence) else self.regression(evidence)
         if not squared or learns_well(evidence) or untrained(evidence):
             return None
-        if evidence.output == "identity" and evidence.training is None:
-            return self.regression(evidence)
         if evidence.output not in {"sigmoid", "softmax"}:
             return None
         passed = "nothing"
@@ -88,7 +89,7 @@ class LossOutputMismatch(Rule):
     def regression(self, evidence: Evidence) -> Finding:
         """Return the finding on a network that predicts one-hot targets as numbers."""
         return self.finding(
-            grade(evidence),
+            max(Severity.WARNING, grade(evidence)),
             (
                 f"The loss is {evidence.loss} of the logits: each one should be 0 or 1.",
                 result(evidence),
