@@ -187,16 +187,7 @@ def scaled(x, train, scaling):
 def torch_model(recipe, x, y, classes, seed):
     """Return the layers of a network that PyTorch has trained, and a function of its answers."""
     torch.manual_seed(seed)
-    sizes = (x.shape[1], *recipe.hidden)
-    parts = []
-    for inputs, outputs in itertools.pairwise(sizes):
-        parts += [nn.Linear(inputs, outputs), ACTIVATIONS[recipe.activation]()]
-        parts += [nn.Dropout(recipe.dropout)] if recipe.dropout else []
-    model = nn.Sequential(*parts, nn.Linear(sizes[-1], classes))
-    if recipe.init:
-        for layer in model:
-            if isinstance(layer, nn.Linear):
-                nn.init.normal_(layer.weight, std=recipe.init)
+    model = new_network(recipe, x.shape[1], classes)
     settings = {"lr": recipe.rate, "weight_decay": recipe.decay}
     if recipe.optimizer == "adam":
         optimizer = torch.optim.Adam(model.parameters(), **settings)
@@ -225,6 +216,19 @@ def torch_model(recipe, x, y, classes, seed):
             return model(torch.tensor(x, dtype=torch.float32)).argmax(dim=1).numpy()
 
     return model, answers
+
+
+def new_network(recipe, inputs, classes):
+    """Return the layers of an untrained network."""
+    sizes, parts = (inputs, *recipe.hidden), []
+    for before, after in itertools.pairwise(sizes):
+        parts += [nn.Linear(before, after), ACTIVATIONS[recipe.activation]()]
+        parts += [nn.Dropout(recipe.dropout)] if recipe.dropout else []
+    model = nn.Sequential(*parts, nn.Linear(sizes[-1], classes))
+    for layer in model if recipe.init else ():
+        if isinstance(layer, nn.Linear):
+            nn.init.normal_(layer.weight, std=recipe.init)
+    return model
 
 
 def loss_of(recipe, logits, labels):
