@@ -14,7 +14,7 @@ import numpy as np
 from actcli.datasets.batches import Normalization
 from actcli.datasets.dataset import Dataset
 from actcli.diagnostics.loss_from_logits import is_one_hot_regression, label_smoothing
-from actcli.diagnostics.plausible import best_fit, candidates_of, clearly_better
+from actcli.diagnostics.plausible import best_fit, candidates_of
 from actcli.diagnostics.symptoms import percent
 from actcli.model import Model
 from actcli.nn.losses import LOSSES
@@ -73,11 +73,15 @@ def choose_activation(
     parts = [ACTIVATION, *([NORMALIZATION] if normalization_is_open else [])]
     tried = " and ".join(_assumed_names(model, dataset, parts))
     names = " and ".join(_assumed_names(best, dataset, parts))
-    reason = f"{tried} would give {percent(usual)}, " if names != tried else ""
+    if names == tried:
+        return best, (
+            f"The file does not name its activation. With {tried} the accuracy is "
+            f"{percent(usual)}; none of {len(candidates) - 1} other choices is clearly better."
+        )
     return best, (
-        f"The file does not name its activation, and {len(candidates)} choices were tried: "
-        f"{reason}{names} give{'s' * (len(parts) == 1)} {percent(accuracy)}, and "
-        f"{'is' if len(parts) == 1 else 'are'} assumed. To choose: {_options(best, parts)}"
+        f"The file does not name its activation. With {tried} the accuracy would be "
+        f"{percent(usual)}. With {names} it is {percent(accuracy)}, and so they are assumed: "
+        f"{_options(best, parts)}"
     )
 
 
@@ -156,10 +160,9 @@ def _better(model: Model, dataset: Dataset, unsaid: Collection[str]) -> str:
     """Return a sentence on the choice that fits clearly better; empty if there is none."""
     train = dataset.train
     candidates = candidates_of(model, train, ACTIVATION in unsaid, NORMALIZATION in unsaid)
-    better = clearly_better(candidates, train)
-    if better is None:
+    best, old, new = best_fit(candidates, train)
+    if best is model:
         return ""
-    best, old, new = better
     changed = set()
     if best.network.activation_names != model.network.activation_names:
         changed.add(ACTIVATION)

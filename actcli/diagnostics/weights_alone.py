@@ -13,16 +13,12 @@ from dataclasses import replace
 from actcli.diagnostics.evidence import Evidence
 from actcli.diagnostics.findings import Finding, Remedy, Severity
 from actcli.diagnostics.rules.remedies import LEAKY, RELU, wider_layers
+from actcli.diagnostics.rules.weights import is_standard_normal
 from actcli.diagnostics.symptoms import learnable, learns_well, narrow_layers, share
 
 # Dead units of a network that has learnt what can be learnt. Healthy small networks have up to
 # 34 %, configs/dying-relu.toml has 38 %.
 DEAD_SHARE_OF_GOOD = 0.36
-
-# Standard deviation of the weights of a layer that were drawn from N(0, 1). Training hardly changes
-# it. Fitting initial weights have at most 1 for two inputs and 0.35 for 16.
-STANDARD_NORMAL_LOW, STANDARD_NORMAL_HIGH = 0.85, 1.25
-MIN_NORMAL_INPUTS = 8
 
 # Steps of a plain recipe with mini-batches of 32 rows, and its epochs.
 RECIPE_ROWS, RECIPE_STEPS, MIN_EPOCHS, MAX_EPOCHS = 32, 3000, 10, 100
@@ -87,19 +83,6 @@ def of_weights_alone(findings: Sequence[Finding], evidence: Evidence) -> list[Fi
             continue
         adapted.append(_adapted(finding, evidence))
     return adapted
-
-
-def is_standard_normal(evidence: Evidence) -> bool:
-    """Return whether the weights of all hidden layers look as if drawn from N(0, 1)."""
-    counts = (evidence.inputs, *(layer.units for layer in evidence.units))
-    deviations = [
-        layer.weight_norm / math.sqrt(layer.units * count)
-        for layer, count in zip(evidence.gradients[:-1], counts, strict=False)
-        if count >= MIN_NORMAL_INPUTS
-    ]
-    return bool(deviations) and all(
-        STANDARD_NORMAL_LOW <= each <= STANDARD_NORMAL_HIGH for each in deviations
-    )
 
 
 def _adapted(finding: Finding, evidence: Evidence) -> Finding:

@@ -304,7 +304,7 @@ def test_a_file_from_elsewhere_is_read_under_assumptions(data: str, suffix: str)
         save_file(tensors, path)
     chosen = find(str(path), dataset=data).foreign
     assert chosen
-    assert chosen.choice.startswith("The file does not name its activation, and ")
+    assert chosen.choice.startswith("The file does not name its activation. ")
     result = find(str(path), dataset=data, activation=("silu",))
     assert result.foreign
     assert not result.foreign.choice

@@ -18,6 +18,7 @@ from actcli.diagnostics.symptoms import (
     died,
     falls_short,
     grade,
+    is_above_reference,
     is_overconfident,
     learns_well,
     percent,
@@ -46,10 +47,10 @@ class LossOutputMismatch(Rule):
     )
     threshold = (
         "The loss is sse or mse, the output sigmoid or softmax, and the network has not learnt "
-        "well; without an output activation, simple classifiers must be clearly better, or the "
-        "logits of a network of unknown origin are those of a regression on one-hot targets. The "
-        "derivative of the output is at most 0.25; in configs/quadratic-cost.toml it "
-        "passes 15 % of the error."
+        "well; without an output activation, simple classifiers must be clearly better, or, for a "
+        "network of unknown origin, the logits are those of a regression on one-hot targets and "
+        "simple classifiers are about as accurate. The derivative of the output is at most 0.25; in "
+        "configs/quadratic-cost.toml it passes 15 % of the error."
     )
     cure = (
         "Cross-entropy for several output units, binary cross-entropy for one: their gradient "
@@ -59,7 +60,10 @@ class LossOutputMismatch(Rule):
     explains = ("poor-initial-loss", "saturation", "overconfident", *NO_LEARNING)
 
     def check(self, evidence: Evidence) -> Finding | None:
-        if evidence.loss not in {"sse", "mse"} or learns_well(evidence) or untrained(evidence):
+        squared = evidence.loss in {"sse", "mse"}
+        if squared and evidence.output == "identity" and evidence.training is None:
+            return None if is_above_reference(evidence) else self.regression(evidence)
+        if not squared or learns_well(evidence) or untrained(evidence):
             return None
         if evidence.output == "identity":
             return self.regression(evidence)
@@ -96,7 +100,7 @@ class LossOutputMismatch(Rule):
         if evidence.training is not None and (drawn_large or not falls_short(evidence)):
             return None
         return self.finding(
-            grade(evidence),
+            max(Severity.WARNING, grade(evidence)),
             (
                 f"The loss is {evidence.loss} of the logits: each one should be 0 or 1.",
                 result(evidence),
