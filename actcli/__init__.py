@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from actcli.api import (
+        calibrate,
         diagnose,
         evaluate,
         fit,
@@ -36,6 +37,7 @@ __all__ = [
     "ActcliError",
     "Config",
     "Model",
+    "calibrate",
     "diagnose",
     "evaluate",
     "fit",

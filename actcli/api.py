@@ -17,6 +17,7 @@ from actcli.config.resolved import ResolvedConfig
 from actcli.config.schema import Config
 from actcli.datasets.batches import Split
 from actcli.datasets.dataset import Dataset, ignore_progress, load_dataset
+from actcli.diagnostics.calibration import calibrated
 from actcli.diagnostics.evidence import Training
 from actcli.diagnostics.report import Diagnosis, find_split, require_fit
 from actcli.diagnostics.report import diagnose as examine
@@ -262,6 +263,25 @@ def fix(run: str | Path, *, runs: str | Path = "runs", tries: int = DEFAULT_TRIE
     folder = find_run(str(run), Path(runs))
     with ThreadpoolController().limit(limits=1, user_api="blas"):
         return Fix(folder, Path(runs), tries).search()
+
+
+def calibrate(model: Model, data: Dataset, *, split: str = "validation") -> Model:
+    """Return a model whose logits are divided by the temperature that calibrates them best.
+
+    No predicted class changes. The last layer's weights and biases hold the temperature, so that
+    `save` writes a file that is calibrated for every reader; `.temperature` is the number.
+
+    Args:
+        model: the model, which stays as it is.
+        data: the data set that holds the split.
+        split: rows on which the model was not trained.
+
+    Raises:
+        UsageError: the split is empty or does not exist, the model does not fit the data set, or
+            its outputs are not probabilities.
+    """
+    require_fit(model, data)
+    return calibrated(model, find_split(data, split))
 
 
 def lr_find(config: Config | None = None, data: Dataset | None = None, **changes: Any) -> RangeTest:

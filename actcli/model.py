@@ -68,6 +68,8 @@ class Model:
         epoch: the epoch after which a loaded model's parameters were written; 0 for a model that
             was not loaded.
         class_weights: the factor of a row's loss, for each class; empty if all rows count alike.
+        temperature: the number by which the parameters of the last layer were divided after the
+            training, so that the outputs are calibrated; 1 if they were not.
     """
 
     network: MLP
@@ -78,6 +80,7 @@ class Model:
     dataset: str = ""
     epoch: int = 0
     class_weights: tuple[float, ...] = ()
+    temperature: float = 1.0
 
     @classmethod
     def create(cls, config: ResolvedConfig, dataset: Dataset) -> Self:
@@ -130,6 +133,20 @@ class Model:
     def with_network(self, network: MLP) -> "Model":
         """Return the same model around another network."""
         return replace(self, network=network)
+
+    def with_temperature(self, temperature: float) -> "Model":
+        """Return the model with its logits divided by a number.
+
+        The weights and biases of the last layer are divided, so that every reader of the model's
+        file gets the same logits. The predicted classes stay the same.
+        """
+        network = self.network
+        divided = MLP(network.sizes, network.activation_names)
+        divided.parameters[...] = network.parameters
+        last = divided.layers[-1]
+        last.weights[...] /= temperature
+        last.biases[...] /= temperature
+        return replace(self, network=divided, temperature=self.temperature * temperature)
 
     def forward_batches(
         self, split: Split, batch_rows: int = EVALUATION_ROWS
@@ -235,6 +252,7 @@ class Model:
         """
         normalization = self.normalization
         weights = {"class_weights": self.class_weights} if self.class_weights else {}
+        temperature = {"temperature": self.temperature} if self.temperature != 1 else {}
         return {
             "format": 1,
             "epoch": epoch,
@@ -243,6 +261,7 @@ class Model:
             "loss": self.loss_name,
             "label_smoothing": self.loss.label_smoothing,
             **weights,
+            **temperature,
             "dataset": self.dataset,
             "shape": self.shape,
             "classes": self.classes,
@@ -392,6 +411,7 @@ class ModelFile:
             dataset=self.description.get("dataset", ""),
             epoch=self.epoch,
             class_weights=self._class_weights(len(classes or names)) if loss is None else (),
+            temperature=float(self.description.get("temperature", 1)),
         )
 
     def _class_weights(self, classes: int) -> tuple[float, ...]:

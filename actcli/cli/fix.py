@@ -39,6 +39,7 @@ Examples:
   actcli train dying-relu -q && actcli fix
   actcli train deep-sigmoid -q && actcli fix deep-sigmoid --write cured.toml
   actcli train quadratic-cost -q && actcli fix --dry-run
+  actcli train relu --epochs 20 -q && actcli fix --calibrate
 """,
 )
 @click.argument("run", required=False, type=RunType())
@@ -57,6 +58,12 @@ Examples:
     help="File for the configuration of the cured run, as TOML.",
 )
 @click.option("--dry-run", is_flag=True, help="Show the remedies; train nothing.")
+@click.option(
+    "--calibrate",
+    is_flag=True,
+    help="Scale the logits of a finished run by the temperature of its validation rows; train "
+    "nothing.",
+)
 @json_option
 @csv_option("try")
 @save_option
@@ -70,6 +77,7 @@ def fix(
     tries: int,
     write: Path | None,
     dry_run: bool,
+    calibrate: bool,
     as_json: bool,
     as_csv: bool,
     quiet: bool,
@@ -88,16 +96,16 @@ def fix(
         shown = Progress(tries, quiet, interrupts)
         search = Fix(folder, runs_dir, tries, shown.train, shown.report, progress, worker_count())
         try:
-            result = search.search(dry_run)
+            result = search.calibrate() if calibrate else search.search(dry_run)
         except StoppedError:
             print_stopped(interrupts, command_again(ctx, folder, runs_dir))
             ctx.exit(STATUS[interrupts.received] if interrupts.received else ExitStatus.FAILED)
-    if write and result.is_healthy:
+    if write and (result.is_healthy or calibrate):
         from actcli import files
 
         files.write(write, result.after.config.to_toml().encode())
     emit(result, fix_view, as_json, as_csv)
-    if not (result.is_healthy or dry_run):
+    if not (result.is_healthy or dry_run or calibrate):
         ctx.exit(ExitStatus.FINDING)
 
 

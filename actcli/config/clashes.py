@@ -94,6 +94,21 @@ def _check_patience(config: Tables) -> None:
         )
 
 
+def _check_calibration(config: Tables) -> None:
+    if not config.training.calibrate:
+        return
+    if config.data.validation == 0:
+        raise UsageError(
+            "[training] calibrate needs validation rows, but [data] validation is 0",
+            "Hold some out, or set calibrate = false",
+        )
+    if config.model.output == "identity":
+        raise UsageError(
+            "[training] calibrate needs probabilities, but [model] output is identity",
+            "Allowed: softmax or sigmoid",
+        )
+
+
 # Each check, with the keys that it compares.
 CHECKS: tuple[tuple[Callable[[Tables], None], tuple[str, ...]], ...] = (
     (_check_activations, ("model.activation", "model.hidden")),
@@ -101,4 +116,5 @@ CHECKS: tuple[tuple[Callable[[Tables], None], tuple[str, ...]], ...] = (
     (_check_nesterov, ("optimizer.name", "optimizer.nesterov", "optimizer.momentum")),
     (_check_warmup, ("optimizer.warmup", "training.epochs")),
     (_check_patience, ("training.patience", "data.validation")),
+    (_check_calibration, ("training.calibrate", "data.validation", "model.output")),
 )

@@ -184,6 +184,9 @@ class TrainingConfig(Table):
         Integer(0),
         "epochs without a better validation loss before training stops; 0: no early stopping",
     )
+    calibrate: bool = setting(
+        False, Switch(), "temperature scaling on the validation rows, after the training"
+    )
     workers: int | str = setting(
         "auto",
         Auto(Integer(1)),

@@ -50,6 +50,7 @@ class Training:
         schedule: the name of the learning-rate schedule.
         validation_rows: number of validation rows; 0 if unknown.
         class_weight: the name of the class weights.
+        calibrate: whether the logits were scaled on the validation rows after the training.
     """
 
     optimizer: str
@@ -70,6 +71,7 @@ class Training:
     schedule: str = "one-cycle"
     validation_rows: int = 0
     class_weight: str = "none"
+    calibrate: bool = False
 
     @classmethod
     def of(
@@ -107,6 +109,7 @@ class Training:
             schedule=optimizer.schedule,
             validation_rows=config.data.validation or 0,
             class_weight=config.loss.class_weight,
+            calibrate=config.training.calibrate,
         )
 
 

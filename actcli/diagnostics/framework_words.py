@@ -52,6 +52,11 @@ WORDS: Mapping[str, Words] = {
         "Keras": "model.fit(…, batch_size={value})",
         "scikit-learn": "MLPClassifier(batch_size={value})",
     },
+    "training.calibrate": {
+        "PyTorch": "logits / temperature, which minimises the loss of validation rows",
+        "Keras": "logits / temperature, which minimises the loss of validation rows",
+        "scikit-learn": "CalibratedClassifierCV(FrozenEstimator(model), method='temperature')",
+    },
     "training.epochs": {
         "PyTorch": "for epoch in range({value}):",
         "Keras": "model.fit(…, epochs={value})",

@@ -109,6 +109,7 @@ CHECKS: Mapping[str, Callable[[Any], bool]] = {
     "class_weights": lambda value: (
         isinstance(value, list) and all(_is_number(each) and each > 0 for each in value)
     ),
+    "temperature": lambda value: _is_number(value) and value > 0,
     "dataset": _is_name,
     "epoch": _is_count,
     "shape": _is_shape,

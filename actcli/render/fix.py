@@ -10,9 +10,9 @@ from actcli.config.schema import toml_value
 from actcli.diagnostics import HEALTHY
 from actcli.diagnostics.findings import Remedy
 from actcli.store.condition import Condition
-from actcli.store.fix_result import FixResult, Try
+from actcli.store.fix_result import CALIBRATED, FixResult, Try
 from actcli.term.canvas import Canvas
-from actcli.term.numbers import percent
+from actcli.term.numbers import percent, significant
 from actcli.term.table import Column, command_line, fit, lines, numbers, paragraph, titled
 
 LABEL_COLUMNS = 12
@@ -78,7 +78,8 @@ class FixView:
         if result.changes:
             yield Text()
             toml = Remedy("", result.changes).to_toml()
-            label = "cure" if result.is_healthy else "best so far"
+            is_calibrated = result.tries[0].outcome == CALIBRATED
+            label = "cure" if result.is_healthy or is_calibrated else "best so far"
             yield paragraph(toml, canvas, f"{label:{LABEL_COLUMNS}}")
         label = "next"
         for command in self.commands:
@@ -89,6 +90,8 @@ class FixView:
         result, count = self.result, len(self.result.tries)
         if result.planned:
             return f"{result.before.verdict}; remedies in the order in which they would be tried"
+        if result.tries and result.tries[0].outcome == CALIBRATED:
+            return "calibrated on the validation rows"
         if result.before.verdict == HEALTHY:
             return "healthy: there is nothing to fix"
         tries = "1 try" if count == 1 else f"{count} tries"
@@ -119,12 +122,14 @@ def _tries(tries: Sequence[Try], canvas: Canvas) -> list[Column]:
 
 def _sides(before: Condition, after: Condition, canvas: Canvas) -> list[Column]:
     """Return the columns of the run before and of the best run."""
-    names = ["run", measure_text(before), "test accuracy", "dead units", "verdict"]
+    names = ["run", measure_text(before), "test accuracy", "dead units"]
+    names += ["calibration error", "verdict"]
 
     def texts(side: Condition) -> list[str]:
         dead = "" if side.dead is None else percent(side.dead)
         accuracy, test = percent(side.score, 2), percent(side.test, 2)
-        return [canvas.printable(side.run), accuracy, test, dead, side.verdict]
+        ece = "" if side.ece is None else significant(side.ece, 3)
+        return [canvas.printable(side.run), accuracy, test, dead, ece, side.verdict]
 
     return [
         Column("", names, left=True),

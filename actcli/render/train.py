@@ -146,6 +146,8 @@ def summary(
     if result.examples_per_second:
         speed = rounded(result.examples_per_second)
         facts["time"] = f"{significant(result.seconds, 3)} s, {speed} rows/s"
+    if result.temperature != 1:
+        facts["calibrated"] = f"logits / {significant(result.temperature, 3)}"
     facts["verdict"] = result.verdict or ""
     if result.dead is not None:
         facts["dead"] = _dead(result.dead, rows["train"])

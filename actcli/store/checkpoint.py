@@ -86,6 +86,13 @@ class Checkpoint:
                 "Its pixels or labels have changed",
             )
 
+    def fits(self, learner: Learner) -> bool:
+        """Return whether another run can continue from here: the same version and the same data."""
+        fingerprint = learner.dataset.fingerprint
+        return bool(
+            self.record["actcli"] == __version__ and self.record["fingerprint"] == fingerprint
+        )
+
     def restore(self, learner: Learner) -> Array:
         """Set the state of the learner, and return the parameters that are kept.
 
@@ -216,7 +223,7 @@ def _is_count(value: Any) -> bool:
 
 
 # Keys that checkpoints of earlier versions lack, with the values that they stood for.
-LATER_KEYS = {"model.init_scale": 1.0, "loss.class_weight": "none"}
+LATER_KEYS = {"model.init_scale": 1.0, "loss.class_weight": "none", "training.calibrate": False}
 
 
 def _with_new_names(config: dict[str, Any]) -> dict[str, Any]:

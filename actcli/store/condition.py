@@ -17,6 +17,7 @@ from actcli.config.schema import Config
 from actcli.datasets.batches import Split
 from actcli.datasets.dataset import ignore_progress
 from actcli.datasets.download import Progress
+from actcli.diagnostics.calibration import measure_outputs
 from actcli.diagnostics.findings import Finding, Severity
 from actcli.diagnostics.report import diagnose
 from actcli.diagnostics.significance import is_clearly_better
@@ -72,6 +73,8 @@ class Condition:
         by_class: whether every class counts alike in this comparison.
         test: accuracy on the test rows.
         dead: share of the hidden units that are dead.
+        ece: expected calibration error on the held-out rows; None if the outputs are not
+            probabilities.
     """
 
     folder: Path
@@ -82,6 +85,7 @@ class Condition:
     by_class: bool
     test: float
     dead: float | None
+    ece: float | None
 
     @property
     def run(self) -> str:
@@ -132,6 +136,7 @@ class Condition:
             "class_accuracy": self.class_accuracy,
             "test": self.test,
             "dead": self.dead,
+            "ece": self.ece,
         }
 
 
@@ -165,6 +170,7 @@ def examine_run(
     )
     train, validation = run.dataset.train, run.dataset.validation
     name, split = ("validation", validation) if len(validation) else ("train", train)
+    outputs = measure_outputs(run.model, split)
     units = sum(layer.units for layer in diagnosis.units)
     is_imbalanced = any(each.rule == "class-imbalance" for each in diagnosis.findings)
     return Condition(
@@ -176,4 +182,5 @@ def examine_run(
         by_class=is_imbalanced if by_class is None else by_class,
         test=evaluate(run.model, run.dataset.test).accuracy,
         dead=sum(layer.dead for layer in diagnosis.units) / units if units else None,
+        ece=outputs.ece if outputs else None,
     )

@@ -14,6 +14,7 @@ has trained are found by their configuration, so that an interrupted fix resumes
 import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from actcli.config.schema import Config
@@ -26,15 +27,29 @@ from actcli.explore.lr_find import find_learning_rate
 from actcli.store import DEFAULT_TRIES
 from actcli.store.condition import Condition, examine_run
 from actcli.store.fix_record import tries_of, write_fix
-from actcli.store.fix_result import BETTER, CURED, NO_BETTER, FixResult, Try
+from actcli.store.fix_result import (
+    BETTER,
+    CALIBRATED,
+    CURED,
+    NO_BETTER,
+    FixResult,
+    Try,
+    differences,
+)
 from actcli.store.folder import CONFIG, RESULT
-from actcli.store.record import RunResult
-from actcli.store.start import resume_run, start_run
+from actcli.store.record import FINISHED, RunResult
+from actcli.store.start import branch_run, resume_run, start_run
 from actcli.store.train import Run
 from actcli.training.build import prepare_dataset
 
 # The last remedy of every run. Its change is known when its turn comes.
 RANGE_TEST = Remedy("The learning-rate range test measures a rate that suits network and data.")
+CALIBRATION = Remedy(
+    "The temperature of the validation rows calibrates the logits, without training again.",
+    {"training.calibrate": True},
+)
+OVERCONFIDENT = "overconfident"  # the rule whose remedy it is
+AFTER_TRAINING = CALIBRATION.changes.keys()  # keys that change no step of a training
 TASK = frozenset({"data.name", "data.classes", "data.validation"})  # keys that no remedy changes
 
 
@@ -68,6 +83,26 @@ class Fix:
     _done: list[Try] = field(default_factory=list, init=False)
     _before: Condition | None = field(default=None, init=False)
 
+    def calibrate(self) -> FixResult:
+        """Scale the logits by the temperature of the validation rows, without any training.
+
+        Raises:
+            UsageError: the run has no validation rows, its outputs are not probabilities, or it is
+                calibrated already.
+            ActcliError: the run is damaged or has not ended, or a file cannot be written.
+        """
+        before = self._before = self._examine(self.folder)
+        config = before.config.with_values(CALIBRATION.changes)
+        if config == before.config:
+            raise UsageError(f"{self.folder} is calibrated already")
+        result = RunResult.read(self.folder / RESULT)
+        if result is None or result.status != FINISHED:
+            raise ActcliError(f"{self.folder} has not ended", "Only a finished run is calibrated")
+        after = self._train(config, 1, before)
+        gain = after.score - before.score
+        self._note(Try(1, OVERCONFIDENT, CALIBRATION, before.run, after, gain, CALIBRATED))
+        return FixResult(before, after, tuple(self._done))
+
     def search(self, dry_run: bool = False) -> FixResult:
         """Try remedies until the run is cured, no remedy is left, or all tries are used.
 
@@ -94,7 +129,7 @@ class Fix:
                 self._note(Try(number, rule, remedy, base.run, None, None, config))
                 continue
             tried.append(config)
-            after = self._train(config, number)
+            after = self._train(config, number, base)
             outcome = _outcome(before, best, after, rule)
             gain = after.score - base.score
             self._note(Try(number, rule, remedy, base.run, after, gain, outcome))
@@ -123,12 +158,17 @@ class Fix:
         self._done.append(attempt)
         self.report(attempt)
 
-    def _train(self, config: Config, number: int) -> Condition:
-        """Train a configuration as a run, or the rest of it if an earlier call began it."""
+    def _train(self, config: Config, number: int, base: Condition) -> Condition:
+        """Train a configuration as a run, or the rest of it if an earlier call began it.
+
+        A change that comes after the training takes over the steps of the base.
+        """
         resolved, folder = config.resolve(), self._folder_of(config)
         if folder is None:
             name = f"{self.folder.absolute().name}-fix-{self._next_number()}"
-            run: Run | RunResult = start_run(resolved, self.runs, name, self.progress)
+            is_trained = differences(base.config, config).keys() <= AFTER_TRAINING
+            start = partial(branch_run, base.folder) if is_trained else start_run
+            run: Run | RunResult = start(resolved, self.runs, name, self.progress)
         elif RunResult.read(folder / RESULT):
             return self._examine(folder)
         else:

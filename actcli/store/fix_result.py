@@ -22,7 +22,8 @@ class Try:
         base: the name of the run whose configuration it changes.
         after: the run and its diagnosis; None if the remedy cannot be applied.
         gain: the score minus the score of `base`.
-        outcome: "cured", "better" or "no better", or why the remedy cannot be applied.
+        outcome: "cured", "better", "no better" or "calibrated", or why the remedy cannot be
+            applied.
     """
 
     number: int
@@ -46,7 +47,7 @@ class Try:
         }
 
 
-CURED, BETTER, NO_BETTER = "cured", "better", "no better"
+CURED, BETTER, NO_BETTER, CALIBRATED = "cured", "better", "no better", "calibrated"
 
 
 @dataclass(frozen=True)

@@ -45,6 +45,8 @@ class RunResult:
         dead: share of the hidden units that no training row activates; None without hidden units.
         verdict: the rule of the worst finding on a sample of the training rows, or "healthy".
         class_weight: the name of the class weights; all losses of the run are weighted by them.
+        temperature: the number by which the logits were divided after the training; 1 if they were
+            not.
     """
 
     status: str
@@ -62,6 +64,7 @@ class RunResult:
     dead: float | None = None
     verdict: str | None = None
     class_weight: str = "none"
+    temperature: float = 1.0
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields for JSON, without the fields that this status does not have."""
@@ -107,6 +110,7 @@ class RunResult:
             dead=fields.optional("dead", fields.share),
             verdict=fields.optional("verdict", fields.text),
             class_weight=fields.optional("class_weight", fields.text) or "none",
+            temperature=fields.optional("temperature", fields.number) or 1.0,
         )
 
 

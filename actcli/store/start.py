@@ -28,6 +28,7 @@ from actcli.store.folder import (
 from actcli.store.record import DIVERGED, RunResult, complete_lines, read_epoch
 from actcli.store.train import Run
 from actcli.training.build import prepare_dataset
+from actcli.training.events import EpochDone
 from actcli.training.learner import Learner
 
 
@@ -114,6 +115,41 @@ def begin(learner: Learner, storage: RunStorage) -> Run:
     return run
 
 
+def branch_run(
+    source: Path,
+    config: ResolvedConfig,
+    runs: Path,
+    name: str,
+    progress: Progress = ignore_progress,
+) -> Run:
+    """Return a new run that has the steps of another run behind it.
+
+    Args:
+        source: the folder of the other run, which stays as it is.
+        config: the configuration of the new run; its steps are those of the other run.
+        runs: the folder of all runs.
+        name: the name of the run; if it is taken, `name-2`, `name-3`, ….
+        progress: called with the progress of downloads.
+
+    Raises:
+        ActcliError: the other run is damaged, or is of another version or of other data; or see
+            `start_run`.
+    """
+    checkpoint = read_checkpoint(source / CHECKPOINT)
+    config, dataset = prepare_dataset(config, progress)
+    learner = Learner(config, dataset)
+    if not checkpoint.fits(learner):
+        raise ActcliError(f"{source} is of another version of actcli, or its data have changed")
+    history, lines = _epochs_until(source / METRICS, checkpoint, learner)
+    with new_folder(runs, name) as folder:
+        run = Run(learner, folder, checkpoint, history)
+        folder.write(CONFIG, config.to_toml().encode())
+        folder.write(ENVIRONMENT, _json(environment()))
+        folder.write(METRICS, b"".join(lines))
+        run.save()
+        return run
+
+
 def resume(learner: Learner, folder: Folder, checkpoint: Checkpoint) -> Run:
     """Return the run of a folder, at its last checkpoint.
 
@@ -128,12 +164,7 @@ def resume(learner: Learner, folder: Folder, checkpoint: Checkpoint) -> Run:
         ActcliError: version, configuration or data have changed; the folder cannot be written to.
     """
     checkpoint.check(learner)
-    path, epochs = folder.path / METRICS, checkpoint.position.epoch
-    lines = _metrics_until(path, epochs)
-    layers = len(learner.network.layers)
-    history = tuple(
-        read_epoch(line, f"{path}, line {at}", layers) for at, line in enumerate(lines, 1)
-    )
+    history, lines = _epochs_until(folder.path / METRICS, checkpoint, learner)
     run = Run(learner, folder, checkpoint, history)
     versions = read_environment(folder.path / ENVIRONMENT)
     versions["resumed"].append(environment())
@@ -148,6 +179,16 @@ def resume(learner: Learner, folder: Folder, checkpoint: Checkpoint) -> Run:
 
 def _json(record: dict[str, Any]) -> bytes:
     return f"{json.dumps(record, indent=2)}\n".encode()
+
+
+def _epochs_until(
+    path: Path, checkpoint: Checkpoint, learner: Learner
+) -> tuple[tuple[EpochDone, ...], list[bytes]]:
+    """Return the epochs before a checkpoint, and their lines in `metrics.jsonl`."""
+    lines = _metrics_until(path, checkpoint.position.epoch)
+    layers = len(learner.network.layers)
+    epochs = (read_epoch(line, f"{path}, line {at}", layers) for at, line in enumerate(lines, 1))
+    return tuple(epochs), lines
 
 
 def _metrics_until(path: Path, epochs: int) -> list[bytes]:

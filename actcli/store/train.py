@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from actcli.diagnostics.calibration import calibrated
 from actcli.diagnostics.evidence import Provenance, Training, gather
 from actcli.diagnostics.health import measure_health, sample_rows
 from actcli.diagnostics.sums import Activity
@@ -126,7 +127,7 @@ class Run:
         self._is_saved, self._saved_at = True, time.monotonic()
 
     def finish(self, evaluate_training_rows: bool = True) -> RunResult:
-        """Evaluate and diagnose the model of a complete training, and write the result.
+        """Calibrate, evaluate and diagnose the model of a complete training; write the result.
 
         Args:
             evaluate_training_rows: whether to measure the score on all training rows. If not, the
@@ -136,6 +137,12 @@ class Run:
             ActcliError: the result cannot be written.
         """
         learner, data, position = self.learner, self.learner.dataset, self.position
+        if learner.config.training.calibrate:
+            # The checkpoint keeps the parameters as they were trained: a longer training starts
+            # from them.
+            learner.model = calibrated(learner.model, data.validation)
+            kept = learner.network.parameters, self.kept_epoch
+            self.storage.write(MODEL, *learner.model.file_parts(*kept))
         activity, train = Activity(learner.network), None
         if evaluate_training_rows:
             train = evaluate(learner.model, data.train, activity.add)
@@ -158,6 +165,7 @@ class Run:
             dead=activity.dead_share,
             verdict=self._verdict(activity),
             class_weight=learner.config.loss.class_weight,
+            temperature=learner.model.temperature,
         )
         self.storage.write(RESULT, result.to_json())
         return result

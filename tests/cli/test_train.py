@@ -122,7 +122,15 @@ def test_json_is_strict_and_has_the_documented_keys(blobs: Blobs) -> None:
             "train",
             "validation",
         ),
-        *("test", "seconds", "examples_per_second", "dead", "verdict", "class_weight"),
+        *(
+            "test",
+            "seconds",
+            "examples_per_second",
+            "dead",
+            "verdict",
+            "class_weight",
+            "temperature",
+        ),
     ]
     assert (told["run"], told["epochs"], told["kept_epoch"]) == ("runs/mine", 2, 2)
     for split in ("train", "validation", "test"):
@@ -227,6 +235,7 @@ OTHER = {
     "training.batch_size": ("11", 11),
     "training.seed": ("5", 5),
     "training.patience": ("4", 4),
+    "training.calibrate": ("true", True),
     "training.workers": (str(worker_count()), worker_count()),
 }
 

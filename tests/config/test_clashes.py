@@ -12,6 +12,8 @@ from actcli.machine import worker_count
 from actcli.nn.links import LINKS
 from actcli.nn.losses import LOSSES
 
+OF_LOGITS = "output = 'identity'"
+
 
 def refused(*lines: str) -> str:
     """Return the message about keys that exclude each other."""
@@ -43,6 +45,14 @@ def test_a_loss_and_an_output(loss: str, output: str) -> None:
         (["[optimizer]", "warmup = 6.5"], "[optimizer] warmup of 6.5 epochs is longer than the tr"),
         (["[training]", "patience = 1", "[data]", "validation = 0"], "[training] patience waits f"),
         (["[loss]", "name = 'sse'", "label_smoothing = 0.1"], "label_smoothing has no meaning for"),
+        (
+            ["[training]", "calibrate = true", "[data]", "validation = 0"],
+            "[training] calibrate nee",
+        ),
+        (
+            ["[training]", "calibrate = true", "[loss]", "name = 'mse'", "[model]", OF_LOGITS],
+            "[training] calibrate needs probabilities",
+        ),
     ],
 )
 def test_keys_that_exclude_each_other(lines: list[str], message: str) -> None:

@@ -540,6 +540,18 @@ def test_each_restraint_that_is_too_strong_is_lifted() -> None:
     ]
 
 
+def test_overconfidence_is_cured_by_a_temperature_first_if_rows_are_held_out() -> None:
+    def remedies(**changed: Any) -> list[dict[str, Any]]:
+        found = check("overconfident", **with_confidence(0.2), training=training(**changed))
+        assert found is not None
+        return [dict(remedy.changes) for remedy in found.remedies]
+
+    assert remedies(validation_rows=100)[0] == {"training.calibrate": True}
+    others = remedies()
+    assert {"training.calibrate": True} not in others
+    assert remedies(validation_rows=100, calibrate=True) == others
+
+
 def test_relus_that_never_switch_are_linear_and_one_that_does_is_enough() -> None:
     fixed = tuple(replace(layer, always_on=90, dead=10) for layer in units())
     gain = linear(0.1)["nonlinear_gain"]

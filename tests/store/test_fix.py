@@ -11,11 +11,13 @@ from blob_data import make_blobs
 from click.testing import CliRunner, Result
 
 from actcli.cli import main
+from actcli.datasets.dataset import load_dataset
 from actcli.model import Model
 from actcli.store.condition import examine_run
 from actcli.store.fix import Fix
 from actcli.store.fix_result import BETTER, CURED, NO_BETTER, differences
 from actcli.store.train import Run
+from actcli.training.evaluation import evaluate
 
 Blobs = Callable[..., Path]
 
@@ -115,6 +117,32 @@ def test_small_classes_are_cured_by_class_weights(blobs: Blobs) -> None:
     assert json.loads((folder / "result.json").read_text())["class_weight"] == "balanced"
     assert len(Model.load(folder).class_weights) == 3
     assert "class-weighted cross-entropy" in call("diagnose", str(folder)).stdout
+
+
+def test_a_run_is_calibrated_without_training_and_can_be_trained_further(blobs: Blobs) -> None:
+    data = blobs(noise=70)
+    options = ("--validation", "100", "--set", "optimizer.schedule=constant")
+    folder = train(data, "sure", "--epochs", "20", *options)
+    before = contents(folder)
+    result = call("fix", "sure", "--calibrate", "--json")
+    record = json.loads(result.stdout)
+    assert (result.exit_code, contents(folder)) == (0, before)
+    assert record["tries"][0]["outcome"] == "calibrated"
+    assert record["after"]["accuracy"] == record["before"]["accuracy"]
+    scaled = Path("runs/sure-fix-1")
+    temperature = json.loads((scaled / "result.json").read_text())["temperature"]
+    model, other = Model.load(folder), Model.load(scaled)
+    assert other.temperature == temperature > 1
+    held_out = load_dataset(str(data), validation=100).validation
+    assert evaluate(other, held_out).loss < evaluate(model, held_out).loss
+    logits = model.split_logits(held_out), other.split_logits(held_out)
+    np.testing.assert_allclose(logits[1], logits[0] / temperature, rtol=1e-4, atol=1e-5)
+    assert call("fix", "sure-fix-1", "--calibrate").exit_code == 2
+    # A longer training continues from the parameters before the scaling.
+    assert call("train", "--resume", "sure-fix-1", "--epochs", "23", "-q").exit_code == 0
+    train(data, "whole", "--epochs", "23", *options, "--calibrate")
+    models = [Path("runs", name, "model.safetensors") for name in ("sure-fix-1", "whole")]
+    assert models[0].read_bytes() == models[1].read_bytes()
 
 
 def test_a_healthy_run_is_left_alone(blobs: Blobs) -> None:

@@ -8,6 +8,7 @@ from actcli.diagnostics.rules.remedies import (
     NO_DECAY,
     longer_steps,
     shallower,
+    temperature_scaling,
 )
 from actcli.diagnostics.rules.wording import result
 from actcli.diagnostics.symptoms import (
@@ -200,7 +201,11 @@ class Overconfident(Rule):
         "confidence is 0.3 to 1.5 points below the accuracy, in faulty ones 12 to 13 points above "
         "it. Guo et al. found calibration errors of 4 to 10 % typical of networks of their time."
     )
-    cure = "Label smoothing, or weight decay for an output that does not support it."
+    cure = (
+        "The temperature that calibrates the network on the validation rows: it changes no "
+        "prediction and needs no training. Then label smoothing, or weight decay for an output "
+        "that does not support it."
+    )
     source = "Guo, Pleiss, Sun, Weinberger, On Calibration of Modern Neural Networks (ICML 2017)"
 
     def check(self, evidence: Evidence) -> Finding | None:
@@ -227,6 +232,7 @@ class Overconfident(Rule):
             tuple(sentences),
             "The logits are larger than the accuracy justifies.",
             [
+                *temperature_scaling(evidence),
                 Remedy(
                     "With smoothed targets, larger logits do not lower the loss without end.",
                     {"loss.label_smoothing": 0.1},

@@ -121,6 +121,24 @@ def less_memory(evidence: Evidence) -> list[Remedy]:
     return [dropout, early]
 
 
+def temperature_scaling(evidence: Evidence) -> list[Remedy]:
+    """Return the remedy for logits that are too large; none if they were scaled already."""
+    training, outputs = evidence.training, evidence.outputs
+    if training is None:
+        if outputs is None or outputs.temperature is None:
+            return []
+        return [
+            Remedy(
+                f"Dividing the logits by about {outputs.temperature:.3g} changes no prediction; "
+                "measure the number on rows that the network was not trained on."
+            )
+        ]
+    if training.calibrate or not training.validation_rows:
+        return []
+    reason = "The temperature of the validation rows calibrates the logits, without training again."
+    return [Remedy(reason, {"training.calibrate": True})]
+
+
 def usual_rate(evidence: Evidence) -> Remedy:
     """Return the remedy for a wrong learning rate.
 
