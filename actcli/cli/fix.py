@@ -38,8 +38,7 @@ Exit codes: 0 healthy or cured, 1 failure, 2 wrong usage or configuration, 3 not
 Examples:
   actcli train dying-relu -q && actcli fix
   actcli train deep-sigmoid -q && actcli fix deep-sigmoid --write cured.toml
-  actcli train quadratic-cost -q && actcli fix --dry-run
-  actcli train relu --epochs 20 -q && actcli fix --calibrate
+  actcli train quadratic-cost -q && actcli fix --dry-run && actcli fix --calibrate
 """,
 )
 @click.argument("run", required=False, type=RunType())

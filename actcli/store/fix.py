@@ -101,7 +101,9 @@ class Fix:
         after = self._train(config, 1, before)
         gain = after.score - before.score
         self._note(Try(1, OVERCONFIDENT, CALIBRATION, before.run, after, gain, CALIBRATED))
-        return FixResult(before, after, tuple(self._done))
+        fix = FixResult(before, after, tuple(self._done))
+        write_fix(fix, after.folder)
+        return fix
 
     def search(self, dry_run: bool = False) -> FixResult:
         """Try remedies until the run is cured, no remedy is left, or all tries are used.
