@@ -59,7 +59,7 @@ ROOMS_OF_A_COMMAND = {"explore", "render", "cli", "store"}
 ALSO_NAMED = {
     "activations": {"nn"},
     "report": {"diagnostics"},  # the result of `actcli diagnose`
-    **{name: {"diagnostics"} for name in ("findings", "gradients", "outputs", "units")},
+    **{name: {"diagnostics"} for name in ("doubts", "findings", "gradients", "outputs", "units")},
 }
 NN_MAY_IMPORT = ("numpy", "actcli.nn", "actcli.errors", "actcli.registry")
 AT_IMPORT_NEVER = {

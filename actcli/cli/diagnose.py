@@ -14,7 +14,7 @@ from actcli.cli.output import csv_option, emit, json_option, save_option
 from actcli.cli.parameter_types import NamesType, TargetType, override_options, rule_names
 from actcli.cli.watch import as_argument
 from actcli.config.values import Integer
-from actcli.diagnostics import PARTS, SEVERITIES, SPLITS
+from actcli.diagnostics import LABELS, PARTS, SEVERITIES, SPLITS
 from actcli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -59,9 +59,10 @@ Examples:
 )
 @click.option(
     "--only",
-    type=NamesType("part", PARTS, several=True),
+    type=NamesType("part", (*PARTS, LABELS), several=True),
     metavar="PART,…",
-    help=f"Parts to show: {', '.join(PARTS)}.  [all]",
+    help=f"Parts to show: {', '.join(PARTS)}, or {LABELS}: the rows whose label the network doubts "
+    "most.  [all, and labels if they may be wrong]",
 )
 @click.option("--history", is_flag=True, help="Show the training history, too.")
 @click.option(
@@ -120,8 +121,8 @@ def diagnose(
 
     with downloads(quiet) as progress:
         examined = find_target(target, runs_dir, Overrides(**overrides), at_init, progress)
-    diagnosis = examine(examined, split, rows)
     parts = (*(only or PARTS), *(["history"] if history else []))
+    diagnosis = examine(examined, split, rows, parts)
     fix = ""
     if examined.folder and any(remedy.changes for remedy in remedies_of(diagnosis.findings)):
         fix = f"actcli fix {as_argument(examined.folder)}"
@@ -130,7 +131,12 @@ def diagnose(
         ctx.exit(ExitStatus.FINDING)
 
 
-def examine(target: "Target", split: str = "train", rows: int | None = None) -> "Diagnosis":
+def examine(
+    target: "Target",
+    split: str = "train",
+    rows: int | None = None,
+    parts: tuple[str, ...] = PARTS,
+) -> "Diagnosis":
     """Return the diagnosis of a target on a split, or on a sample of its rows.
 
     Raises:
@@ -153,6 +159,7 @@ def examine(target: "Target", split: str = "train", rows: int | None = None) -> 
         training=target.training,
         workers=worker_count(),
         assumptions=assumptions,
+        parts=parts,
     )
 
 

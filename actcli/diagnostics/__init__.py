@@ -8,5 +8,6 @@ UNTRAINED = "untrained"  # the same for a network without a trained epoch; also 
 FAULTLESS = (HEALTHY, UNTRAINED)
 PARTS = ("gradients", "units", "softmax", "verdict")  # of a diagnosis, unless others are named
 PICTURES = ("confusion", "activations", "weights")  # parts only on request, as is "history"
+LABELS = "labels"  # the part that is shown on request, or if the labels may be wrong
 SEVERITIES = ("note", "warning", "error")
 SPLITS = ("train", "validation", "test")

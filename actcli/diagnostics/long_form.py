@@ -2,7 +2,7 @@
 
 The columns are the part of the diagnosis, the item that the number is about, its name, and its
 value. The item is a layer in gradients and units, a class in classes, the lower edge of a bin in
-reliability, an epoch in history, and a rule in verdict.
+reliability, an epoch in history, a row in labels, and a rule in verdict.
 """
 
 from collections.abc import Iterator, Mapping
@@ -28,6 +28,9 @@ def long_rows(diagnosis: Mapping[str, Any]) -> Iterator[Row]:
         yield from _measures("softmax", None, numbers)
         for part, key in nested.items():
             yield from _records(part, key, softmax[part])
+    if labels := diagnosis.get("labels"):
+        yield from _measures("labels", None, {"estimated": labels["estimated"]})
+        yield from _records("labels", "index", labels["doubted"])
     if "verdict" in diagnosis:
         yield ["verdict", None, "verdict", diagnosis["verdict"]]
         for finding in diagnosis["findings"]:

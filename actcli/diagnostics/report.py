@@ -9,8 +9,9 @@ from typing import Any
 
 from actcli.datasets.batches import Split
 from actcli.datasets.dataset import Dataset
-from actcli.diagnostics import HEALTHY, PARTS, SPLITS
+from actcli.diagnostics import HEALTHY, LABELS, PARTS, SPLITS
 from actcli.diagnostics.confusion import Confusion
+from actcli.diagnostics.doubts import LabelDoubts, may_be_labels, measure_doubts
 from actcli.diagnostics.evidence import Evidence, Provenance, Training, gather
 from actcli.diagnostics.findings import Finding
 from actcli.diagnostics.first_layer import FirstLayer, first_layer
@@ -42,12 +43,15 @@ class Diagnosis:
         assumptions: what was assumed of a network of another framework; None for other networks.
         first_layer: the weights of some units of the first layer; None unless "weights" was one of
             the parts to measure.
+        doubts: the labels that the network doubts; None unless they were asked for, or may explain
+            a finding.
     """
 
     evidence: Evidence
     findings: tuple[Finding, ...]
     assumptions: Assumptions | None = None
     first_layer: FirstLayer | None = None
+    doubts: LabelDoubts | None = None
 
     @property
     def verdict(self) -> str:
@@ -109,7 +113,8 @@ class Diagnosis:
 
         Args:
             parts: any of "gradients", "units", "softmax", "confusion", "activations", "weights",
-                "history", "verdict". Those that were not measured are null.
+                "history", "labels", "verdict". Those that were not measured are null. Doubted
+                labels are part of a verdict that they may explain.
         """
         evidence = self.evidence
         fields: dict[str, Any] = {
@@ -126,6 +131,8 @@ class Diagnosis:
         if "softmax" in parts:
             fields["softmax"] = self.outputs and softmax_fields(self.outputs)
         fields |= self._pictures(parts)
+        if "labels" in parts or (self.doubts and "verdict" in parts):
+            fields["labels"] = self.doubts and self.doubts.to_dict()
         if "history" in parts:
             fields["history"] = [_epoch(epoch) for epoch in self.history] if self.training else None
             histograms = self.histogram_history
@@ -187,7 +194,8 @@ def diagnose(  # noqa: PLR0913 - the optional ones are keywords with defaults
             only by rounding.
         assumptions: what was assumed of a network of another framework.
         parts: with "activations", the histograms of each layer are measured, and with "weights" the
-            weights of the first layer are kept. All other parts are measured in any case.
+            weights of the first layer are kept, and with "labels" the doubted labels. All other
+            parts are measured in any case.
 
     Raises:
         UsageError: the split is empty or does not exist, `rows` is below 1, or the model does not
@@ -215,7 +223,10 @@ def diagnose(  # noqa: PLR0913 - the optional ones are keywords with defaults
         edges=edges,
     )
     layer = first_layer(model, dataset.shape, evidence.activity) if "weights" in parts else None
-    return Diagnosis(evidence, judge(evidence), assumptions, layer)
+    findings = judge(evidence)
+    asked = LABELS in parts or may_be_labels(findings)
+    doubts = measure_doubts(model, find_split(dataset, split), examined) if asked else None
+    return Diagnosis(evidence, findings, assumptions, layer, doubts)
 
 
 def find_split(dataset: Dataset, name: str) -> Split:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderResult
 from rich.text import Text
 
-from actcli.diagnostics import PARTS
+from actcli.diagnostics import LABELS, PARTS
 from actcli.diagnostics.report import Diagnosis
+from actcli.render.doubts import DoubtsView
 from actcli.render.findings import VerdictView
 from actcli.render.gradients import GradientView
 from actcli.render.history import HistoryView
@@ -34,7 +35,7 @@ class DiagnoseView:
 
     Args:
         diagnosis: to show.
-        parts: of "gradients", "units", "softmax", "history", "verdict".
+        parts: of "gradients", "units", "softmax", "history", "labels", "verdict".
         fix: the command line that tries the remedies of the verdict; empty without a run.
     """
 
@@ -56,6 +57,7 @@ class DiagnoseView:
             "units": UnitsView(diagnosis.units),
             "softmax": OutputsView(diagnosis.outputs, evidence.output),
             "history": HistoryView(diagnosis.training, units),
+            **({"labels": DoubtsView(diagnosis.doubts)} if diagnosis.doubts else {}),
             "verdict": VerdictView(
                 diagnosis.findings,
                 diagnosis.healthy_because,
@@ -64,7 +66,7 @@ class DiagnoseView:
             ),
         }
         for name, view in views.items():
-            if name in self.parts:
+            if name in self.parts or (name == LABELS and "verdict" in self.parts):
                 yield Text()
                 yield view
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from blob_data import make_blobs
 from click.shell_completion import BashComplete
 from click.testing import CliRunner, Result
 from screens import on_screen
@@ -273,6 +274,29 @@ def test_without_a_run_it_says_how_to_make_one(tmp_path: Path) -> None:
     done = diagnose(str(tmp_path / "none"))
     assert (done.exit_code, done.stdout) == (2, "")
     assert "actcli train" in done.stderr
+
+
+def test_labels_that_the_network_doubts_are_those_that_are_wrong(
+    blobs: Callable[..., Path], tmp_path: Path
+) -> None:
+    arrays = make_blobs(3, 300, 12, 16)
+    labels, wrong = arrays["y_train"].copy(), [7, 100, 205]
+    labels[wrong] = (labels[wrong] + 1) % 3
+    data, runs = blobs(y_train=labels), str(tmp_path / "runs")
+    settings = ("--dataset", str(data), "--hidden", "16", "--validation", "0", "--epochs", "9")
+    assert call("train", *settings, "--batch-size", "32", "--runs-dir", runs, "-q").exit_code == 0
+    shown = strict(diagnose(runs, "--only", "labels", "--json").stdout)["labels"]
+    assert sorted(row["index"] for row in shown["doubted"][:3]) == wrong
+    assert shown["estimated"] == 3
+    first = shown["doubted"][0]
+    assert first["label"] == str(labels[first["index"]])
+    assert first["answer"] == str(arrays["y_train"][first["index"]])
+    sampled = strict(diagnose(runs, "--only", "labels", "--rows", "250", "--json").stdout)["labels"]
+    assert {row["index"] for row in sampled["doubted"]} & set(wrong)
+    text = diagnose(runs, "--only", "labels").stdout
+    assert "By confident learning, about 3 of 300 labels are wrong." in text
+    assert "labels,7,label," in diagnose(runs, "--only", "labels", "--csv").stdout
+    assert "labels" not in strict(diagnose(runs, "--json").stdout)
 
 
 # The rules ------------------------------------------------------------------------------------
