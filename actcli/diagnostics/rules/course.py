@@ -37,8 +37,8 @@ from actcli.diagnostics.symptoms import (
 
 # Length of the steps over that of the default recipe, and for a network that has learnt, the pace.
 LOW_RATE_RATIO, LOW_PACE_RATIO = 0.05, 0.25
-# The same, if half of the initial loss is left.
-LOW_RATE_RATIO_IF_LOSS_REMAINS = 0.2
+# The same, if half of the initial loss is left, or simple classifiers are far better.
+LOW_RATE_RATIO_IF_FAR = 0.2
 # Share of the initial loss that remains at the end.
 REMAINING_LOSS_SHARE = 0.5
 # Share by which the training loss fell over the last epoch of a slow training.
@@ -52,10 +52,12 @@ class LearningRateTooLow(Rule):
     harm = "The training takes as long as any other and learns less."
     limits = "Needs the configuration of the training and the initial network."
     threshold = (
-        f"The steps are at most {percent(LOW_RATE_RATIO)} as long as those of the default recipe, "
-        f"{percent(REMAINING_LOSS_SHARE)} or more of the initial loss is left at the end, and the "
-        "network has not learnt well. Healthy set-ups use the default rate and end with 0.5 to 3.2 "
-        "% of the initial loss, faulty ones with 52 to 100 %. Or the pace, the mean length of the "
+        f"The steps are at most {percent(LOW_RATE_RATIO_IF_FAR)} as long as those of the default "
+        f"recipe, {percent(REMAINING_LOSS_SHARE)} or more of the initial loss is left at the end "
+        "or simple classifiers are far better, and the network has not learnt well; at "
+        f"{percent(LOW_RATE_RATIO)} or less, clearly better is enough. Healthy set-ups have the usual "
+        "rate and end with 0.5 to 3.2 % of the initial loss, faulty ones with 52 to 100 %. Or the "
+        "pace, the mean length of the "
         f"steps for each row, is at most {percent(LOW_PACE_RATIO)} of the default recipe's, the "
         f"loss fell by {percent(SLOWLY_FALLING_SHARE)} to {percent(FALLING_LOSS_SHARE)} over the "
         "last epoch, and the network "
@@ -97,7 +99,8 @@ class LearningRateTooLow(Rule):
     def _hardly_moved(evidence: Evidence) -> bool:
         ratio, start = rate_ratio(evidence), evidence.initial_loss or 0
         remains = evidence.loss_value >= REMAINING_LOSS_SHARE * start
-        limit = LOW_RATE_RATIO_IF_LOSS_REMAINS if remains else LOW_RATE_RATIO
+        is_far = remains or falls_far_short(evidence)
+        limit = LOW_RATE_RATIO_IF_FAR if is_far else LOW_RATE_RATIO
         return (
             ratio is not None
             and ratio <= limit

@@ -24,6 +24,7 @@ from actcli.diagnostics.symptoms import (
     percent,
     saturated,
     share,
+    skill,
     start_ratio,
     untrained,
 )
@@ -165,6 +166,10 @@ class Saturation(Rule):
         )
 
 
+# Length of steps, over that of the default recipe, that cannot even undo a poor start.
+TINY_RATE_RATIO = 0.05
+
+
 class PoorInitialLoss(Rule):
     """An initial network that is confident and wrong."""
 
@@ -191,9 +196,15 @@ class PoorInitialLoss(Rule):
         ratio, chance = start_ratio(evidence), chance_loss(evidence)
         if ratio is None or ratio < POOR_START_RATIO:
             return None
-        severity = Severity.WARNING if is_overconfident(evidence) else Severity.NOTE
+        usual = max((scale or 1 for scale in evidence.initial_scales), default=1)
+        if usual < LARGE_INITIAL_SCALE and (rate_ratio(evidence) or 1) <= TINY_RATE_RATIO:
+            severity = Severity.NOTE  # steps of a usual length undo such a start
+        elif is_overconfident(evidence):
+            severity = max(Severity.WARNING, grade(evidence))
+        else:
+            severity = grade(evidence)
         return self.finding(
-            max(severity, grade(evidence)),
+            severity,
             (
                 f"The initial loss is {evidence.initial_loss:.4g}, {ratio:.3g} times the "
                 f"{chance:.4g} of outputs that favour no class.",
@@ -202,6 +213,10 @@ class PoorInitialLoss(Rule):
             "The initial weights are so large that the first outputs are confident and wrong.",
             [fitting_weights(evidence)],
         )
+
+
+# Skill of a network that does not miss its dead units: it is right for almost all of its rows.
+PERFECT_SKILL = 0.99
 
 
 class DeadUnits(Rule):
@@ -219,10 +234,11 @@ class DeadUnits(Rule):
     threshold = (
         f"{percent(DEAD_SHARE)} or more of all hidden units are dead, or "
         f"{percent(DEAD_SHARE_OF_LAYER)} of a layer, and the network has not learnt well, or the "
-        f"steps are at least {VERY_HIGH_RATE_RATIO:g} times as long as usual, or unknown; a note "
-        "from one unit on. Healthy set-ups have "
-        "no dead units, though their ReLUs are inactive on 55 to 70 % of the rows. In faulty "
-        "set-ups 31 to 44 % are dead; in configs/dying-relu.toml 38 %, with 95 % accuracy."
+        f"steps are at least {VERY_HIGH_RATE_RATIO:g} times as long as usual and its skill is "
+        f"below {percent(PERFECT_SKILL)}, or its training is unknown; a note from one unit on. "
+        "Healthy set-ups have no dead units, though their ReLUs are inactive on 55 to 70 % of the "
+        "rows. In faulty set-ups 31 to 44 % are dead; in configs/dying-relu.toml 38 %, with 95 % "
+        "accuracy."
     )
     cure = (
         "The usual learning rate, or a tenth of it, if the steps were long; leaky ReLUs, which "
@@ -240,6 +256,7 @@ class DeadUnits(Rule):
         bad = share(count, evidence) >= DEAD_SHARE or part >= DEAD_SHARE_OF_LAYER
         training, ratio = evidence.training, rate_ratio(evidence)
         is_due = training is None or training.diverged or (ratio or 0) >= VERY_HIGH_RATE_RATIO
+        is_due = is_due and (training is None or skill(evidence) < PERFECT_SKILL)
         bad = bad and (is_due or not learns_well(evidence))
         sentences = tuple(
             f"Layer {layer.layer}: {died(layer)} of {counted(layer.units, 'unit')} "

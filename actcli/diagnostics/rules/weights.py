@@ -64,7 +64,8 @@ class SmallWeights(Rule):
     )
     threshold = (
         "The scale of weights is their root mean square over that of the fitting initializer. The "
-        f"initial scale of a hidden layer is at most {SMALL_INITIAL_SCALE:g}; if the initial "
+        f"initial scale of a hidden layer, or the factor of the initial weights in the "
+        f"configuration, is at most {SMALL_INITIAL_SCALE:g}; if the initial "
         f"network is unknown, the scale of all hidden layers is at most {SMALL_SCALE:g}, and one "
         f"of them has {MIN_INPUTS} inputs or more; and the "
         "network has not learnt well. Healthy set-ups start at 1 and end at 1.0 to 2.0. With "
@@ -92,7 +93,8 @@ class SmallWeights(Rule):
         initial = evidence.initial_scales[:hidden]
         scales = evidence.weight_scales[:hidden]
         known = [scale for scale in initial if scale is not None]
-        drawn_small = bool(known) and min(known) <= SMALL_INITIAL_SCALE
+        factor = evidence.training.init_scale if evidence.training else 1.0
+        drawn_small = min([factor, *known]) <= SMALL_INITIAL_SCALE
         wide = _scales_of_wide_inputs(evidence)
         if not drawn_small and (
             evidence.training is not None or not wide or max(scales) > SMALL_SCALE
@@ -155,7 +157,8 @@ class LargeWeights(Rule):
             return None
         initial = evidence.initial_scales[:hidden]
         known = [scale for scale in initial if scale is not None]
-        drawn_large = bool(known) and max(known) >= LARGE_INITIAL_SCALE
+        factor = evidence.training.init_scale if evidence.training else 1.0
+        drawn_large = max([factor, *known]) >= LARGE_INITIAL_SCALE
         grown = [scale for scale in _scales_of_wide_inputs(evidence) if scale >= LARGE_SCALE]
         if not drawn_large and (evidence.training is not None or not grown):
             return None
