@@ -46,24 +46,29 @@ def load_data(
     *,
     validation: int | None = None,
     classes: Sequence[str] = (),
-    normalize: str = "unit",
+    normalize: str = "auto",
+    target: str = "last",
 ) -> Dataset:
     """Return a data set with its splits `train`, `validation` and `test`.
 
     Args:
-        source: a name (`mnist`, `fashion-mnist`, `kmnist`), a folder of IDX files, or an `.npz`
-            file.
+        source: a name (`mnist`, `fashion-mnist`, `kmnist`), a folder of IDX files, an `.npz` file,
+            or a CSV file.
         validation: number of training rows to hold out. None holds out 5,000, or a sixth of the
             training rows if there are fewer than 10,000.
         classes: names or labels of the classes to keep; an empty sequence keeps all.
-        normalize: `unit`, `standard`, `column` or `none`.
+        normalize: `unit`, `standard`, `column` or `none`; `auto` is `column` for tables and `unit`
+            for images.
+        target: the column of the classes in a CSV file: its name, its number from 1, or "last".
 
     Raises:
-        UsageError: the source, a class or the normalization does not exist, or `validation` is out
-            of range.
+        UsageError: the source, a class, the target or the normalization does not exist, or
+            `validation` is out of range.
         DataError: a file is damaged or does not fit the others, or a download failed.
     """
-    return load_dataset(source, validation=validation, classes=classes, normalize=normalize)
+    return load_dataset(
+        source, validation=validation, classes=classes, normalize=normalize, target=target
+    )
 
 
 class fit:  # noqa: N801 - it is used like a function, as `enumerate` is
@@ -111,7 +116,7 @@ class fit:  # noqa: N801 - it is used like a function, as `enumerate` is
     @property
     def training(self) -> Training:
         """How the model was trained so far, for `diagnose`."""
-        return Training.of(self.config, tuple(self.history), len(self.history))
+        return Training.of(self._learner.config, tuple(self.history), len(self.history))
 
     def initial_model(self) -> Model:
         """Return the model as it was before the first step."""

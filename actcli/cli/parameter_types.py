@@ -168,6 +168,7 @@ OVERRIDES = {
     "output": ("model.output", "Output activation."),
     "loss": ("loss.name", "Loss function."),
     "dataset": ("data.name", "Data set."),
+    "target_column": ("data.target", "Column of the classes in a CSV file."),
     "normalize": ("data.normalize", "Input normalization."),
 }
 
@@ -187,9 +188,10 @@ def override_options(command: F) -> F:
 
     decorated: Any = with_overrides
     for name, (key, help_text) in reversed(OVERRIDES.items()):
-        kind = kind_of(key)
+        kind, option = kind_of(key), next(each.option for each in KEYS if str(each) == key)
         decorated = click.option(
-            f"--{name}",
+            f"--{option}",
+            name,
             type=KindType(kind),
             metavar=kind.metavar,
             help=f"{help_text}  [the network's]",

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from actcli.explore.predict import Predictions
     from actcli.nn.arrays import Labels
 
-IMAGES = {".npy", ".png"}
+IMAGES = {".npy", ".png", ".jpg", ".jpeg"}
 CHOICES = ("index", "first", "random", "worst", "image")
 
 
@@ -33,6 +33,10 @@ CHOICES = ("index", "first", "random", "worst", "image")
 Examples:
   actcli train --epochs 1 -q && actcli predict --index 4
   actcli train sigmoid --epochs 1 -q && actcli predict sigmoid --worst 5
+
+\b
+A drawing of your own, as a paint program saves it:
+  actcli predict --image seven.png
 """,
 )
 @click.argument("target", metavar="[RUN]", required=False, type=TargetType())
@@ -54,9 +58,13 @@ Examples:
     "--image",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="An image file, white on black: .npy, or .png after pip install 'actcli[image]'.",
+    help="An image file: .npy, or .png and .jpg of any size after pip install 'actcli[image]'. A "
+    "picture is made like MNIST's: inverted if its border is light, cropped, scaled, centred.",
 )
-@click.option("--invert", is_flag=True, help="Invert an image that is black on white.")
+@click.option("--raw", is_flag=True, help="Take a picture as it is: it must have the right size.")
+@click.option(
+    "--invert", is_flag=True, help="Invert the image, in place of judging it by its border."
+)
 @click.option(
     "--split",
     type=NamesType("split", SPLITS),
@@ -101,7 +109,8 @@ def predict(
     if choices["image"] is None:
         result = predict_rows(network, split, true_class, **choices)
     else:
-        result = predict_image(network, choices["image"], choices["invert"], true_class)
+        path, invert = choices["image"], choices["invert"]
+        result = predict_image(network, path, invert, true_class, choices["raw"])
     emit(result, predict_view, as_json, as_csv)
 
 
@@ -114,7 +123,7 @@ def require_one_choice(choices: dict[str, Any]) -> None:
     options = [f"--{name}" for name in CHOICES if _is_set(choices[name])]
     if len(options) > 1:
         raise UsageError(f"{options[0]} and {options[1]} exclude each other")
-    for name, needed in (("seed", "random"), ("invert", "image")):
+    for name, needed in (("seed", "random"), ("invert", "image"), ("raw", "image")):
         if _is_set(choices[name]) and not _is_set(choices[needed]):
             raise UsageError(f"--{name} requires --{needed}")
 
@@ -176,15 +185,33 @@ def predict_rows(
 
 
 def predict_image(
-    target: "Target", path: Path, invert: bool, true_class: int | None
+    target: "Target", path: Path, invert: bool, true_class: int | None, raw: bool
 ) -> "Predictions":
-    """Return the prediction for an image from a file."""
-    from actcli.datasets.images import invert_colours, read_image
+    """Return the prediction for an image from a file.
+
+    Args:
+        target: the network.
+        path: the path of the file.
+        invert: whether to swap black and white.
+        true_class: index of the true class; None if it is unknown.
+        raw: whether to take a picture as it is.
+
+    Raises:
+        UsageError: the network does not take images.
+        DataError: the file is damaged, or nothing is drawn on it.
+    """
+    from actcli.datasets.drawings import read_drawing
+    from actcli.datasets.images import PICTURE_ENDINGS, as_levels, invert_colours, read_image
     from actcli.explore.predict import Predictions, predict
 
     model, data = target.model, target.dataset
-    pixels = read_image(path, data.shape, data.train.pixels.dtype)
-    pixels = invert_colours(pixels) if invert else pixels
+    steps: tuple[str, ...] = ()
+    if path.suffix.lower() in PICTURE_ENDINGS and not raw:
+        drawing = read_drawing(path, data.image_shape, invert)
+        pixels, steps = as_levels(drawing.pixels, data.train), drawing.steps
+    else:
+        pixels = read_image(path, data.shape, data.train.pixels.dtype)
+        pixels = invert_colours(pixels) if invert else pixels
     return Predictions(
         model=target.name,
         dataset=data.name,
@@ -195,6 +222,7 @@ def predict_image(
         rows=None,
         mistakes=None,
         predictions=predict(model, pixels[None], data.shape, [true_class], [None]),
+        steps=steps,
     )
 
 

@@ -39,7 +39,7 @@ def settings_of_run(ctx: click.Context, folder: Path) -> list[Setting]:
     kept = {str(key): value for key, value in values(config)}
     for setting in settings(ctx, None):
         name = str(setting.key)
-        if setting.value == kept[name]:
+        if setting.value == kept[name] or (name, setting.value) == (EPOCHS, "auto"):
             continue
         if not setting.origin.startswith("--"):
             print_note(f"{setting.origin} has no effect: a run keeps its configuration")

@@ -16,7 +16,8 @@ from actcli.cli.sweep import write_table
 from actcli.cli.sweep_watch import Watch, label
 from actcli.config.resolved import ResolvedData
 from actcli.datasets.catalogue import DATASETS
-from actcli.datasets.dataset import Dataset, RawDataset, read_dataset
+from actcli.datasets.dataset import Dataset, read_dataset
+from actcli.datasets.raw import RawDataset, Source
 from actcli.errors import ActcliError, UsageError
 from actcli.machine import core_count
 from actcli.store.folder import Folder
@@ -63,7 +64,7 @@ class Request:
 
 def run(request: Request, as_json: bool, as_csv: bool) -> int:
     """Train the unfinished jobs, write the result, and return the exit status."""
-    path, raw = request.runs / request.name, dict[str, RawDataset]()
+    path, raw = request.runs / request.name, dict[Source, RawDataset]()
     inventory = Inventory(request.jobs)
     if complete_runs(path):  # else the workers start while the data are read
         raw = read_data(inventory.todo, request.quiet)
@@ -126,27 +127,29 @@ def train(
     return errors
 
 
-def read_data(jobs: Sequence[Job], quiet: bool) -> dict[str, RawDataset]:
-    """Return the data sets of jobs by their name in the configuration."""
+def read_data(jobs: Sequence[Job], quiet: bool) -> dict[Source, RawDataset]:
+    """Return the data sets of jobs by their source in the configuration."""
     with downloads(quiet) as progress:
-        names = dict.fromkeys(job.config.data.name for job in jobs)
-        return {name: read_dataset(_as_typed(name), progress) for name in names}
+        sources = dict.fromkeys(job.config.data.source for job in jobs)
+        return {
+            source: read_dataset(_as_typed(source[0]), progress, source[1]) for source in sources
+        }
 
 
-def needed(raw: Mapping[str, RawDataset], jobs: Sequence[Job]) -> dict[str, RawDataset]:
-    """Return the data sets of jobs by their name in the configuration."""
-    return {name: raw[name] for name in dict.fromkeys(job.config.data.name for job in jobs)}
+def needed(raw: Mapping[Source, RawDataset], jobs: Sequence[Job]) -> dict[Source, RawDataset]:
+    """Return the data sets of jobs by their source in the configuration."""
+    return {source: raw[source] for source in dict.fromkeys(job.config.data.source for job in jobs)}
 
 
 def split_datasets(
-    jobs: Sequence[Job], raw: Mapping[str, RawDataset]
+    jobs: Sequence[Job], raw: Mapping[Source, RawDataset]
 ) -> tuple[Splits, dict[ResolvedData, str]]:
     """Return the data sets of jobs, split, and the errors of those that cannot be split."""
     datasets: dict[ResolvedData, tuple[ResolvedData, Dataset]] = {}
     errors: dict[ResolvedData, str] = {}
     for config in dict.fromkeys(job.config.data for job in jobs):
         try:
-            datasets[config] = split_dataset(config, raw[config.name])
+            datasets[config] = split_dataset(config, raw[config.source])
         except ActcliError as error:
             errors[config] = str(error)
     return datasets, errors

@@ -125,6 +125,8 @@ def train(
         if not quiet:
             print_unused(resolved, overrides)
         run = new_run(resolved, runs_dir, default_name(config) if name is None else name, quiet)
+        if not quiet:
+            print_data_notes(resolved, run)
         if name is not None and run.folder.name != name:
             print_note(f"{run.folder.with_name(name)} exists: the new run is {run.folder.name}")
     if run:
@@ -157,7 +159,7 @@ def resumed_run(
     from actcli.store.record import RunResult
     from actcli.store.start import resume_run
 
-    epochs_before = Config.load(folder / CONFIG).training.epochs
+    epochs_before = Config.load(folder / CONFIG).resolve().training.epochs
     with downloads(quiet) as progress:
         run = resume_run(folder, config, progress)
     if isinstance(run, RunResult):
@@ -199,6 +201,24 @@ def print_unused(config: "ResolvedConfig", overrides: list[Setting]) -> None:
             print_note(f"{setting.origin}: {setting.key} has no effect: {reason}")
     if config.loss.class_weight != "none":
         print_note(f"Losses are weighted by class: {config.loss.class_weight}")
+
+
+def print_data_notes(config: "ResolvedConfig", run: "Run") -> None:
+    """Print how a table was read and split, and the settings that the data set has chosen.
+
+    Args:
+        config: the configuration before the data set was read.
+        run: the new run.
+    """
+    from actcli.datasets.tables import describe_small_bytes
+    from actcli.training.automatic import describe_choice
+
+    dataset = run.learner.dataset
+    for note in (*dataset.notes, describe_small_bytes(dataset.normalization.method, dataset.train)):
+        if note:
+            print_note(note)
+    if choice := dataset.is_table and describe_choice(config, run.learner.config):
+        print_note(f"Chosen for this table: {choice}")
 
 
 @dataclass(frozen=True)

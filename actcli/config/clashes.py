@@ -9,7 +9,7 @@ from dataclasses import fields
 from typing import Any
 
 from actcli.config.mistakes import Mistake
-from actcli.config.schema import Tables
+from actcli.config.schema import IMAGE_EPOCHS, Tables
 from actcli.errors import UsageError
 
 
@@ -80,6 +80,10 @@ def _check_nesterov(config: Tables) -> None:
 
 def _check_warmup(config: Tables) -> None:
     warmup, epochs = config.optimizer.warmup, config.training.epochs
+    if not isinstance(epochs, int):
+        if not config.data.is_in_catalogue:
+            return  # the data set chooses the epochs; see `training.automatic`
+        epochs = IMAGE_EPOCHS
     if warmup > epochs > 0:
         raise UsageError(
             f"[optimizer] warmup of {warmup:g} epochs is longer than the training",

@@ -18,10 +18,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from actcli.config.mistakes import ConfigError, Mistake
-from actcli.config.values import Auto, Integer, Kind, Label, Listed, Name, Number, Switch, Text
+from actcli.config.values import (
+    Auto,
+    Integer,
+    Kind,
+    Label,
+    Listed,
+    Name,
+    Number,
+    Switch,
+    Text,
+)
+from actcli.registry import declared_names
 
 if TYPE_CHECKING:
     from actcli.config.resolved import ResolvedConfig
+
+
+# The automatic values for MNIST, and for other images.
+IMAGE_EPOCHS, IMAGE_BATCH_ROWS = 6, 128
 
 
 def setting(
@@ -69,8 +84,13 @@ class DataConfig(Table):
     name: str = setting(
         "mnist",
         Text("NAME|PATH"),
-        "data set: a name, a folder of IDX files, or an .npz file",
+        "data set: a name, a folder of IDX files, an .npz file, or a CSV file",
         "dataset",
+    )
+    target: str = setting(
+        "last",
+        Label("COLUMN"),
+        "column of the classes in a CSV file: its name, its number from 1, or last",
     )
     validation: int | str = setting(
         "auto",
@@ -79,11 +99,21 @@ class DataConfig(Table):
     )
     classes: tuple[str, ...] = setting((), Listed(Label()), "classes to keep; empty: all")
     normalize: str = setting(
-        "unit",
-        Name("actcli.datasets.batches", "NORMALIZATIONS"),
+        "auto",
+        Auto(Name("actcli.datasets.batches", "NORMALIZATIONS")),
         "input normalization: unit (0 to 1), standard (mean 0, deviation 1), column (standard for "
-        "each column of a table) or none",
+        "each column of a table) or none; auto: unit for images, column for tables",
     )
+
+    @property
+    def is_in_catalogue(self) -> bool:
+        """Whether the name is that of a data set of the catalogue."""
+        return self.name in declared_names("actcli.datasets.catalogue", "DATASETS")
+
+    @property
+    def source(self) -> tuple[str, str]:
+        """The data set as its files hold it: its name, and the column of the classes."""
+        return self.name, self.target
 
 
 @dataclass(frozen=True)
@@ -163,7 +193,7 @@ class OptimizerConfig(Table):
         "decay rates of the two moment estimates (adam, adamw)",
     )
     weight_decay: float | str = setting(
-        "auto", Auto(Number(0)), "weight decay; auto: 0.01 for adamw, else 0"
+        "auto", Auto(Number(0)), "weight decay; auto: 0.01 for adamw, and for sgd on tables; else 0"
     )
     clip_norm: float = setting(0.0, Number(0), "maximum gradient norm; 0: no clipping")
     schedule: str = setting(
@@ -176,8 +206,12 @@ class OptimizerConfig(Table):
 class TrainingConfig(Table):
     """The length of the training, its mini-batches, seed and workers."""
 
-    epochs: int = setting(6, Integer(0), "passes over the training rows")
-    batch_size: int = setting(128, Integer(1), "mini-batch size")
+    epochs: int | str = setting(
+        "auto", Auto(Integer(0)), "passes over the training rows; auto: 6, on small tables more"
+    )
+    batch_size: int | str = setting(
+        "auto", Auto(Integer(1)), "mini-batch size; auto: 128, on small tables down to 32"
+    )
     seed: int = setting(0, Integer(0), "seed of the initial weights, the row order and dropout")
     patience: int = setting(
         0,
@@ -363,9 +397,10 @@ def make_tables(entries: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
 
 def values(config: Tables) -> Iterator[tuple[Key, Any]]:
     """Yield each key with its value in a configuration file, where `"auto"` stands for None."""
+    automatic = getattr(config, "automatic", ())  # of a `ResolvedConfig`
     for key in KEYS:
         value = getattr(getattr(config, key.table), key.name)
-        yield key, "auto" if value is None else value
+        yield key, "auto" if value is None or str(key) in automatic else value
 
 
 def toml_value(value: Any) -> str:

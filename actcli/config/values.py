@@ -271,7 +271,7 @@ class Listed(Kind):
 
 @dataclass(frozen=True)
 class Label(Text):
-    """The name of a class. A whole number in TOML counts as its text: 3 as "3"."""
+    """The name of a class, or of a column. A whole number in TOML counts as its text: 3 as "3"."""
 
     metavar: str = "LABEL"
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from actcli.datasets.npz import Pixels
+from actcli.datasets.raw import Pixels
 from actcli.nn.active_columns import ActiveColumns, Inputs, find_active_columns
 from actcli.nn.arrays import Allocate, Array, Labels, aligned_empty
 from actcli.registry import Registry

@@ -1,4 +1,4 @@
-"""A data set: its splits and its classes, from a name, a folder of IDX files or an `.npz`.
+"""A data set: its splits and its classes, from a name, a folder of IDX files, `.npz` or CSV.
 
 Only this module decides which rows are held out for validation and which classes are kept. The
 images stay in memory as they were read: every split refers to the same array by its row numbers.
@@ -14,17 +14,22 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from actcli.datasets import idx, npz
+from actcli.datasets import idx
 from actcli.datasets.batches import NORMALIZATIONS, Normalization, Split, stable_permutation
 from actcli.datasets.catalogue import DATASETS, find_dataset
 from actcli.datasets.download import Progress, fetch
-from actcli.datasets.npz import Pixels, RawSplit
+from actcli.datasets.file_formats import no_columns, read_file
+from actcli.datasets.layout import LAST, MIN_IMAGE_SIDE, square_side
+from actcli.datasets.raw import Pixels, RawDataset, RawSplit
+from actcli.datasets.tables import automatic_normalization, is_table
 from actcli.errors import DataError, UsageError
 from actcli.registry import unknown_name
 
 # The validation rows depend on this seed alone, not on the seed of the training, so that runs with
 # different seeds can be compared on the same rows.
 VALIDATION_SEED = 20_240_601
+
+AUTO = "auto"  # the normalization that suits the data
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +44,7 @@ class Dataset:
         validation: rows of the training files that are held out; may be empty.
         test: the rows of the test files.
         normalization: turns pixels into inputs; computed from the training split only.
+        notes: sentences about how a table was read and split, for the user.
     """
 
     name: str
@@ -48,11 +54,33 @@ class Dataset:
     validation: Split
     test: Split
     normalization: Normalization
+    notes: tuple[str, ...] = ()
 
     @property
     def inputs(self) -> int:
         """D, the number of pixels of an image."""
         return math.prod(self.shape)
+
+    @property
+    def image_shape(self) -> tuple[int, int]:
+        """The shape of one image, (H, W); rows of D pixels form a square.
+
+        Raises:
+            UsageError: the rows are not images.
+        """
+        if len(self.shape) == 2:
+            return self.shape[0], self.shape[1]
+        if (side := square_side(self.inputs)) >= MIN_IMAGE_SIDE:
+            return side, side
+        raise UsageError(
+            f"the rows of {self.name} are not images: they have {self.inputs} numbers",
+            "To show a row of the data set: --index",
+        )
+
+    @functools.cached_property
+    def is_table(self) -> bool:
+        """Whether the rows are those of a table, and not images."""
+        return is_table(self.shape, self.train)
 
     @functools.cached_property
     def fingerprint(self) -> str:
@@ -70,23 +98,6 @@ class Dataset:
         return digest.hexdigest()
 
 
-@dataclass(frozen=True, eq=False)
-class RawDataset:
-    """A data set as its files hold it, before classes are selected and rows are held out.
-
-    Args:
-        name: the name in the catalogue, or of the folder or file.
-        class_names: label -> name of the class, from the catalogue; empty for any other data set.
-        train: the images and labels of the training files.
-        test: the images and labels of the test files.
-    """
-
-    name: str
-    class_names: dict[int, str]
-    train: RawSplit
-    test: RawSplit
-
-
 def ignore_progress(_name: str, _count: int, _total: int | None) -> None:
     """Ignore the progress of a download."""
 
@@ -96,19 +107,21 @@ def load_dataset(
     *,
     validation: int | None = None,
     classes: Sequence[str] = (),
-    normalize: str = "unit",
+    normalize: str = AUTO,
+    target: str = LAST,
     progress: Progress = ignore_progress,
 ) -> Dataset:
     """Load a data set and split it.
 
     Args:
-        source: a name in the catalogue, a folder with four IDX files, or an `.npz` file. `./name`
-            is a folder even if the catalogue has a data set of that name.
+        source: a name in the catalogue, a folder with four IDX files, an `.npz` file, or a CSV
+            file. `./name` is a folder even if the catalogue has a data set of that name.
         validation: number of training rows to hold out. None holds out 5,000, or a sixth of the
             training rows if there are fewer than 10,000.
         classes: the names or labels of the classes to keep, in this order; an empty sequence keeps
             all.
-        normalize: a name in `NORMALIZATIONS`.
+        normalize: a name in `NORMALIZATIONS`, or "auto".
+        target: the column of the labels in a CSV file: its name or number, or "last".
         progress: called with the progress of a download.
 
     Raises:
@@ -116,7 +129,7 @@ def load_dataset(
             range.
         DataError: a file is damaged or does not fit the others, or a download failed.
     """
-    raw = read_dataset(source, progress)
+    raw = read_dataset(source, progress, target)
     return make_splits(raw, validation=validation, classes=classes, normalize=normalize)
 
 
@@ -125,7 +138,7 @@ def make_splits(
     *,
     validation: int | None = None,
     classes: Sequence[str] = (),
-    normalize: str = "unit",
+    normalize: str = AUTO,
 ) -> Dataset:
     """Select classes, hold out validation rows and compute the normalization.
 
@@ -139,7 +152,8 @@ def make_splits(
         UsageError: a class or the normalization is unknown, or `validation` is out of range.
         DataError: images and labels do not belong together.
     """
-    normalization = NORMALIZATIONS[normalize]
+    if normalize != AUTO:
+        NORMALIZATIONS[normalize]  # raises for an unknown name
     train, test = raw.train, raw.test
     _require_consistent(raw)
     labels, label_indices = np.unique(train.y, return_inverse=True)
@@ -153,41 +167,51 @@ def make_splits(
     train_split, validation_split = _hold_out(all_train, held_out)
     if not len(test_split):
         raise DataError(f"{test.y_name} has none of the classes {', '.join(classes)}")
+    shape = train.x.shape[1:]
+    method = automatic_normalization(shape, train_split) if normalize == AUTO else normalize
     return Dataset(
         name=raw.name,
         classes=tuple(names[index] for index in kept),
-        shape=train.x.shape[1:],
+        shape=shape,
         train=train_split,
         validation=validation_split,
         test=test_split,
-        normalization=normalization(train_split),
+        normalization=NORMALIZATIONS[method](train_split),
+        notes=raw.notes,
     )
 
 
-def read_dataset(source: str, progress: Progress = ignore_progress) -> RawDataset:
+def read_dataset(
+    source: str, progress: Progress = ignore_progress, target: str = LAST
+) -> RawDataset:
     """Read the files of a data set. A data set of the catalogue is downloaded if it is missing.
 
     Args:
         source: see `load_dataset`.
         progress: see `load_dataset`.
+        target: see `load_dataset`.
 
     Raises:
-        UsageError: no data set, folder or file has that name.
+        UsageError: no data set, folder, file or column has that name.
         DataError: a file is damaged or a download failed.
     """
+    path = Path(source)
+    if target != LAST and (source in DATASETS or path.is_dir()):
+        raise no_columns(source)
     if source in DATASETS:
         folder = find_dataset(source) or fetch(source, progress)
         return RawDataset(source, dict(enumerate(DATASETS[source].classes)), *_read_folder(folder))
-    path = Path(source)
     try:
         if source and path.is_dir():  # an empty path would be the current folder
             return RawDataset(path.resolve().name, {}, *_read_folder(path))
         if path.is_file():
-            return RawDataset(path.stem, {}, *npz.read_npz(path))
+            return read_file(path, target)
     except OSError as error:
         raise DataError(f"cannot read {source}: {error.strerror or error}") from error
     unknown = unknown_name("data set, folder or file", source, DATASETS)
-    raise UsageError(unknown.message, f"{unknown.hint}; a folder of IDX files; an .npz file")
+    raise UsageError(
+        unknown.message, f"{unknown.hint}; a folder of IDX files; an .npz or a CSV file"
+    )
 
 
 def _read_folder(folder: Path) -> tuple[RawSplit, RawSplit]:
@@ -226,21 +250,27 @@ def _require_consistent(raw: RawDataset) -> None:
                 f"{train.x_name} has {property_name} {train_value}, "
                 f"but {test.x_name} has {test_value}"
             )
-    if raw.class_names:
+    if raw.class_names and raw.name in DATASETS:
         labels = list(raw.class_names)
         for split in (train, test):
-            _require_labels(split, labels, f"The classes are {min(labels)} to {max(labels)}")
+            _require_labels(raw, split, labels, f"The classes are {min(labels)} to {max(labels)}")
     occurring = np.unique(train.y)
     if len(occurring) < 2:
-        raise DataError(f"{train.y_name} holds a single class, {train.y[0]}")
-    _require_labels(test, occurring, f"The classes are the labels in {train.y_name}")
+        name = raw.class_names.get(int(train.y[0]), train.y[0])
+        raise DataError(f"{train.y_name} holds a single class, {name}")
+    _require_labels(raw, test, occurring, f"The classes are the labels in {train.y_name}")
 
 
-def _require_labels(split: RawSplit, allowed: NDArray[np.int64] | list[int], hint: str) -> None:
+def _require_labels(
+    raw: RawDataset, split: RawSplit, allowed: NDArray[np.int64] | list[int], hint: str
+) -> None:
     """Raise `DataError` for the first label that is not allowed."""
     for row in np.flatnonzero(~np.isin(split.y, allowed))[:1].tolist():
+        label = split.y[row]
         raise DataError(
-            f"{split.y_name}: the label {split.y[row]} at row {row} is not a class", hint
+            f"{split.y_name}: the label {raw.class_names.get(int(label), label)} at row {row} is "
+            "not a class",
+            hint,
         )
 
 

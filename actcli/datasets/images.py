@@ -1,38 +1,32 @@
-"""A user's own images: one array (`.npy`) or one picture (`.png`) per file.
+"""A user's own images as they are: one array (`.npy`) or one picture (`.png`, `.jpg`) per file.
 
-An image must have the shape of the images that the network was trained on. It is never resized:
-MNIST's digits are centred by their mass, and a plainly resized picture would not resemble them.
-Nothing is unpickled. The shape is checked before the content is read: an array is memory-mapped,
-and a picture is unpacked only after its size is known.
-
-Reading a picture needs Pillow, which the extra `image` installs.
+An image must have the shape of the images that the network was trained on, and is not changed;
+`drawings` makes a picture of any size like the images of MNIST. Nothing is unpickled. The shape is
+checked before the content is read: an array is memory-mapped, and a picture is unpacked only after
+its size is known.
 """
 
 import math
-import tokenize
-import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from actcli.datasets.npz import Pixels
-from actcli.errors import ActcliError, DataError, UsageError
+from actcli.datasets.batches import Split
+from actcli.datasets.pictures import DAMAGE_ERRORS, WHITE, grey_levels, open_picture
+from actcli.datasets.raw import Pixels
+from actcli.datasets.tables import uses_bytes
+from actcli.errors import DataError, UsageError
 
-if TYPE_CHECKING:
-    from PIL.Image import Image
-
-DAMAGE_ERRORS = (ValueError, SyntaxError, TypeError, EOFError, tokenize.TokenError, OverflowError)
-PNG_MODES = ("1", "L", "LA", "P", "RGB", "RGBA")  # Pillow's modes with at most 8 bits a channel
-WHITE = 255
+PICTURE_ENDINGS = (".png", ".jpg", ".jpeg")
 
 
 def read_image(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Pixels:
     """Return the pixels of an image, shape (D,).
 
     Args:
-        path: a `.npy` or `.png` file.
+        path: a `.npy`, `.png` or `.jpg` file.
         shape: the shape of the data set's images, (H, W) or (D,).
         dtype: the dtype of the data set's pixels. If it is uint8, an array may hold whole numbers
             from 0 to 255, or floats from 0 to 1, which are multiplied by 255.
@@ -42,7 +36,7 @@ def read_image(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Pixe
         DataError: the file cannot be read, is damaged, or holds a value out of range.
         ActcliError: Pillow is missing.
     """
-    readers = {".npy": _read_npy, ".png": _read_png}
+    readers = {".npy": _read_npy} | dict.fromkeys(PICTURE_ENDINGS, _read_picture)
     reader = readers.get(path.suffix.lower())
     if reader is None:
         raise UsageError(f"{path} is not an image that can be read", f"Known: {', '.join(readers)}")
@@ -73,39 +67,11 @@ def _read_npy(path: Path, shape: tuple[int, ...]) -> NDArray[Any]:
     return np.array(array).reshape(-1)
 
 
-def _read_png(path: Path, shape: tuple[int, ...]) -> NDArray[Any]:
-    try:
-        import PIL.Image
-    except ImportError:
-        raise ActcliError(
-            f"{path}: pictures need Pillow", "Install it: pip install 'actcli[image]'"
-        ) from None
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")  # Pillow warns of a picture that is far too large
-            with PIL.Image.open(path, formats=["PNG"]) as picture:
-                if picture.size[::-1] not in {shape, (1, *shape)}:
-                    raise _wrong_shape(path, picture.size[::-1], shape)
-                if picture.mode not in PNG_MODES:
-                    raise DataError(
-                        f"{path} is of mode {picture.mode}", "Allowed: 8 bits per channel"
-                    )
-                return np.asarray(_as_grey(picture), np.uint8).reshape(-1)
-    except PIL.UnidentifiedImageError:
-        raise DataError(f"{path} is not a PNG picture") from None
-    except (*DAMAGE_ERRORS, PIL.Image.DecompressionBombError, Warning) as error:
-        raise DataError(f"{path} is damaged, or far too large: {error}") from error
-
-
-def _as_grey(picture: "Image") -> "Image":
-    """Return the picture in grey levels; transparent pixels become white."""
-    import PIL.Image
-
-    if "A" not in picture.mode and "transparency" not in picture.info:
-        return picture.convert("L")
-    coloured = picture.convert("RGBA")
-    paper = PIL.Image.new("RGBA", picture.size, (WHITE, WHITE, WHITE, WHITE))
-    return PIL.Image.alpha_composite(paper, coloured).convert("L")
+def _read_picture(path: Path, shape: tuple[int, ...]) -> NDArray[Any]:
+    with open_picture(path) as picture:
+        if picture.size[::-1] not in {shape, (1, *shape)}:
+            raise _wrong_shape(path, picture.size[::-1], shape)
+        return grey_levels(picture).reshape(-1)
 
 
 def _wrong_shape(path: Path, actual: tuple[int, ...], shape: tuple[int, ...]) -> UsageError:
@@ -114,6 +80,23 @@ def _wrong_shape(path: Path, actual: tuple[int, ...], shape: tuple[int, ...]) ->
         f"{path} has the shape {' x '.join(map(str, actual)) or 'of a single number'}",
         f"The network takes {allowed}",
     )
+
+
+def as_levels(drawing: NDArray[np.uint8], train: Split) -> Pixels:
+    """Return a drawing in the numbers that a data set uses for its background and for full ink.
+
+    Args:
+        drawing: 0 for the background and 255 for full ink.
+        train: the training rows of the data set.
+    """
+    low, high = 0.0, float(WHITE)
+    if train.pixels.dtype != np.uint8 or not uses_bytes(train):
+        low, high = float(train.pixels.min()), float(train.pixels.max())
+    levels = low + drawing.reshape(-1) * ((high - low) / WHITE)
+    if train.pixels.dtype == np.uint8:
+        return np.asarray(np.rint(levels), np.uint8)
+    single: NDArray[np.float32] = levels.astype(np.float32)
+    return single
 
 
 def _as_pixels(pixels: NDArray[Any], dtype: np.dtype[Any], path: Path) -> Pixels:

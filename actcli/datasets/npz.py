@@ -1,9 +1,9 @@
 """Data sets in one `.npz` file with the arrays x_train, y_train, x_test and y_test.
 
 x has the shape (N, D) or (N, H, W) and holds bytes or floats; y has the shape (N,) and holds whole
-numbers. An `.npz` file can contain pickled objects, which run code when they are loaded, and arrays
-whose header announces more than the file holds. Both are refused from the header of each array,
-before any data are loaded.
+numbers or words. An `.npz` file can contain pickled objects, which run code when they are loaded,
+and arrays whose header announces more than the file holds. Both are refused from the header of each
+array, before any data are loaded.
 """
 
 import contextlib
@@ -14,8 +14,7 @@ import tokenize
 import warnings
 import zipfile
 import zlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -23,11 +22,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actcli.datasets.idx import MAX_DEFLATE_RATIO
+from actcli.datasets.raw import Pixels, RawDataset, RawSplit, number_classes
 from actcli.errors import DataError
 from actcli.machine import require_memory
 
-Pixels = NDArray[np.uint8] | NDArray[np.float32]
-
+SPLITS = ("train", "test")
 ARRAY_NAMES = ("x_train", "y_train", "x_test", "y_test")
 # Exceptions that the readers of zip files, array headers and deflated streams raise on damage.
 DAMAGE_ERRORS = (
@@ -43,27 +42,11 @@ MAX_HEADER_CHARACTERS = 120  # of the text of a header in a message
 CHECKED_ROWS = 4096  # rows checked at a time, so that no check needs a copy of all images
 
 
-@dataclass(frozen=True, eq=False)
-class RawSplit:
-    """Images and labels of the training or the test split, as their files hold them.
-
-    Args:
-        x: images, shape (N, D) or (N, H, W).
-        y: labels, any whole numbers, shape (N,).
-        x_name: the origin of x, for messages.
-        y_name: the origin of y, for messages.
-    """
-
-    x: Pixels
-    y: NDArray[np.int64]
-    x_name: str
-    y_name: str
-
-
-def read_npz(path: Path) -> tuple[RawSplit, RawSplit]:
+def read_npz(path: Path) -> RawDataset:
     """Return the training and the test images and labels of an `.npz` file.
 
-    Floats are converted to float32, whole numbers from 0 to 255 to bytes.
+    Floats are converted to float32, whole numbers from 0 to 255 to bytes. Labels that are words
+    give the classes their names.
 
     Raises:
         DataError: the file cannot be read or is damaged; an array is missing or has the wrong shape
@@ -81,16 +64,17 @@ def read_npz(path: Path) -> tuple[RawSplit, RawSplit]:
             )
         names = {key: f"{path}: {key}" for key in ARRAY_NAMES}
         arrays = {key: _load_array(archive, members[key], names[key]) for key in ARRAY_NAMES}
-    train, test = (
-        RawSplit(
-            _as_pixels(arrays.pop(f"x_{split}"), names[f"x_{split}"]),
-            _as_labels(arrays.pop(f"y_{split}"), names[f"y_{split}"]),
-            names[f"x_{split}"],
-            names[f"y_{split}"],
-        )
-        for split in ("train", "test")
+    x_train, x_test = (
+        _as_pixels(arrays.pop(f"x_{split}"), names[f"x_{split}"]) for split in SPLITS
     )
-    return train, test
+    y = [_as_labels(arrays.pop(f"y_{split}"), names[f"y_{split}"]) for split in SPLITS]
+    class_names, (y_train, y_test) = _number_labels(y, [names["y_train"], names["y_test"]])
+    return RawDataset(
+        path.stem,
+        class_names,
+        RawSplit(x_train, y_train, names["x_train"], names["y_train"]),
+        RawSplit(x_test, y_test, names["x_test"], names["y_test"]),
+    )
 
 
 def read_arrays(path: Path) -> Iterator[tuple[str, NDArray[Any]]]:
@@ -212,16 +196,52 @@ def _as_float32(x: NDArray[Any], name: str) -> NDArray[np.float32]:
     return single
 
 
-def _as_labels(y: NDArray[Any], name: str) -> NDArray[np.int64]:
+def _as_labels(y: NDArray[Any], name: str) -> NDArray[np.int64] | NDArray[np.str_]:
     if y.ndim != 1:
         hint = f"Flatten it: (N,) instead of {y.shape}"
         if y.ndim == 2 and y.shape[1] > 1:
             hint = "Each row needs one label: y.argmax(axis=1) undoes a one-hot encoding"
         raise DataError(f"{name} has the shape {y.shape}", hint)
+    if y.dtype.kind in "US":
+        return _as_words(y, name)
     if y.dtype.kind not in "biuf":
-        raise DataError(f"{name} holds {y.dtype}", "Labels are whole numbers")
+        raise DataError(f"{name} holds {y.dtype}", "Labels are whole numbers or words")
     with np.errstate(invalid="ignore"):
         labels = y.astype(np.int64)
     for row in np.flatnonzero(labels != y)[:1].tolist():
         raise DataError(f"{name}: {y[row]} at row {row} is not a whole number of 64 bits")
     return labels
+
+
+def _as_words(y: NDArray[Any], name: str) -> NDArray[np.str_]:
+    """Return labels that are texts; bytes are UTF-8.
+
+    Raises:
+        DataError: a label is empty, too long, or not a text.
+    """
+    try:
+        words: NDArray[np.str_] = np.char.decode(y, "utf-8") if y.dtype.kind == "S" else y
+        for row, word in enumerate(words.tolist()):
+            word.encode()  # a lone surrogate is not a text
+            if not word.strip():
+                raise DataError(f"{name}: the label at row {row} is empty")
+    except (UnicodeError, ValueError) as error:
+        raise DataError(f"{name} holds labels that are not texts: {error}") from error
+    return words
+
+
+def _number_labels(
+    labels: Sequence[NDArray[np.int64] | NDArray[np.str_]], names: Sequence[str]
+) -> tuple[dict[int, str], list[NDArray[np.int64]]]:
+    """Return the names of the classes, and the labels of both splits as whole numbers.
+
+    Raises:
+        DataError: one split has words and the other one numbers.
+    """
+    are_words = [part.dtype.kind == "U" for part in labels]
+    if not any(are_words):
+        return {}, [part.astype(np.int64, copy=False) for part in labels]
+    if not all(are_words):
+        texts = ["words" if is_word else "numbers" for is_word in are_words]
+        raise DataError(f"{names[0]} holds {texts[0]}, but {names[1]} holds {texts[1]}")
+    return number_classes(*(part.astype(np.str_) for part in labels))

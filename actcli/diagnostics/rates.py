@@ -6,7 +6,7 @@ the loss does not count. Both numbers are ratios to the default recipe: the opti
 with momentum 0.9, cross-entropy, mini-batches of 128 rows and the one-cycle schedule.
 """
 
-from actcli.config.schema import OptimizerConfig, TrainingConfig
+from actcli.config.schema import IMAGE_BATCH_ROWS, OptimizerConfig
 from actcli.diagnostics.evidence import Evidence, Training
 
 # Healthy set-ups have 1. At 30 times its default, Adam still learnt 5,000 rows to 95 % with GELUs:
@@ -15,7 +15,7 @@ HIGH_RATE_RATIO = 2.0
 # Healthy generated trainings of few rows have up to 10.
 VERY_HIGH_RATE_RATIO = 12.0
 
-USUAL_MOMENTUM, USUAL_ROWS = OptimizerConfig().momentum, TrainingConfig().batch_size
+USUAL_MOMENTUM, USUAL_ROWS = OptimizerConfig().momentum, IMAGE_BATCH_ROWS
 USUAL_MEAN_SHARE = 0.5  # mean of the one-cycle schedule over its peak
 # The linear rule of Goyal et al., Accurate, Large Minibatch SGD (2017), holds within limits.
 MAX_ROWS_RATIO = 16.0

@@ -25,6 +25,7 @@ from actcli.explore.rate_curve import (
     SmoothedLoss,
 )
 from actcli.nn.optimizers import OPTIMIZERS
+from actcli.training.automatic import complete
 from actcli.training.learner import Learner
 from actcli.training.parallel.parallel_step import make_step
 
@@ -112,6 +113,7 @@ def find_learning_rate(
     Raises:
         ActcliError: the network does not fit into the memory, or a worker process has died.
     """
+    config = complete(config, dataset)
     default = OPTIMIZERS[config.optimizer.name].default_learning_rate
     curve, steps = _search(config, dataset, default, watch)
     learns, divergence = curve.learns, curve.divergence

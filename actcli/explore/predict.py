@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from actcli.datasets.batches import Split
 from actcli.datasets.dataset import Dataset
-from actcli.datasets.npz import Pixels
+from actcli.datasets.raw import Pixels
 from actcli.diagnostics.first_layer import picture_shape
 from actcli.diagnostics.probe import ROWS
 from actcli.errors import ActcliError
@@ -65,6 +65,7 @@ class Predictions:
         rows, mistakes: number of examined rows and of wrong answers among them; None if single rows
             were requested.
         predictions: one per image.
+        steps: what was done to a picture before, in order.
     """
 
     model: str
@@ -76,6 +77,7 @@ class Predictions:
     rows: int | None
     mistakes: int | None
     predictions: tuple[Prediction, ...]
+    steps: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON object of `actcli predict --json`: classes by name, and all outputs."""

@@ -32,6 +32,8 @@ class PredictView:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         result, canvas = self.result, Canvas.of(options)
         yield _titled(result, canvas)
+        if result.steps:
+            yield paragraph(f"{'; '.join(result.steps)}", canvas)
         for prediction in result.predictions:
             yield Text()
             title = paragraph(_title(result, prediction), canvas)

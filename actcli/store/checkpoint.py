@@ -223,7 +223,12 @@ def _is_count(value: Any) -> bool:
 
 
 # Keys that checkpoints of earlier versions lack, with the values that they stood for.
-LATER_KEYS = {"model.init_scale": 1.0, "loss.class_weight": "none", "training.calibrate": False}
+LATER_KEYS = {
+    "model.init_scale": 1.0,
+    "loss.class_weight": "none",
+    "training.calibrate": False,
+    "data.target": "last",
+}
 
 
 def _with_new_names(config: dict[str, Any]) -> dict[str, Any]:

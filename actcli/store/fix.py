@@ -50,7 +50,8 @@ CALIBRATION = Remedy(
 )
 OVERCONFIDENT = "overconfident"  # the rule whose remedy it is
 AFTER_TRAINING = CALIBRATION.changes.keys()  # keys that change no step of a training
-TASK = frozenset({"data.name", "data.classes", "data.validation"})  # keys that no remedy changes
+# Keys that no remedy changes.
+TASK = frozenset({"data.name", "data.target", "data.classes", "data.validation"})
 
 
 def train_to_end(run: Run, _number: int) -> None:

@@ -40,6 +40,7 @@ class Overrides:
     output: str | None = None
     loss: str | None = None
     dataset: str | None = None
+    target_column: str | None = None
     normalize: str | None = None
 
 
@@ -153,9 +154,15 @@ def _load(path: Path, file: ModelFile, overrides: Overrides, progress: Progress)
             "Give its path with --dataset",
         )
     classes = tuple(description.get("classes", ()))
-    method = overrides.normalize or description.get("normalization", {}).get("method", "unit")
+    method = overrides.normalize or description.get("normalization", {}).get("method", "auto")
     try:
-        return load_dataset(name, classes=classes, normalize=method, progress=progress)
+        return load_dataset(
+            name,
+            classes=classes,
+            normalize=method,
+            target=overrides.target_column or "last",
+            progress=progress,
+        )
     except UsageError as error:
         if overrides.dataset:
             raise
@@ -173,6 +180,9 @@ def overridden(config: Config, overrides: Overrides) -> ResolvedConfig:
         changes |= {"loss.name": overrides.loss, "model.output": overrides.output or "auto"}
     if overrides.dataset:
         changes |= {"data.name": overrides.dataset, "data.validation": "auto"}
+        changes["data.target"] = "last"
+    if overrides.target_column:
+        changes["data.target"] = overrides.target_column
     if overrides.normalize:
         changes["data.normalize"] = overrides.normalize
     return config.with_values(changes).resolve()

@@ -19,7 +19,7 @@ from typing import Any
 from distributed import Client, WorkerPlugin
 from distributed.diagnostics.plugin import SchedulerPlugin
 
-from actcli.datasets.dataset import RawDataset
+from actcli.datasets.raw import RawDataset, Source
 from actcli.errors import ActcliError
 from actcli.machine import BLAS_THREAD_VARIABLES
 from actcli.sweep.engine import MessageQueue
@@ -42,10 +42,10 @@ class Cluster:
     def __init__(self, address: str) -> None:
         self.token = secrets.token_hex(4)
         self.address = address
-        self.data: Mapping[str, RawDataset] = {}
-        self._datasets: dict[str, Any] = {}  # futures of Dask
+        self.data: Mapping[Source, RawDataset] = {}
+        self._datasets: dict[Source, Any] = {}  # futures of Dask
 
-    def set_data(self, data: Mapping[str, RawDataset]) -> None:
+    def set_data(self, data: Mapping[Source, RawDataset]) -> None:
         """Store the data sets, which `start` sends to the workers."""
         self.data = data
 
@@ -73,8 +73,8 @@ class Cluster:
             client.register_plugin(SweepWorker(self.token, self.address), name=self.token)
             with warnings.catch_warnings():  # the task holds the data, so it is large
                 warnings.filterwarnings("ignore", "Sending large graph", UserWarning)
-                for number, (name, raw) in enumerate(self.data.items()):
-                    self._datasets[name] = client.submit(
+                for number, (source, raw) in enumerate(self.data.items()):
+                    self._datasets[source] = client.submit(
                         _identity, raw, key=f"{self.token}-{number}"
                     )
             executor = client.get_executor(pure=False)
@@ -86,7 +86,7 @@ class Cluster:
 
     def task(self, job: Job) -> tuple[Any, ...]:
         """Return the arguments of `work.train`; Dask replaces the future by the data set."""
-        return self.token, job.name, job.config, self._datasets[job.config.data.name]
+        return self.token, job.name, job.config, self._datasets[job.config.data.source]
 
     def close(self) -> None:
         """Do nothing: the cluster belongs to its user."""

@@ -12,7 +12,7 @@ from concurrent.futures import BrokenExecutor, Executor, Future
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from actcli.datasets.dataset import RawDataset
+from actcli.datasets.raw import RawDataset, Source
 from actcli.errors import ActcliError
 from actcli.sweep.plan import Job
 from actcli.sweep.work import Files, JobProgress, StoppedError, train
@@ -43,7 +43,7 @@ MessageQueue = queue.SimpleQueue[Any]  # JobProgress, finished futures
 class Engine(Protocol):
     """A set of workers: processes of this machine, or a Dask cluster."""
 
-    def set_data(self, data: Mapping[str, RawDataset]) -> None:
+    def set_data(self, data: Mapping[Source, RawDataset]) -> None:
         """Make data sets, by their name in the configuration, available to all workers."""
 
     def start(self, messages: MessageQueue) -> contextlib.AbstractContextManager[Executor]:

@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from actcli.config.resolved import ResolvedConfig, ResolvedData
-from actcli.datasets.dataset import Dataset, RawDataset
+from actcli.datasets.dataset import Dataset
+from actcli.datasets.raw import RawDataset, Source
 from actcli.errors import DivergedError
 from actcli.model import EVALUATION_ROWS
 from actcli.store.train import VERDICT_ROWS
 from actcli.sweep.axes import written
 from actcli.sweep.plan import Job
+from actcli.training.automatic import complete
 from actcli.training.learner import Learner
 from actcli.training.loop import fit
 
@@ -138,17 +140,18 @@ class NetworkSize:
 
 def estimate(jobs: Sequence[Job], datasets: Mapping[ResolvedData, Dataset]) -> list[Cost]:
     """Return the estimated cost of each job, in the order of the jobs."""
-    kinds: dict[Any, Job] = {}
-    for job in jobs:
-        kinds.setdefault(_kind(job.config), job)
+    configs = [complete(job.config, datasets[job.config.data]) for job in jobs]
+    kinds: dict[Any, ResolvedConfig] = {}
+    for config in configs:
+        kinds.setdefault(_kind(config), config)
     stride = max(1, math.ceil(len(kinds) / MAX_MEASURED_KINDS))
     measured = {
-        kind: _measure(job.config, datasets[job.config.data])
-        for kind, job in itertools.islice(kinds.items(), None, None, stride)
+        kind: _measure(config, datasets[config.data])
+        for kind, config in itertools.islice(kinds.items(), None, None, stride)
     }
     return [
-        _cost(job.config, datasets[job.config.data], measured.get(_kind(job.config)), measured)
-        for job in jobs
+        _cost(config, datasets[config.data], measured.get(_kind(config)), measured)
+        for config in configs
     ]
 
 
@@ -224,7 +227,7 @@ def _scaled_size(
     return NetworkSize(weights, sum(widths), nearest.slots, step_seconds)
 
 
-def worker_bytes(costs: Sequence[Cost], datasets: Mapping[str, RawDataset]) -> int:
+def worker_bytes(costs: Sequence[Cost], datasets: Mapping[Source, RawDataset]) -> int:
     """Return the peak memory of one worker in bytes: interpreter, data and its largest job."""
     data = sum(
         part.x.nbytes + part.y.nbytes

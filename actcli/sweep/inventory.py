@@ -22,6 +22,7 @@ from actcli.store.folder import CHECKPOINT, CONFIG
 from actcli.sweep.names import DATA, unique_name
 from actcli.sweep.plan import Job
 from actcli.sweep.store import complete_runs
+from actcli.training.automatic import complete
 
 Splits = Mapping[ResolvedData, tuple[ResolvedData, Dataset]]
 
@@ -116,7 +117,8 @@ def _key(job: Job, splits: Splits) -> tuple[str, str]:
     if job.resolved is None or job.resolved.data not in splits:
         return "", ""
     data, dataset = splits[job.resolved.data]
-    return _text(settings(replace(job.resolved, data=data))), dataset.fingerprint
+    config = complete(replace(job.resolved, data=data), dataset)
+    return _text(settings(config)), dataset.fingerprint
 
 
 def _identity(run: Path) -> tuple[str, str | None] | None:

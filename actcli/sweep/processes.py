@@ -12,7 +12,7 @@ from multiprocessing import active_children, get_context, parent_process, resour
 from types import FrameType
 from typing import Any, TypeVar
 
-from actcli.datasets.dataset import RawDataset
+from actcli.datasets.raw import RawDataset, Source
 from actcli.errors import ActcliError
 from actcli.sweep.engine import MessageQueue
 from actcli.sweep.plan import Job
@@ -49,7 +49,7 @@ class Processes:
                 self.close()
                 raise
 
-    def set_data(self, data: Mapping[str, RawDataset]) -> None:
+    def set_data(self, data: Mapping[Source, RawDataset]) -> None:
         """Write the data sets to the memory that the workers share.
 
         Raises:
@@ -212,7 +212,7 @@ def _listen(reader: Any, messages: MessageQueue) -> None:
         messages.put(progress)
 
 
-def _begin(token: str, data: Mapping[str, RawDataset], writer: Any, stop: Any) -> None:
+def _begin(token: str, data: Mapping[Source, RawDataset], writer: Any, stop: Any) -> None:
     """Make this process a worker, which ignores Ctrl-C and ends with its parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()

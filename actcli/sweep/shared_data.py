@@ -24,8 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from actcli.datasets.dataset import RawDataset
-from actcli.datasets.npz import RawSplit
+from actcli.datasets.raw import RawDataset, RawSplit, Source
 
 ALIGNMENT_BYTES = 64
 HEADER_BYTES = 8  # the position of the index, which follows the arrays
@@ -44,21 +43,24 @@ class SharedData:
         else:
             self._file = tempfile.TemporaryFile()  # noqa: SIM115 - `close` closes it
 
-    def fill(self, data: Mapping[str, RawDataset]) -> None:
+    def fill(self, data: Mapping[Source, RawDataset]) -> None:
         """Write data sets to the file, once, before any worker reads it.
 
         Args:
-            data: data sets by any names.
+            data: data sets by their source.
 
         Raises:
             OSError: the memory is too small for the arrays; the file is closed.
         """
         try:
             self._file.seek(HEADER_BYTES)
-            index = {
-                name: asdict(replace(raw, train=self._write(raw.train), test=self._write(raw.test)))
-                for name, raw in data.items()
-            }
+            index = [
+                [
+                    source,
+                    asdict(replace(raw, train=self._write(raw.train), test=self._write(raw.test))),
+                ]
+                for source, raw in data.items()
+            ]
             start = self._file.tell()
             self._file.write(json.dumps(index).encode())
             self._file.seek(0)
@@ -87,23 +89,23 @@ class SharedData:
         return start, array.dtype.str, array.shape
 
 
-class AttachedData(Mapping[str, RawDataset]):
-    """A worker's end of the file: data sets by name, whose arrays are read-only."""
+class AttachedData(Mapping[Source, RawDataset]):
+    """A worker's end of the file: data sets by their source, whose arrays are read-only."""
 
     def __init__(self, descriptor: Any) -> None:
         self._file = os.fdopen(descriptor.detach(), "rb")
 
-    def __getitem__(self, name: str) -> RawDataset:
-        return self._data[name]
+    def __getitem__(self, source: Source) -> RawDataset:
+        return self._data[source]
 
-    def __iter__(self) -> Iterator[str]:
+    def __iter__(self) -> Iterator[Source]:
         return iter(self._data)
 
     def __len__(self) -> int:
         return len(self._data)
 
     @functools.cached_property
-    def _data(self) -> dict[str, RawDataset]:
+    def _data(self) -> dict[Source, RawDataset]:
         memory = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
         index = json.loads(memory[int.from_bytes(memory[:HEADER_BYTES]) :])
 
@@ -116,6 +118,7 @@ class AttachedData(Mapping[str, RawDataset]):
         def dataset(fields: dict[str, Any]) -> RawDataset:
             class_names = {int(label): name for label, name in fields["class_names"].items()}
             train, test = raw_split(fields["train"]), raw_split(fields["test"])
-            return RawDataset(fields["name"], class_names, train, test)
+            notes = tuple(fields["notes"])
+            return RawDataset(fields["name"], class_names, train, test, notes)
 
-        return {name: dataset(fields) for name, fields in index.items()}
+        return {(name, target): dataset(fields) for (name, target), fields in index}

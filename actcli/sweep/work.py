@@ -10,7 +10,7 @@ from actcli.config.resolved import ResolvedConfig
 from actcli.errors import ActcliError
 
 if TYPE_CHECKING:
-    from actcli.datasets.dataset import RawDataset
+    from actcli.datasets.raw import RawDataset
     from actcli.sweep.worker import Worker
 
 Files = dict[str, bytes]
@@ -55,5 +55,5 @@ def train(token: str, name: str, config: ResolvedConfig, raw: "RawDataset | None
     """
     worker = WORKERS[token]
     if raw is not None:
-        worker.add_data(config.data.name, raw)
+        worker.add_data(config.data.source, raw)
     return worker.train(name, config)

@@ -9,7 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from actcli.config.resolved import ResolvedConfig, ResolvedData
-from actcli.datasets.dataset import Dataset, RawDataset
+from actcli.datasets.dataset import Dataset
+from actcli.datasets.raw import RawDataset, Source
 from actcli.errors import ActcliError, DivergedError
 from actcli.machine import BLAS_THREAD_VARIABLES, is_blas_pinned
 from actcli.store.folder import MemoryFolder
@@ -26,7 +27,7 @@ class Worker:
     """The state that a worker process keeps from job to job.
 
     Args:
-        data: raw data sets by their name in the configuration; `add_data` adds more.
+        data: raw data sets by their source in the configuration; `add_data` adds more.
         report: called at the start of a job and after each epoch.
         stopped: called after each step; True stops the job.
         fault: why this worker trains no job; None otherwise.
@@ -34,26 +35,26 @@ class Worker:
 
     def __init__(
         self,
-        data: Mapping[str, RawDataset],
+        data: Mapping[Source, RawDataset],
         report: Callable[[JobProgress], None] = lambda _: None,
         stopped: Callable[[], bool] = lambda: False,
         fault: ActcliError | None = None,
     ) -> None:
         self.data = data
-        self.more: dict[str, RawDataset] = {}
+        self.more: dict[Source, RawDataset] = {}
         self.report = report
         self.stopped = stopped
         self.fault = fault
         self._splits: dict[ResolvedData, tuple[ResolvedData, Dataset]] = {}
 
-    def add_data(self, name: str, raw: RawDataset) -> None:
+    def add_data(self, source: Source, raw: RawDataset) -> None:
         """Add a data set."""
-        self.more[name] = raw
+        self.more[source] = raw
 
     def _split(self, config: ResolvedData) -> tuple[ResolvedData, Dataset]:
         # functools.cache on a method would refer to this object and so keep the data alive.
         if config not in self._splits:
-            raw = self.more.get(config.name) or self.data[config.name]
+            raw = self.more.get(config.source) or self.data[config.source]
             if len(self._splits) == MAX_CACHED_SPLITS:
                 del self._splits[next(iter(self._splits))]
             self._splits[config] = split_dataset(config, raw)
@@ -75,6 +76,9 @@ class Worker:
             )
         data, dataset = self._split(config.data)
         learner = Learner(replace(config, data=data), dataset)
+        if learner.config.training.epochs != config.training.epochs:  # chosen by the data
+            config = learner.config
+            self.report(JobProgress(name, 0, config.training.epochs, None))
         storage = MemoryFolder(Path(name))
         run = begin(learner, storage)
         try:

@@ -6,32 +6,35 @@ from pathlib import Path
 from actcli.config.clashes import hyperparameters
 from actcli.config.resolved import ResolvedConfig, ResolvedData
 from actcli.datasets.catalogue import DATASETS
-from actcli.datasets.dataset import Dataset, RawDataset, make_splits, read_dataset
+from actcli.datasets.dataset import Dataset, make_splits, read_dataset
 from actcli.datasets.download import Progress
+from actcli.datasets.raw import RawDataset
 from actcli.errors import UsageError
 from actcli.nn.optimizers import OPTIMIZERS, Optimizer
+from actcli.training.automatic import complete
 
 
 def prepare_dataset(config: ResolvedConfig, progress: Progress) -> tuple[ResolvedConfig, Dataset]:
     """Read and split the data set of a configuration.
 
     Returns:
-        The configuration with the full path of the data set and its number of validation rows, and
-        the data set.
+        The complete configuration, with the full path of the data set, and the data set.
 
     Raises:
         ActcliError: the data set does not exist, or cannot be read or downloaded.
     """
-    data, dataset = split_dataset(config.data, read_dataset(config.data.name, progress))
-    return replace(config, data=data), dataset
+    data, dataset = split_dataset(
+        config.data, read_dataset(config.data.name, progress, config.data.target)
+    )
+    return complete(replace(config, data=data), dataset), dataset
 
 
 def split_dataset(data: ResolvedData, raw: RawDataset) -> tuple[ResolvedData, Dataset]:
     """Split a data set that was read, as the table [data] of a configuration says.
 
     Returns:
-        The table with the full path of the data set and its number of validation rows, and the
-        data set.
+        The table with the full path of the data set, its number of validation rows and its
+        normalization, and the data set.
 
     Raises:
         ActcliError: the data do not have the classes or rows that [data] names.
@@ -39,7 +42,10 @@ def split_dataset(data: ResolvedData, raw: RawDataset) -> tuple[ResolvedData, Da
     dataset = make_splits(
         raw, validation=data.validation, classes=data.classes, normalize=data.normalize
     )
-    return replace(data, name=full_name(data.name), validation=len(dataset.validation)), dataset
+    method = dataset.normalization.method
+    held_out = len(dataset.validation)
+    name = full_name(data.name)
+    return replace(data, name=name, validation=held_out, normalize=method), dataset
 
 
 def full_name(name: str) -> str:

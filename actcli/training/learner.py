@@ -7,6 +7,7 @@ from actcli.datasets.dataset import Dataset
 from actcli.model import Model, seed_streams
 from actcli.nn.losses import Loss
 from actcli.nn.network import MLP, Dropout
+from actcli.training.automatic import complete
 from actcli.training.build import make_optimizer
 from actcli.training.memory import check_memory
 
@@ -26,6 +27,7 @@ class Learner:
     """
 
     def __init__(self, config: ResolvedConfig, dataset: Dataset) -> None:
+        config = complete(config, dataset)
         check_memory(config, dataset.inputs, len(dataset.classes), len(dataset.train))
         _, shuffling, dropping = seed_streams(config.training.seed)
         self.shuffling = np.random.default_rng(shuffling)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from actcli.config.schema import TrainingConfig
+from actcli.config.resolved import ResolvedTraining
 from actcli.training.divergence import divergence_error, first_lost
 from actcli.training.evaluation import evaluate
 from actcli.training.events import EpochDone, Event, Health, Histograms, Score, StepDone
@@ -67,7 +67,7 @@ class Position:
     best_epoch: int = 0
     seconds: float = 0.0
 
-    def is_last(self, training: TrainingConfig) -> bool:
+    def is_last(self, training: ResolvedTraining) -> bool:
         """Return whether all epochs of the configuration are done, or patience has run out."""
         epochs_since_best = self.epoch - self.best_epoch
         return self.epoch >= training.epochs or 0 < training.patience <= epochs_since_best

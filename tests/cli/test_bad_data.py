@@ -191,7 +191,7 @@ def with_pixel(value: float) -> Any:
         ({"x_train": np.zeros(ROWS)}, ": x_train has the shape (12,). Allowed: (N, D) or (N, H,"),
         ({"x_test": np.zeros((3, 5))}, ": x_train has images of shape (4,), but "),
         ({"y_train": np.arange(ROWS) / 2}, ": y_train: 0.5 at row 1 is not a whole number"),
-        ({"y_train": np.array(["\x1b[2J"] * ROWS)}, ": y_train holds <U4. Labels are whole numb"),
+        ({"y_train": np.array(["\x1b[2J"] * ROWS)}, ": y_train holds words, but "),
         ({"y_train": np.arange(ROWS - 1)}, ": x_train has 12 images, but "),
         ({"y_train": np.full(ROWS, 2**64 - 1, np.uint64)}, "at row 0 is not a whole number of 64"),
         ({"y_test": np.array([0, 1, 9])}, ": y_test: the label 9 at row 2 is not a class. The cl"),

@@ -310,7 +310,7 @@ def test_a_large_image_is_made_smaller() -> None:
         (["--label", "ten"], "there is no class 'ten'. Known: 0, 1, 2"),
         (["--split", "tests"], "--split: there is no split 'tests'. Did you mean 'test'?"),
         (["defualt"], "there is no run or file 'defualt'. Did you mean 'default'?"),
-        (["--image", "a.jpg"], "a.jpg is not an image that can be read. Known: .npy, .png"),
+        (["--image", "a.gif"], "a.gif is not an image that can be read. Known: .npy, .png"),
         (["--image", "none.npy"], "there is no file none.npy"),
     ],
 )

@@ -52,7 +52,7 @@ def test_a_wrong_value_cannot_be_made() -> None:
     assert str(caught.value).splitlines()[0] == "2 mistakes"
     assert "[model] activation must be one of" in str(caught.value)
     assert "[model] dropout must be a number of at least 0 and below 1, not 2" in str(caught.value)
-    with pytest.raises(ConfigError, match="batch_size must be at least 1"):
+    with pytest.raises(ConfigError, match='batch_size must be "auto" or at least 1'):
         replace(TrainingConfig(), batch_size=0)
 
 
@@ -98,7 +98,7 @@ def test_loading_and_changing_a_configuration(
         ("lr", 0, '[optimizer] learning_rate must be "auto" or a number above 0, not 0'),
         ("model.output", "sigmoid", "loss 'cross-entropy' does not go with output 'sigmoid'"),
         ("name", "mse", "there is no key 'name'. "),  # three tables have one
-        ("lrr", 1, "there is no key 'lrr'. Did you mean 'lr'? Known: dataset, validation,"),
+        ("lrr", 1, "there is no key 'lrr'. Did you mean 'lr'? Known: dataset, target,"),
         ("model.hiden", 1, "[model] has no key hiden. Did you mean hidden?"),
         ("modl.hidden", 1, "there is no table [modl]. Did you mean [model]?"),
     ],

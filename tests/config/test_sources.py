@@ -47,9 +47,9 @@ KNOWN_TABLES = "Known: data, model, loss, optimizer, training"
             "Known: name, label_smoothing, class_weight",
         ),
         ('[loss]\n"\\u001b[2J" = 1', "net.toml: [loss] has no key \\x1b[2J. Known: name, label_"),
-        ("[training]\nepochs = true", "net.toml: [training] epochs must be a whole number of at"),
-        ("[training]\nepochs = 1.5", "net.toml: [training] epochs must be a whole number of at l"),
-        ("[training]\nepochs = 1979-05-27", "net.toml: [training] epochs must be a whole number"),
+        ("[training]\nepochs = true", 'net.toml: [training] epochs must be "auto" or a whole'),
+        ("[training]\nepochs = 1.5", 'net.toml: [training] epochs must be "auto" or a whole'),
+        ("[training]\nepochs = 1979-05-27", 'net.toml: [training] epochs must be "auto" or a'),
         ("[model]\nhidden = 100", "net.toml: [model] hidden must be a list, not 100"),
         ("[model]\nhidden = [0]", "net.toml: [model] hidden must be at least 1, not 0"),
         (f"[model]\nhidden = [{2**64}]", "net.toml: [model] hidden must be at most 922337203685"),
@@ -84,8 +84,8 @@ def test_all_mistakes_of_a_file_at_once(tmp_path: Path) -> None:
         "  net.toml: there",
         "  net.toml: [loss]",
     ]
-    assert "epochs must be a whole number of at least 0, not 1.5" in others[0]
-    assert "batch_size must be at least 1, not 0" in others[1]
+    assert 'epochs must be "auto" or a whole number of at least 0, not 1.5' in others[0]
+    assert 'batch_size must be "auto" or at least 1, not 0' in others[1]
     assert "no table [modle]. Did you mean [model]?" in others[2]
     assert "no key smoothing. Did you mean label_smoothing?" in others[3]
 

@@ -157,7 +157,7 @@ def test_unknown_sources(tmp_path, monkeypatch, source, fault):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UsageError, match=fault) as caught:
         dataset.load_dataset(source)
-    assert caught.value.hint.endswith("a folder of IDX files; an .npz file")
+    assert caught.value.hint.endswith("a folder of IDX files; an .npz or a CSV file")
 
 
 def test_a_name_too_long_for_a_file():

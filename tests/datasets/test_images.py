@@ -171,15 +171,17 @@ def png(width: int, height: int, data: bytes, bits: int = 8) -> bytes:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "is not a PNG picture"),
-        (b"GIF89a", "is not a PNG picture"),
+        (b"", "is not a PNG or a JPEG picture"),
+        (b"GIF89a", "is not a PNG or a JPEG picture"),
         (png(3, 5, bytes(20)), "has the shape 5 x 3. The network takes 4 x 3"),
         (png(3, 4, bytes(5)), "image file is truncated"),
         (png(3, 4, bytes(40))[:44], "a.png"),
-        (png(3, 4, bytes(28), bits=16), "is of mode I;16. Allowed: 8 bits per channel"),
         (png(60_000, 60_000, bytes(100)), "is damaged, or far too large"),  # a bomb
         (png(12_000, 12_000, bytes(100)), "is damaged, or far too large"),
-        (png(9_000, 9_000, bytes(100)), "has the shape 9000 x 9000"),  # and is never unpacked
+        (
+            png(9_000, 9_000, bytes(100)),
+            "has 9,000 x 9,000 pixels. At most",
+        ),  # and is never unpacked
         (png(0, 0, b""), "a.png"),
     ],
 )
@@ -191,7 +193,7 @@ def test_a_picture_that_does_not_fit(content: bytes, message: str, tmp_path: Pat
     assert message in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["a.jpg", "a", "a.npz"])
+@pytest.mark.parametrize("name", ["a.gif", "a", "a.npz"])
 def test_another_kind_of_file(name: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"is not an image that can be read. Known: .npy, .png"):
         read_image(tmp_path / name, SHAPE, BYTES)

@@ -49,8 +49,8 @@ def with_member(folder: Path, content: bytes, kind: int = zipfile.ZIP_STORED) ->
 def test_bytes_stay_as_they_are(tmp_path, save_with):
     path = tmp_path / "set.npz"
     save_with(path, **GOOD, remark=np.array("more arrays do no harm"))
-    train, test = npz.read_npz(path)
-    for part, examples in (("train", train), ("test", test)):
+    raw = npz.read_npz(path)
+    for part, examples in (("train", raw.train), ("test", raw.test)):
         assert examples.x.dtype == np.uint8
         np.testing.assert_array_equal(examples.x, GOOD[f"x_{part}"])
         np.testing.assert_array_equal(examples.y, GOOD[f"y_{part}"])
@@ -73,7 +73,7 @@ def test_bytes_stay_as_they_are(tmp_path, save_with):
 )
 def test_pixels_of_other_types(tmp_path, given, kept):
     x = np.asfortranarray(GOOD["x_train"].reshape(6, 2, 2).astype(given))
-    train, _ = npz.read_npz(save(tmp_path, x_train=x))
+    train = npz.read_npz(save(tmp_path, x_train=x)).train
     assert train.x.dtype == kept
     assert train.x.flags.c_contiguous
     np.testing.assert_array_equal(train.x, x)
@@ -84,7 +84,7 @@ def test_pixels_of_other_types(tmp_path, given, kept):
     [np.array([-3, 1000] * 3, ">i8"), np.array([3.0, 7.0] * 3), np.array([True, False] * 3)],
 )
 def test_labels_are_any_whole_numbers(tmp_path, labels):
-    train, _ = npz.read_npz(save(tmp_path, y_train=labels))
+    train = npz.read_npz(save(tmp_path, y_train=labels)).train
     assert train.y.dtype == np.int64
     np.testing.assert_array_equal(train.y, labels)
 
@@ -203,8 +203,8 @@ def test_any_flipped_byte_is_harmless(tmp_path_factory, data):
         # NumPy warns when it reads a header that Python 2 may have written.
         warnings.simplefilter("ignore", UserWarning)
         try:
-            train, test = npz.read_npz(path)
+            raw = npz.read_npz(path)
         except DataError:
             return
-    assert train.x.dtype in (np.uint8, np.float32)
-    assert test.y.dtype == np.int64
+    assert raw.train.x.dtype in (np.uint8, np.float32)
+    assert raw.test.y.dtype == np.int64

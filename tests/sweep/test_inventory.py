@@ -46,7 +46,7 @@ def trained(folder: Path, jobs: list[Job]) -> Inventory:
     folder.mkdir(exist_ok=True)
     for job in before.todo:
         raw = read_dataset(job.config.data.name)
-        files = Worker({job.config.data.name: raw}).train(job.name, job.config)
+        files = Worker({job.config.data.source: raw}).train(job.name, job.config)
         store_run(folder, job, files)
     return before
 

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from actcli.datasets.dataset import RawDataset, read_dataset
-from actcli.datasets.npz import RawSplit
+from actcli.datasets.dataset import read_dataset
+from actcli.datasets.raw import RawDataset, RawSplit
 from actcli.errors import ActcliError
 from actcli.sweep.processes import Pool, Processes
 
@@ -48,8 +48,10 @@ def test_data_sets_arrive_unchanged_and_are_not_copied(
     if not in_memory:
         monkeypatch.delattr(os, "memfd_create")
     data = {
-        "bytes": read_dataset(str(blobs())),
-        "floats": read_dataset(str(blobs(x_train=np.linspace(0, 1, 3600).reshape(300, 3, 4)))),
+        ("bytes", "last"): read_dataset(str(blobs())),
+        ("floats", "last"): read_dataset(
+            str(blobs(x_train=np.linspace(0, 1, 3600).reshape(300, 3, 4)))
+        ),
     }
     with closing(Processes(1)) as engine, engine.start(SimpleQueue()) as executor:
         question = DATA.format(token=engine.token)
@@ -73,8 +75,8 @@ def test_all_fields_of_a_data_set_arrive() -> None:
     test = RawSplit(np.zeros((0, 3), np.uint8), np.zeros(0, np.int64), "x of test", "y of test")
     raw = RawDataset("größe", {0: "é", -1: "\udc80"}, train, test)
     with closing(Processes(1)) as engine, engine.start(SimpleQueue()) as executor:
-        engine.set_data({"a": raw})
-        received = executor.submit(eval, DATA.format(token=engine.token)).result()["a"]
+        engine.set_data({("a", "last"): raw})
+        received = executor.submit(eval, DATA.format(token=engine.token)).result()["a", "last"]
     assert (received.name, received.class_names) == (raw.name, raw.class_names)
     for ours, theirs in ((received.train, train), (received.test, test)):
         assert (ours.x_name, ours.y_name) == (theirs.x_name, theirs.y_name)
@@ -119,6 +121,6 @@ def test_too_little_memory_for_the_data_is_reported(
     try:
         message = "not enough memory for the data of the sweep: File too large"
         with closing(Processes(1)) as engine, pytest.raises(ActcliError, match=message):
-            engine.set_data({"data": data})
+            engine.set_data({("data", "last"): data})
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
