@@ -50,8 +50,8 @@ class LossOutputMismatch(Rule):
         "The loss is sse or mse, the output sigmoid or softmax, and the network has not learnt "
         "well; without an output activation, simple classifiers must be clearly better, or, for a "
         "network of unknown origin, the logits are those of a regression on one-hot targets and "
-        "simple classifiers are about as accurate. The derivative of the output is at most 0.25; in "
-        "configs/quadratic-cost.toml it passes 15 % of the error."
+        "simple classifiers are about as accurate. The derivative of the output is at most 0.25; "
+        "in configs/quadratic-cost.toml it passes 15 % of the error."
     )
     cure = (
         "Cross-entropy for several output units, binary cross-entropy for one: their gradient "
