@@ -42,13 +42,16 @@ def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
         ),
         (
             "[training]\nepochs = true",
-            "c.toml: [training] epochs must be a whole number of at least 0, not true",
+            'c.toml: [training] epochs must be "auto" or a whole number of at least 0, not true',
         ),
         (
             "[training]\nepochs = 1.5",
-            "c.toml: [training] epochs must be a whole number of at least 0, not 1.5",
+            'c.toml: [training] epochs must be "auto" or a whole number of at least 0, not 1.5',
         ),
-        ("[training]\nbatch_size = 0", "c.toml: [training] batch_size must be at least 1, not 0"),
+        (
+            "[training]\nbatch_size = 0",
+            'c.toml: [training] batch_size must be "auto" or at least 1, not 0',
+        ),
         (
             "[optimizer]\nmomentum = 1.0",
             "c.toml: [optimizer] momentum must be a number of at least 0 and below 1, not 1.0",
@@ -72,7 +75,7 @@ def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
         ),
         (
             f"[training]\nepochs = [0x{'f' * 5000}]",
-            "c.toml: [training] epochs must be a whole number of at least 0, not a list that is",
+            'c.toml: [training] epochs must be "auto" or a whole number of at least 0, not a list that is',
         ),
         (
             "[model]\nactivation = ['\\u001b[2J']",
@@ -143,7 +146,7 @@ def test_mistakes_of_all_kinds_at_once(refused: Refused) -> None:
         "5 mistakes",
         "  c.toml: [training] has no key epochz. Did you mean epochs? Known: epochs, batch_size, "
         "seed, patience, calibrate, workers",
-        "  c.toml: [training] batch_size must be at least 1, not 0",
+        '  c.toml: [training] batch_size must be "auto" or at least 1, not 0',
         "  c.toml: [model] activation names 3 for 2 hidden layers. Give one for all, or one for "
         "each",
         "  c.toml: label_smoothing has no meaning for loss 'mse'. It goes with: cross-entropy, "
@@ -185,8 +188,8 @@ def test_of_very_many_mistakes_the_first_are_reported(refused: Refused) -> None:
         ("--lr", "nan", 'must be "auto" or a number above 0, not nan'),
         ("--hidden", "0", "must be at least 1, not 0"),
         ("--hidden", "8,-3", "must be at least 1, not -3"),
-        ("--batch-size", "0", "must be at least 1, not 0"),
-        ("--epochs", "1.5", "must be a whole number of at least 0, not '1.5'"),
+        ("--batch-size", "0", 'must be "auto" or at least 1, not 0'),
+        ("--epochs", "1.5", "must be \"auto\" or a whole number of at least 0, not '1.5'"),
         ("--seed", "99999999999999999999", "must be at most 9223372036854775807, not 9999999999"),
     ],
 )
@@ -236,7 +239,7 @@ def test_classes_that_cannot_be_picked(refused: Refused, classes: str, message: 
     ("assignment", "message"),
     [
         ("model.hidden=[0]", "--set model.hidden: must be at least 1, not 0"),
-        ("training.epochs=1.5", "--set training.epochs: must be a whole number of at least 0, "
+        ("training.epochs=1.5", '--set training.epochs: must be "auto" or a whole number of at least 0, '
          "not '1.5'"),
         ("optimizer.lerning_rate=1", "[optimizer] has no key lerning_rate. Did you mean learn"),
     ],

@@ -313,7 +313,7 @@ def test_a_file_from_elsewhere_is_read_under_assumptions(data: str, suffix: str)
         "silu",
     )
     assert (result.model.loss_name, result.model.loss.output) == ("cross-entropy", "softmax")
-    assert result.model.normalization.method == "unit"
+    assert result.model.normalization.method == "column"
     assert_network(result, folder / "model.safetensors")
     assert refused(UsageError, str(path), dataset=data, activation=("relu",) * 3) == (
         "3 activations for 2 hidden layers. Give one for all, or one for each"

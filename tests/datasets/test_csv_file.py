@@ -13,6 +13,7 @@ from actcli.datasets.file_formats import read_file
 from actcli.errors import ActcliError
 
 ROWS = 20
+ZIPPED = gzip.compress(b"1,2,3\n" * 1000, mtime=0)
 
 
 def table(
@@ -26,7 +27,7 @@ def table(
 def written(folder: Path, text: str | bytes, name: str = "t.csv") -> Path:
     path = folder / name
     content = text.encode() if isinstance(text, str) else text
-    path.write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+    path.write_bytes(gzip.compress(content, mtime=0) if name.endswith(".gz") else content)
     return path
 
 
@@ -151,8 +152,8 @@ def test_several_columns_of_words_are_named_at_once(tmp_path: Path) -> None:
     [
         (b"PAR1....", "is a Parquet file. To convert it: pandas.read_parquet(FILE)"),
         (b"\x80\x04K\x01.", "is a pickle. Pickles are never loaded"),
-        (gzip.compress(b"1,2,3\n" * 1000)[:-20], "is truncated: its gzip stream has no end"),
-        (gzip.compress(b"1,2,3\n" * 1000)[:-8] + bytes(8), "is damaged"),
+        (ZIPPED[:-20], "is truncated: its gzip stream has no end"),
+        (ZIPPED[:-8] + bytes(8), "is damaged"),
     ],
 )
 def test_other_files_are_named(content: bytes, message: str, tmp_path: Path) -> None:

@@ -189,7 +189,7 @@ def make_sweep() -> None:
     jobs = plan.jobs()
     path = Path("runs", SWEEP)
     path.mkdir()
-    worker = Worker({jobs[0].config.data.name: read_dataset("blobs.npz")})
+    worker = Worker({jobs[0].config.data.source: read_dataset("blobs.npz")})
     with mock.patch.dict(os.environ, OPENBLAS_NUM_THREADS="1"):
         for job in jobs:
             store_run(path, job, worker.train(job.name, job.config))
