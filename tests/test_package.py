@@ -72,13 +72,13 @@ def test_readme_has_one_command_to_train_and_one_to_test():
 
 
 def test_each_picture_of_the_readme_is_there_for_dark_and_for_light_pages():
-    dark = re.findall(r'<img alt="[^"]+" src="(docs/pictures/\w+)\.svg">', README)
+    dark = re.findall(r'<img alt="[^"]+" src="(docs/pictures/\w+)\.(svg|png)">', README)
     light = re.findall(
-        r'<source media="\(prefers-color-scheme: light\)" srcset="(.*)-light\.svg">', README
+        r'<source media="\(prefers-color-scheme: light\)" srcset="(.*)-light\.(svg|png)">', README
     )
     assert dark == light
-    found = {path.name for path in (ROOT / "docs" / "pictures").iterdir()}
-    assert found == {f"{Path(name).name}{form}.svg" for name in dark for form in ("", "-light")}
+    forms = [f"{Path(name).name}{form}.{kind}" for name, kind in dark for form in ("", "-light")]
+    assert {path.name for path in (ROOT / "docs" / "pictures").iterdir()} == set(forms)
 
 
 def examples(name: str) -> list[str]:

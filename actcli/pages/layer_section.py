@@ -44,7 +44,8 @@ def _contents(report: RunReport) -> Iterator[Content]:
         figures = list(histograms(layer, name))
         if history:
             recorded = history.layers[layer.layer - 1]
-            figures += history_maps(recorded, history.epochs, name)
+            maps = history_maps(recorded, history.epochs, name)
+            figures = [each for pair in zip(figures, maps, strict=True) for each in pair]
         if activity := units.get(layer.layer):
             figures.append(strip(activity, name))
         yield columns(*figures)

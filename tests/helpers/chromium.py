@@ -98,9 +98,13 @@ class Browser:
     def screenshot(self, path: Path) -> None:
         """Write a picture of the whole page."""
         size = self.call("Page.getLayoutMetrics")["cssContentSize"]
-        clip = {"x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1}
+        path.write_bytes(self.picture(size["width"], size["height"]))
+
+    def picture(self, width: int, height: int, top: int = 0) -> bytes:
+        """Return a PNG picture of a part of the page, which begins at `top`."""
+        clip = {"x": 0, "y": top, "width": width, "height": height, "scale": 1}
         shot = self.call("Page.captureScreenshot", captureBeyondViewport=True, clip=clip)
-        path.write_bytes(base64.b64decode(shot["data"]))
+        return base64.b64decode(shot["data"])
 
     def pdf(self) -> bytes:
         """Return the page as it is printed."""
