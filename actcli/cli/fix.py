@@ -16,6 +16,7 @@ from actcli.cli.parameter_types import RunType
 from actcli.cli.sweep_targets import find_run
 from actcli.cli.watch import as_argument, until_stopped
 from actcli.config.values import Integer
+from actcli.errors import UsageError
 from actcli.machine import worker_count
 from actcli.store import DEFAULT_TRIES
 
@@ -90,6 +91,8 @@ def fix(
     """
     from actcli.store.fix import Fix
 
+    if calibrate and dry_run:
+        raise UsageError("--calibrate and --dry-run exclude each other", "Give one of them")
     folder = find_run(run, runs_dir)
     with downloads(quiet) as progress, Interrupts() as interrupts:
         shown = Progress(tries, quiet, interrupts)

@@ -99,7 +99,8 @@ class FixView:
             return f"cured of {result.before.verdict} in {tries}"
         if not count:
             return f"{result.before.verdict}: no key of the configuration cures it"
-        return f"not cured of {result.before.verdict} in {tries}"
+        best = "" if result.changes else ": the run itself is still the best"
+        return f"not cured of {result.before.verdict} in {tries}{best}"
 
 
 def _tries(tries: Sequence[Try], canvas: Canvas) -> list[Column]:

@@ -237,7 +237,8 @@ def _outcome(before: Condition, best: Condition, after: Condition, rule: str) ->
     A network that is as accurate is better if it is healthier, or if the fault is gone whose remedy
     was tried: another fault may have been behind it.
     """
-    if after.verdict == HEALTHY and after.score >= before.score:
+    is_as_good = after.score >= before.score and not best.is_clearly_better(after)
+    if after.verdict == HEALTHY and is_as_good:
         return CURED
     if after.is_clearly_better(best):
         return BETTER

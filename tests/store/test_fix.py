@@ -161,7 +161,10 @@ def test_what_cannot_be_cured_exits_with_3_and_says_what_was_tried(blobs: Blobs)
     train(data, "shuffled", "--epochs", "2", "--validation", "100")
     result = call("fix", "shuffled", "--tries", "2")
     assert result.exit_code == 3
-    assert "not cured of " in result.stdout.splitlines()[0]
+    title = result.stdout.splitlines()[0]
+    assert "not cured of " in title
+    best = json.loads(call("fix", "shuffled", "--tries", "2", "--json").stdout)["after"]["run"]
+    assert title.endswith("the run itself is still the best") == (best == "shuffled")
     assert len(result.stderr.splitlines()) <= 2
     assert all(line.startswith("try ") for line in result.stderr.splitlines())
 

@@ -7,6 +7,7 @@ from actcli.diagnostics.findings import Remedy
 from actcli.diagnostics.rates import USUAL_MOMENTUM, USUAL_ROWS, rate_ratio, step_scale
 
 MAX_RATE_FACTOR = 10.0  # a rate above ten times the default is never recommended
+HIGH_MOMENTUM = 0.95  # above, a remedy for wrong steps sets the usual momentum
 MIN_SLOPE = 0.25  # sup|f'| of a sigmoid
 
 FITTING_WEIGHTS = Remedy(
@@ -163,10 +164,15 @@ def usual_rate(evidence: Evidence) -> Remedy:
 
 
 def usual_steps(evidence: Evidence, training: Training, factor: float = 1.0) -> dict[str, float]:
-    """Return the changes that make steps `factor` times as long as those of the default recipe."""
+    """Return the changes that make steps `factor` times as long as those of the default recipe.
+
+    A momentum that is not usual is changed, too: a low one makes slow steps, and a high one carries
+    updates on for as many steps as an epoch may have.
+    """
     if training.optimizer != "sgd":
         return {"optimizer.learning_rate": rounded(factor * training.usual_learning_rate)}
-    momentum = max(training.momentum, USUAL_MOMENTUM)
+    is_usual = USUAL_MOMENTUM <= training.momentum <= HIGH_MOMENTUM
+    momentum = training.momentum if is_usual else USUAL_MOMENTUM
     scale = step_scale(evidence, replace(training, momentum=momentum))
     rate = min(MAX_RATE_FACTOR, factor / scale) * training.usual_learning_rate
     changes = {"optimizer.learning_rate": rounded(rate)}
@@ -196,9 +202,10 @@ def longer_steps(evidence: Evidence) -> Remedy:
 
 def lower_rate(evidence: Evidence) -> Remedy:
     """Return the remedy for updates that stay too large: a tenth of the rate of `usual_rate`."""
-    rate = usual_rate(evidence).changes["optimizer.learning_rate"]
+    changes = usual_rate(evidence).changes
     reason = "Smaller updates do not throw weights and biases that far."
-    return Remedy(reason, {"optimizer.learning_rate": rounded(rate / 10)})
+    rate = rounded(changes["optimizer.learning_rate"] / 10)
+    return Remedy(reason, {**changes, "optimizer.learning_rate": rate})
 
 
 def rounded(rate: float) -> float:
