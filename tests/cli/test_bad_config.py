@@ -75,7 +75,7 @@ def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
         ),
         (
             f"[training]\nepochs = [0x{'f' * 5000}]",
-            'c.toml: [training] epochs must be "auto" or a whole number of at least 0, not a list that is',
+            'c.toml: [training] epochs must be "auto" or a whole number of at least 0, not a list',
         ),
         (
             "[model]\nactivation = ['\\u001b[2J']",
@@ -239,8 +239,8 @@ def test_classes_that_cannot_be_picked(refused: Refused, classes: str, message: 
     ("assignment", "message"),
     [
         ("model.hidden=[0]", "--set model.hidden: must be at least 1, not 0"),
-        ("training.epochs=1.5", '--set training.epochs: must be "auto" or a whole number of at least 0, '
-         "not '1.5'"),
+        ("training.epochs=1.5", '--set training.epochs: must be "auto" or a whole number of at '
+         "least 0, not '1.5'"),
         ("optimizer.lerning_rate=1", "[optimizer] has no key lerning_rate. Did you mean learn"),
     ],
 )  # fmt: skip

@@ -386,7 +386,7 @@ def test_the_configuration_of_a_run_gives_the_name_of_its_folder(blobs: Blobs) -
         ),
         (
             "--epochs 1.5",
-            """Invalid value for --epochs: must be "auto" or a whole number of at least 0, not '1.""",
+            'Invalid value for --epochs: must be "auto" or a whole number of at least 0, not',
         ),
         ("--epochs -1", 'Invalid value for --epochs: must be "auto" or at least 0, not -1. See'),
         (
