@@ -195,6 +195,8 @@ def _diagnose_file(path: Path, data: Path, settings: Mapping[str, Any], loss: st
     arguments += ["--activation", settings["model.activation"]]
     arguments += ["--normalize", settings["data.normalize"]]
     result = CliRunner().invoke(main, arguments, catch_exceptions=False)
+    if "is not a finite number" in result.output:  # the file is refused, with this reason
+        return [{"rule": "non-finite-parameters", "severity": "error", "remedies": []}]
     if result.exit_code:
         raise RuntimeError(f"actcli {' '.join(arguments)}: {result.output}")
     return json.loads(result.stdout)["findings"]
