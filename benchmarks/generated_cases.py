@@ -165,8 +165,11 @@ def _judge_weights(
     ):
         with clock.stage("train"):
             path = _bare_weights(trained(settings, trained_on, SEEDS[0]), folder / name)
+        # A mutation of the loss is not given away, and the number of logits must fit.
+        is_changed = settings.get("loss.name", "cross-entropy") != loss
+        told_loss = "cross-entropy" if is_changed else loss
         with clock.stage("diagnose"):
-            found.append(_diagnose_file(path, rows, settings, loss))
+            found.append(_diagnose_file(path, rows, settings, told_loss))
     record = {
         label: [[each["rule"], each["severity"]] for each in findings]
         for label, findings in zip(("healthy_findings", "findings"), found, strict=True)
@@ -195,6 +198,8 @@ def _diagnose_file(path: Path, data: Path, settings: Mapping[str, Any], loss: st
     arguments += ["--activation", settings["model.activation"]]
     arguments += ["--normalize", settings["data.normalize"]]
     result = CliRunner().invoke(main, arguments, catch_exceptions=False)
+    if "is not a finite number" in result.output:  # the file is refused, with this reason
+        return [{"rule": "non-finite-parameters", "severity": "error", "remedies": []}]
     if result.exit_code:
         raise RuntimeError(f"actcli {' '.join(arguments)}: {result.output}")
     return json.loads(result.stdout)["findings"]

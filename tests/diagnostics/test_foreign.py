@@ -97,6 +97,14 @@ def test_an_activation_that_nobody_names_is_found(activation: str) -> None:
     assert sentence.endswith("none of 11 other choices is clearly better.")
 
 
+def test_permuted_labels_do_not_hide_the_right_activation() -> None:
+    model, dataset = made("tanh")
+    moved = replace(dataset.train, labels=(dataset.train.labels + 1) % CLASSES)
+    usual = under(model, "relu", model.normalization)
+    best, _ = choose_activation(usual, replace(dataset, train=moved), normalization_is_open=False)
+    assert best.network.activation_names == ("tanh", "tanh")
+
+
 def test_label_smoothing_is_seen_where_the_largest_probability_levels_off() -> None:
     model, dataset = made("relu")
     logits = model.split_logits(dataset.train)

@@ -424,8 +424,8 @@ CASES: dict[str, list[tuple[dict[str, Any], dict[str, Any]]]] = {
     "overconfident": [(with_confidence(0.101), with_confidence(0.099))],
     "underconfident": [
         (
-            {"outputs": outputs(0.9, confidence=0.54, ece=0.36), "training": None},
-            {"outputs": outputs(0.9, confidence=0.56, ece=0.34), "training": None},
+            {"outputs": outputs(0.9, confidence=0.44, ece=0.46), "training": None},
+            {"outputs": outputs(0.9, confidence=0.46, ece=0.44), "training": None},
         )
     ],
 }

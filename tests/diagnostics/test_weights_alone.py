@@ -72,3 +72,24 @@ def test_nearest_neighbours_count_less_than_a_linear_classifier() -> None:
     below = replace(evidence_of(), accuracy=0.95, rows=10_000)
     assert not is_below_reference(replace(below, reference=Reference(4000, 1000, 0.5, 0.998)))
     assert is_below_reference(replace(below, reference=Reference(4000, 1000, 0.998, 0.5)))
+
+
+def test_a_regression_on_one_hot_targets_is_told_unless_it_has_learnt_more_than_others() -> None:
+    fitted = replace(
+        evidence_of(),
+        loss="mse",
+        output="identity",
+        outputs=None,
+        loss_value=0.1,
+        reference=Reference(400, 1000, 0.85, 0.9),
+    )
+    finding = named(judge(replace(fitted, accuracy=0.9)))["loss-output-mismatch"]
+    assert finding.severity == Severity.WARNING
+    assert finding.remedies[0].changes["loss.name"] == "cross-entropy"
+    assert "loss-output-mismatch" not in named(judge(replace(fitted, accuracy=0.99)))
+
+
+def test_nobody_learns_these_rows_and_so_no_recipe_is_given() -> None:
+    hard = replace(evidence_of(), reference=Reference(400, 1000, 0.27, 0.25))
+    finding = named(judge(hard))["not-learning"]
+    assert not any(remedy.changes for remedy in finding.remedies)

@@ -6,7 +6,7 @@ from actcli.diagnostics.rules.wording import result
 from actcli.diagnostics.symptoms import percent
 
 # Accuracy minus mean confidence; the expected calibration error must be as large.
-UNDERCONFIDENCE = 0.35
+UNDERCONFIDENCE = 0.45
 
 
 class Underconfident(Rule):
@@ -22,7 +22,8 @@ class Underconfident(Rule):
     threshold = (
         f"The accuracy is at least {100 * UNDERCONFIDENCE:g} percentage points above the mean "
         f"confidence, and the expected calibration error is at least {percent(UNDERCONFIDENCE)}. "
-        "Healthy set-ups have up to 26 points, a label smoothing of 0.85 leaves 61 to 70 points."
+        "Healthy set-ups have up to 40 points after a few epochs, a label smoothing of 0.85 leaves "
+        "61 to 70 points, and up to 50 with two classes."
     )
     source = "Müller, Kornblith, Hinton, When Does Label Smoothing Help? (NeurIPS 2019), section 2"
     explains = ("underfitting",)
