@@ -231,8 +231,9 @@ class UnderfittingTooShort(Rule):
         "less than 10 %. A training of at most "
         f"{FEW_UPDATES} updates was short, too, if the skill is below {percent(GOOD_SKILL)} and "
         "simple classifiers are clearly better and the loss has begun to fall, or it was falling "
-        "and the network is not clearly better than they are, or there were at most {HARDLY_ANY_UPDATES} updates. The "
-        f"finding is a note if the network has learnt well, or if the skill is "
+        "and the network is not clearly better than they are, or there were at most "
+        f"{HARDLY_ANY_UPDATES} updates. The finding is a note if the network has learnt well, or "
+        f"if the skill is "
         f"{percent(NOTE_SKILL)} or more and simple classifiers are not far better, or if the "
         "network is overconfident: a short training leaves a network underconfident."
     )
