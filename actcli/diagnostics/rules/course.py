@@ -18,6 +18,7 @@ from actcli.diagnostics.significance import standard_error
 from actcli.diagnostics.symptoms import (
     FALLING_LOSS_SHARE,
     GOOD_SKILL,
+    IMBALANCED_SHARE,
     SIGNIFICANT_ERRORS,
     answers_one_class,
     falls_far_short,
@@ -30,6 +31,7 @@ from actcli.diagnostics.symptoms import (
     kept,
     last_fall,
     learns_well,
+    majority,
     percent,
     skill,
     untrained,
@@ -57,8 +59,8 @@ class LearningRateTooLow(Rule):
         "or simple classifiers are far better, and the network has not learnt well; at "
         f"{percent(LOW_RATE_RATIO)} or less, clearly better is enough. Healthy set-ups have the "
         "usual rate and end with 0.5 to 3.2 % of the initial loss, faulty ones with 52 to 100 %. "
-        "Or the pace, the mean length of the "
-        f"steps for each row, is at most {percent(LOW_PACE_RATIO)} of the default recipe's, the "
+        "Or the pace, the mean length of the steps for each row, is at most "
+        f"{percent(LOW_PACE_RATIO)} of the default recipe's, the "
         f"loss fell by {percent(SLOWLY_FALLING_SHARE)} to {percent(FALLING_LOSS_SHARE)} over the "
         "last epoch, and the network "
         "is not clearly more accurate than simple classifiers. In configs/sigmoid.toml the pace "
@@ -100,6 +102,7 @@ class LearningRateTooLow(Rule):
         ratio, start = rate_ratio(evidence), evidence.initial_loss or 0
         remains = evidence.loss_value >= REMAINING_LOSS_SHARE * start
         is_far = remains or falls_far_short(evidence)
+        is_far = is_far and majority(evidence) < IMBALANCED_SHARE  # there accuracy means little
         limit = LOW_RATE_RATIO_IF_FAR if is_far else LOW_RATE_RATIO
         return (
             ratio is not None
@@ -204,6 +207,8 @@ def _gap_error(evidence: Evidence, trained: float, validation: float) -> float:
 NOTE_SKILL = 0.8
 # A training of so few epochs, at most at half the usual pace, was short.
 FEW_EPOCHS, SHORT_PACE_RATIO = 2, 0.5
+# Share of the initial loss that is left once a network has begun to learn.
+BEGUN_LOSS_SHARE = 0.95
 MIN_PACE_RATIO = 0.001  # below, more epochs are not the cure
 
 
@@ -225,9 +230,10 @@ class UnderfittingTooShort(Rule):
         "fall of the loss counts: with SGD at 3 % of its rate, one epoch of MNIST lowers it by "
         "less than 10 %. A training of at most "
         f"{FEW_UPDATES} updates was short, too, if the skill is below {percent(GOOD_SKILL)} and "
-        "simple classifiers are clearly better, or its loss was falling and the network is not "
-        f"clearly better than they are, or there were at most {HARDLY_ANY_UPDATES} updates. The "
-        f"finding is a note if the network has learnt well, or if the skill is "
+        "simple classifiers are clearly better and the loss has begun to fall, or it was falling "
+        "and the network is not clearly better than they are, or there were at most "
+        f"{HARDLY_ANY_UPDATES} updates. The finding is a note if the network has learnt well, or "
+        f"if the skill is "
         f"{percent(NOTE_SKILL)} or more and simple classifiers are not far better, or if the "
         "network is overconfident: a short training leaves a network underconfident."
     )
@@ -246,8 +252,9 @@ class UnderfittingTooShort(Rule):
             and skill(evidence) < GOOD_SKILL
         )
         hardly = few and training.updates <= HARDLY_ANY_UPDATES
+        began = evidence.loss_value <= BEGUN_LOSS_SHARE * (evidence.initial_loss or 0)
         short = was_short(evidence) or (
-            few and (falls_short(evidence) or hardly) and keeps_steps(evidence)
+            few and (hardly or (began and falls_short(evidence))) and keeps_steps(evidence)
         )
         slow = (pace_ratio(evidence) or 1) <= SHORT_PACE_RATIO
         steady = training.schedule == "constant" and not is_above_reference(evidence)

@@ -192,7 +192,8 @@ class ClassImbalance(Rule):
             mean = sum(accuracies) / len(accuracies)
             sentences.append(f"The mean accuracy of the classes is {percent(mean)}.")
             is_hidden = evidence.accuracy - mean >= HIDDEN_ERRORS_GAP
-            severity = Severity.WARNING if is_hidden else Severity.NOTE
+            # A network that predicts the large class only has this cause, not too short steps.
+            severity = max(Severity.WARNING, grade(evidence)) if is_hidden else Severity.NOTE
         return self.finding(
             severity,
             tuple(sentences),
@@ -261,7 +262,7 @@ class VanishingGradient(Rule):
             (
                 f"Of the error at the output, {percent(factor)} reaches the first layer: each "
                 f"layer multiplies δ by {_per_layer(evidence)} in the backward pass.",
-                *start,
+                *(() if factor <= limit else start),
                 f"The mean derivative of the activation is {', '.join(slopes)}.",
                 result(evidence),
             ),
