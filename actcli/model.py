@@ -110,12 +110,12 @@ class Model:
 
     @classmethod
     def load(cls, path: str | Path, **overrides: Any) -> "Model":
-        """Return the model in a file that actcli, PyTorch or scikit-learn wrote.
+        """Return the model in a file that actcli or another framework wrote.
 
         Args:
-            path: a `.safetensors` or `.npz` file, or the folder of a run.
-            overrides: the arguments of `ModelFile.model`. A file of another framework does not name
-                its activation: pass `activation="relu"`.
+            path: a file of a format in `formats.FORMATS`, or the folder of a run.
+            overrides: the arguments of `ModelFile.model`. A file of weights alone, as of PyTorch or
+                scikit-learn, does not name its activation: pass `activation="relu"`.
 
         Raises:
             DataError: the file cannot be read or does not hold a multilayer perceptron.

@@ -3,6 +3,7 @@
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -40,7 +41,9 @@ def sample(tmp_path_factory):
 
 @pytest.fixture
 def shell(tmp_path, sample):
-    """Runs a line as it stands in an empty folder, on a sample of MNIST, with one process."""
+    """Runs a line as it stands in a folder with some models, on a sample of MNIST."""
+    for model in (ROOT / "tests" / "oracles" / "readme_models").glob("digits.*"):
+        shutil.copy(model, tmp_path)
     program = tmp_path / "bin" / "actcli"
     program.parent.mkdir()
     program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m actcli "$@"\n')

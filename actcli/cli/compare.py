@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 from string import ascii_lowercase
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,7 +11,7 @@ from actcli.cli.downloads import downloads
 from actcli.cli.messages import print_note
 from actcli.cli.options import KindType, runs_dir_option
 from actcli.cli.output import csv_option, emit, json_option, save_option
-from actcli.cli.parameter_types import TargetType
+from actcli.cli.parameter_types import TargetType, override_options
 from actcli.cli.sweep_targets import find_run
 from actcli.config.values import Number
 from actcli.errors import ActcliError, UsageError
@@ -19,6 +19,7 @@ from actcli.errors import ActcliError, UsageError
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from actcli.cli.targets import Overrides, Target
     from actcli.explore.compare import ComparedRun, Comparison
 
 MAX_RUNS = len(ascii_lowercase)  # each run has a letter
@@ -31,7 +32,7 @@ Examples:
   actcli train -q && actcli train sigmoid -q && actcli compare default sigmoid --json
 """,
 )
-@click.argument("targets", metavar="RUN RUN...", nargs=-1, required=True, type=TargetType())
+@click.argument("targets", metavar="TARGET TARGET...", nargs=-1, required=True, type=TargetType())
 @runs_dir_option
 @click.option(
     "--goal",
@@ -40,7 +41,8 @@ Examples:
     default=0.95,
     help="Validation accuracy to reach; the table counts the epochs up to it.  [0.95]",
 )
-@click.option("--no-verdict", is_flag=True, help="Do not diagnose runs that have no verdict.")
+@click.option("--no-verdict", is_flag=True, help="Do not diagnose targets that have no verdict.")
+@override_options
 @json_option
 @csv_option("run")
 @save_option
@@ -53,20 +55,35 @@ def compare(
     as_json: bool,
     as_csv: bool,
     quiet: bool,
+    overrides: dict[str, Any],
 ) -> None:
     """Compare the configurations, learning curves and results of runs.
 
-    RUN is the name or folder of a run. Its verdict and share of dead units were recorded when the
-    run ended. If they are missing, the run is diagnosed now, as by actcli diagnose.
+    TARGET is the name or folder of a run, or a file of weights (.pt, .safetensors, .onnx, .keras,
+    .h5, .npz). The verdict and share of dead units of a run were recorded when it ended. If they
+    are missing, the run is diagnosed now, as by actcli diagnose, and so is a file. The options of a
+    network, such as --activation, are for the files.
     """
-    named = [find_run(target, runs_dir) for target in targets]
-    folders = list({folder.resolve(): folder for folder in named}.values())
-    if not 2 <= len(folders) <= MAX_RUNS:
-        count = f"{len(folders)} runs are too many" if folders[1:] else "one run is not enough"
+    named = [find_run(target, runs_dir, or_file=True) for target in targets]
+    paths = list({path.resolve(): path for path in named}.values())
+    if not 2 <= len(paths) <= MAX_RUNS:
+        count = f"{len(paths)} runs are too many" if paths[1:] else "one run is not enough"
         raise UsageError(f"{count} to compare", f"Allowed: 2 to {MAX_RUNS}")
+    option = next((name for name, value in overrides.items() if value is not None), None)
+    if option and all(path.is_dir() for path in paths):
+        raise UsageError(
+            f"--{option} is for files of weights", "A run's configuration is compared as it is"
+        )
+    from actcli.cli.targets import Overrides
     from actcli.explore.compare import compare_runs
 
-    runs = [compared_run(folder, not no_verdict, quiet) for folder in folders]
+    given = Overrides(**overrides)
+    runs = [
+        compared_run(path, not no_verdict, quiet)
+        if path.is_dir()
+        else compared_file(path, given, not no_verdict, quiet)
+        for path in paths
+    ]
     emit(compare_runs(runs, goal), compare_view, as_json, as_csv)
 
 
@@ -93,12 +110,31 @@ def compared_run(folder: Path, with_verdict: bool, quiet: bool) -> "ComparedRun"
     return run
 
 
+def compared_file(
+    path: Path, overrides: "Overrides", with_verdict: bool, quiet: bool
+) -> "ComparedRun":
+    """Return a file of weights to compare, with its verdict.
+
+    Raises:
+        DataError: the file cannot be read, or does not fit its data set.
+    """
+    from actcli.store import compared
+    from actcli.store.targets import file_target
+
+    with downloads(quiet) as progress:
+        target = file_target(path, overrides, progress)
+    run = compared.compared_file(target)
+    if with_verdict:
+        verdict, dead = verdict_of(target)
+        run = replace(run, verdict=verdict, dead=dead)
+    return run
+
+
 def diagnosed(folder: Path, quiet: bool) -> tuple[str | None, float | None]:
     """Return the verdict of a diagnosis, and the share of dead units, if there are any units.
 
     If a diagnosis is not possible, as when the data are gone, print why on stderr.
     """
-    from actcli.cli.diagnose import examine
     from actcli.cli.targets import Overrides, find_target
 
     try:
@@ -106,10 +142,17 @@ def diagnosed(folder: Path, quiet: bool) -> tuple[str | None, float | None]:
             target = find_target(
                 str(folder.absolute()), folder.parent, Overrides(), False, progress
             )
-        diagnosis = examine(target)
+        return verdict_of(target)
     except ActcliError as error:
         print_note(f"{folder} has no verdict: {error}")
         return None, None
+
+
+def verdict_of(target: "Target") -> tuple[str, float | None]:
+    """Return the verdict of a diagnosis, and the share of dead units, if there are any units."""
+    from actcli.cli.diagnose import examine
+
+    diagnosis = examine(target)
     units = sum(layer.units for layer in diagnosis.units)
     dead = sum(layer.dead for layer in diagnosis.units) / units if units else None
     return diagnosis.verdict, dead

@@ -102,10 +102,10 @@ def diagnose(
 ) -> None:
     """Find the faults inside a network, with their causes and remedies.
 
-    TARGET is the name or folder of a run (SWEEP/RUN in a sweep), or a .safetensors or .npz file
-    with the weights of a multilayer perceptron; by default the newest run. Every row of the split
-    is examined. With --at-init, TARGET may also be a configuration: a TOML file or the name of an
-    example.
+    TARGET is the name or folder of a run (SWEEP/RUN in a sweep), or a file with the weights of a
+    multilayer perceptron: .pt, .safetensors, .onnx, .keras, .h5 or .npz; by default the newest run.
+    Every row of the split is examined. With --at-init, TARGET may also be a configuration: a TOML
+    file or the name of an example.
     """
     if explain:
         if as_csv:

@@ -1,7 +1,7 @@
 """Parameters of the commands: runs, targets with their overrides, sweeps, lists of names."""
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar, cast
@@ -12,12 +12,14 @@ from click.shell_completion import CompletionItem
 from actcli.cli.options import KindType
 from actcli.config.schema import KEYS
 from actcli.config.sources import examples
-from actcli.config.values import Auto, Kind
+from actcli.config.values import Auto, Kind, Listed, Number
 from actcli.errors import UsageError
 from actcli.registry import declared_names, unknown_name
 from actcli.store.catalog import usable_runs
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+MAX_MEAN, MIN_SCALE = 1e30, 1e-30  # of a normalization given by numbers
 
 SHOW = "show"  # the subcommand of `sweep`; an example configuration must not have this name
 
@@ -162,14 +164,53 @@ def kind_of(key: str) -> Kind:
     return kind.kind if isinstance(kind, Auto) else kind
 
 
-# The properties of a target that options override, each with its key and its help text.
-OVERRIDES = {
-    "activation": ("model.activation", "Activation of the hidden layers."),
-    "output": ("model.output", "Output activation."),
-    "loss": ("loss.name", "Loss function."),
-    "dataset": ("data.name", "Data set."),
-    "target_column": ("data.target", "Column of the classes in a CSV file."),
-    "normalize": ("data.normalize", "Input normalization."),
+class MeanAndDeviation(Kind):
+    """The name of a normalization, or a mean and a standard deviation."""
+
+    metavar = "NAME|MEAN,STD"
+    numbers = Listed(Number(-MAX_MEAN, MAX_MEAN), 2, 2)
+
+    def check(self, value: Any) -> str | tuple[float, float]:
+        if not isinstance(value, list):
+            name: str = kind_of("data.normalize").check(value)
+            return name
+        return self._positive(self.numbers.check(value))
+
+    def parse_words(self, text: str) -> str | tuple[float, float]:
+        if "," not in text:
+            name: str = kind_of("data.normalize").parse_words(text)
+            return name
+        return self._positive(self.numbers.parse_words(text))
+
+    def completions(self) -> Sequence[str]:
+        return kind_of("data.normalize").completions()
+
+    @staticmethod
+    def _positive(numbers: tuple[Any, ...]) -> tuple[float, float]:
+        mean, deviation = numbers
+        if not deviation >= MIN_SCALE:
+            raise ValueError(f"a mean and a deviation above 0, not {mean:g},{deviation:g}")
+        return mean, deviation
+
+
+# The properties of a target that options override: option, kind of value and help text.
+OVERRIDES: dict[str, tuple[str, Kind, str]] = {
+    "activation": (
+        *("activation", kind_of("model.activation")),
+        "Activation of the hidden layers.",
+    ),
+    "output": ("output", kind_of("model.output"), "Output activation."),
+    "loss": ("loss", kind_of("loss.name"), "Loss function."),
+    "dataset": ("dataset", kind_of("data.name"), "Data set."),
+    "target_column": ("target", kind_of("data.target"), "Column of the classes in a CSV file."),
+    "normalize": (
+        *("normalize", MeanAndDeviation()),
+        "Input normalization; of a file also the mean and deviation of its framework.",
+    ),
+    "scale": (
+        *("scale", Number(MIN_SCALE, MAX_MEAN)),
+        "Number by which a framework divided raw inputs, such as 255, before MEAN and STD.",
+    ),
 }
 
 
@@ -187,8 +228,7 @@ def override_options(command: F) -> F:
         return command(*args, overrides=overrides, **kwargs)
 
     decorated: Any = with_overrides
-    for name, (key, help_text) in reversed(OVERRIDES.items()):
-        kind, option = kind_of(key), next(each.option for each in KEYS if str(each) == key)
+    for name, (option, kind, help_text) in reversed(OVERRIDES.items()):
         decorated = click.option(
             f"--{option}",
             name,

@@ -93,8 +93,9 @@ def predict(
 ) -> None:
     """Show images beside the outputs of a network.
 
-    RUN is the name or folder of a run, or a .safetensors or .npz file with the weights of a
-    multilayer perceptron; by default the newest run. Start with its worst mistakes: --worst 5.
+    RUN is the name or folder of a run, or a file with the weights of a multilayer perceptron: .pt,
+    .safetensors, .onnx, .keras, .h5 or .npz; by default the newest run. Start with its worst
+    mistakes: --worst 5.
     """
     require_one_choice(choices)
     if target and Path(target).suffix.lower() in IMAGES and Path(target).is_file():
@@ -103,8 +104,9 @@ def predict(
 
     with downloads(quiet) as progress:
         network = find_target(target, runs_dir, Overrides(**overrides), False, progress)
-    if network.foreign and network.foreign.choice and not quiet:
-        print_note(network.foreign.choice)
+    if network.foreign and not quiet:
+        for note in filter(None, (network.foreign.choice, *network.foreign.notes)):
+            print_note(note)
     true_class = None if label is None else find_class(label, network.model.classes)
     if choices["image"] is None:
         result = predict_rows(network, split, true_class, **choices)

@@ -78,11 +78,11 @@ def report(
 ) -> None:
     """Write a page with everything about a run, to look at and to hand round.
 
-    TARGET is the name or folder of a run (SWEEP/RUN in a sweep), a sweep, or a .safetensors or .npz
-    file with the weights of a multilayer perceptron; by default the newest run. Several runs stand
-    side by side. The page is one file for any browser: verdict, learning curves, gradient flow,
-    units, layers, weights, confusions, mistakes, configuration. It loads nothing and needs no
-    network.
+    TARGET is the name or folder of a run (SWEEP/RUN in a sweep), a sweep, or a file with the
+    weights of a multilayer perceptron (.pt, .safetensors, .onnx, .keras, .h5, .npz); by default the
+    newest run. Several runs stand side by side. The page is one file for any browser: verdict,
+    learning curves, gradient flow, units, layers, weights, confusions, mistakes, configuration. It
+    loads nothing and needs no network.
     """
     wanted = file is None and not (as_json or as_csv)
     path = DEFAULT_FILE if wanted or (opens and file is None) else file

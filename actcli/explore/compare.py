@@ -20,7 +20,7 @@ class ComparedRun:
 
     Args:
         name: of the run.
-        state: how it ended, or "unfinished".
+        state: how it ended, or "unfinished"; "file" for a file of weights, which has no history.
         settings: the value of each key of the configuration, as TOML.
         history: the epochs.
         test_loss, test_accuracy: of the kept network; None if the run is not finished.
@@ -117,6 +117,10 @@ def compare_runs(runs: Sequence[ComparedRun], goal: float) -> Comparison:
 
 
 def _differences(runs: Sequence[ComparedRun]) -> dict[str, tuple[str, ...]]:
-    keys = dict.fromkeys(key for run in runs for key in run.settings)
+    """Return the values of each key that differs; beside a file, of the keys that it has, too."""
+    keys = list(dict.fromkeys(key for run in runs for key in run.settings))
+    for run in runs:
+        if run.state == "file":
+            keys = [key for key in keys if key in run.settings]
     values = {key: tuple(run.settings.get(key, "") for run in runs) for key in keys}
     return {key: of_runs for key, of_runs in values.items() if len(set(of_runs)) > 1}

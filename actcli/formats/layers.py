@@ -97,28 +97,67 @@ def chain_layers(path: Path, steps: Sequence[Step]) -> ChainLayers:
     """
     result = ChainLayers()
     count = sum(isinstance(step, Linear) for step in steps)
-    waiting: list[BatchNorm] = []  # batch normalizations of the inputs of the next linear layer
+    # The batch normalizations of the units of the last layer, or of the inputs of the next one.
+    # They are joined before they are folded, so that many of them cost no more than one.
+    following, waiting = Norms("before"), Norms("after")
     for step in steps:
         last = len(result.layers) - 1
         if isinstance(step, Linear):
+            following.fold(path, result)
             result.layers.append(_linear(path, step, result.layers))
-            for norm in reversed(waiting):
-                result.layers[-1] = _fold_after(path, norm, step.name, result)
-            waiting.clear()
+            waiting.fold(path, result)
         elif isinstance(step, Activation):
-            _take_activation(path, step, result, is_last=last == count - 1, is_first=bool(waiting))
+            is_last, is_first = last == count - 1, bool(waiting.norms)
+            _take_activation(path, step, result, is_last=is_last, is_first=is_first)
         elif last < 0 or last in result.activations:
-            waiting.append(step)
+            waiting.norms.append(step)
         else:
-            result.layers[-1] = _fold_before(path, step, result)
+            following.norms.append(step)
+    following.fold(path, result)
     if not result.layers:
         raise DataError(f"{path} holds no linear layer", EXPECTED_CHAIN)
-    if waiting:
+    if waiting.norms:
+        name = waiting.norms[0].name
         raise DataError(
-            f"{path}: no linear layer follows the batch normalization {quoted(waiting[0].name)}",
+            f"{path}: no linear layer follows the batch normalization {quoted(name)}",
             EXPECTED_CHAIN,
         )
     return result
+
+
+@dataclass
+class Norms:
+    """Batch normalizations of the same features, one after the other.
+
+    Args:
+        where: whether the linear layer into which they are folded stands "before" or "after" them.
+        norms: the batch normalizations.
+    """
+
+    where: str
+    norms: list[BatchNorm] = field(default_factory=list)
+
+    def fold(self, path: Path, result: ChainLayers) -> None:
+        """Fold all of them into the last layer, and forget them."""
+        if not self.norms:
+            return
+        weights, biases = result.layers[-1]
+        features = len(biases) if self.where == "before" else weights.shape[1]
+        factor, summand = np.ones(features), np.zeros(features)
+        for norm in self.norms:
+            scale, shift = _scale_and_shift(path, norm, features)
+            factor, summand = factor * scale, summand * scale + shift
+            result.notes.append(
+                f"The batch normalization {quoted(norm.name)} is folded into the linear layer "
+                f"{self.where} it, layer {len(result.layers)}, with ε = {norm.epsilon:g}."
+            )
+        if self.where == "before":
+            scaled, shifted = weights * factor[:, np.newaxis], biases * factor + summand
+        else:
+            scaled, shifted = weights * factor, biases + weights.astype(np.float64) @ summand
+        name = self.norms[-1].name
+        result.layers[-1] = as_float32(path, name, scaled), as_float32(path, name, shifted)
+        self.norms.clear()
 
 
 def _linear(path: Path, step: Linear, before: Layers) -> tuple[Array, Array]:
@@ -184,35 +223,6 @@ def _scale_and_shift(
         )
     factor = scale / np.sqrt(variance + norm.epsilon)
     return factor, shift - mean * factor
-
-
-def _fold_before(path: Path, norm: BatchNorm, result: ChainLayers) -> tuple[Array, Array]:
-    """Return the last layer, followed by a batch normalization of its units."""
-    weights, biases = result.layers[-1]
-    factor, summand = _scale_and_shift(path, norm, len(biases))
-    result.notes.append(_folded(norm, len(result.layers), "before"))
-    return (
-        as_float32(path, norm.name, weights * factor[:, np.newaxis]),
-        as_float32(path, norm.name, biases * factor + summand),
-    )
-
-
-def _fold_after(path: Path, norm: BatchNorm, name: str, result: ChainLayers) -> tuple[Array, Array]:
-    """Return the last layer, preceded by a batch normalization of its inputs."""
-    weights, biases = result.layers[-1]
-    factor, summand = _scale_and_shift(path, norm, weights.shape[1])
-    result.notes.append(_folded(norm, len(result.layers), "after"))
-    return (
-        as_float32(path, name, weights * factor),
-        as_float32(path, name, biases + weights.astype(np.float64) @ summand),
-    )
-
-
-def _folded(norm: BatchNorm, layer: int, where: str) -> str:
-    return (
-        f"The batch normalization {quoted(norm.name)} is folded into the linear layer {where} it, "
-        f"layer {layer}, with ε = {norm.epsilon:g}."
-    )
 
 
 def as_float32(path: Path, name: str, values: NDArray[Any]) -> Array:

@@ -20,8 +20,9 @@ from actcli.datasets.npz import DAMAGE_ERRORS
 from actcli.errors import DataError
 from actcli.formats.contents import Format, NamedTensors, Tensors
 from actcli.formats.file_start import FileStart
-from actcli.formats.state_pickle import STATE_KEYS, Storage, StridedTensor, interpret
+from actcli.formats.state_pickle import STATE_KEYS, interpret
 from actcli.formats.tensors import COUNTS, EXPECTED_TENSORS
+from actcli.formats.torch_values import Storage, StridedTensor
 from actcli.machine import require_memory
 
 PICKLE = "/data.pkl"

@@ -139,3 +139,22 @@ def unreadable(path: Path, signature: Signature, named: Format | None) -> DataEr
     if named:
         return DataError(f"{path} is not {named.name}: it is {signature.kind}", hint)
     return DataError(f"{path} is {signature.kind}, not a model that can be read", hint)
+
+
+def folder_hint(path: Path) -> tuple[str, str] | None:
+    """Return the kind of model that a folder holds, and how to get a file; None if it holds none.
+
+    Args:
+        path: the path of the folder.
+    """
+    name = ascii(path.name)
+    if (path / "saved_model.pb").exists():
+        return (
+            "a SavedModel of TensorFlow",
+            f"Save it as a file: tf.keras.models.load_model({name}).save('model.keras')",
+        )
+    if (path / "data.pkl").exists():
+        return "an unpacked archive of torch.save", f"Save it anew: {SAVE_STATE_DICT}"
+    if (path / "model.weights.h5").exists() or (path / "Manifest.json").exists():
+        return "an unpacked model", _FIRST
+    return None

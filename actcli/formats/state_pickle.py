@@ -14,76 +14,18 @@ import pickletools
 import sys
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
 from actcli.config.values import quoted
 from actcli.errors import DataError
 from actcli.formats.signatures import SAVE_STATE_DICT
+from actcli.formats.torch_values import MAX_COUNT, NAMES, STORAGES, Name, Storage, whole_number
 
 STATE_KEYS = ("state_dict", "model_state_dict", "model")  # under which a checkpoint has the weights
 
 MAX_OPCODES = 500_000  # a tensor of a state dict takes about 35
-MAX_COUNT = 2**63  # of elements, strides and offsets
 MAX_REASON = 120  # characters of a damage in a message
-
-
-@dataclass(frozen=True)
-class Name:
-    """A global name of Python in a pickle; it stands for nothing but itself."""
-
-    module: str
-    name: str
-
-    def __str__(self) -> str:
-        return f"{self.module}.{self.name}"
-
-
-@dataclass(frozen=True)
-class Storage:
-    """A contiguous array of numbers in another member of the archive.
-
-    Args:
-        dtype: NumPy's name of the type of its numbers; "bfloat16" is not one of NumPy's.
-        key: the name of the member.
-        count: of its numbers.
-    """
-
-    dtype: str
-    key: str
-    count: int
-
-
-@dataclass(frozen=True)
-class StridedTensor:
-    """A tensor: a view of a storage.
-
-    Args:
-        storage: the numbers, which tensors may share.
-        offset: the index of the first number.
-        shape: the number of elements along each axis.
-        strides: the distance between elements along each axis, in numbers.
-    """
-
-    storage: Storage
-    offset: int
-    shape: tuple[int, ...]
-    strides: tuple[int, ...]
-
-
-STORAGES = {
-    "torch.DoubleStorage": "float64",
-    "torch.FloatStorage": "float32",
-    "torch.HalfStorage": "float16",
-    "torch.BFloat16Storage": "bfloat16",
-    "torch.LongStorage": "int64",
-    "torch.IntStorage": "int32",
-    "torch.ShortStorage": "int16",
-    "torch.CharStorage": "int8",
-    "torch.ByteStorage": "uint8",
-    "torch.BoolStorage": "bool",
-}
 
 
 def interpret(program: bytes, path: Path) -> Any:
@@ -216,53 +158,13 @@ class Machine:
         kind, dtype, key, _, count = self.top(tuple)
         if kind != "storage" or type(dtype) is not Name or type(key) is not str:
             raise ValueError("a persistent identifier that is not a storage")
-        self.stack[-1] = Storage(STORAGES[str(dtype)], key, _count(count))
+        self.stack[-1] = Storage(STORAGES[str(dtype)], key, whole_number(count))
 
     def stop(self) -> None:
         """Keep the value at the top of the stack as the result."""
         (self.result,) = self.stack
         if self.marked:
             raise ValueError("a mark is left")
-
-
-def _count(value: Any) -> int:
-    if type(value) is not int or not 0 <= value < MAX_COUNT:
-        raise ValueError("a size, stride or offset that is not a whole number of 63 bits")
-    return value
-
-
-def _counts(values: Any) -> tuple[int, ...]:
-    if type(values) not in {tuple, list}:
-        raise ValueError("a shape that is not a tuple")
-    return tuple(map(_count, values))
-
-
-def _tensor(storage: Any, offset: Any, shape: Any, strides: Any, *_: Any) -> StridedTensor:
-    if type(storage) is not Storage:
-        raise ValueError("a tensor without a storage")
-    return StridedTensor(storage, _count(offset), _counts(shape), _counts(strides))
-
-
-def _parameter(tensor: Any, *_: Any) -> StridedTensor:
-    if type(tensor) is not StridedTensor:
-        raise ValueError("a parameter that is not a tensor")
-    return tensor
-
-
-def _empty_dictionary(*items: Any) -> dict[Any, Any]:
-    if items:
-        raise ValueError("an OrderedDict of items")
-    return {}
-
-
-# What a pickle may call, and the value in place of the call.
-NAMES: Mapping[str, Callable[..., Any]] = {
-    "collections.OrderedDict": _empty_dictionary,
-    "torch.Size": _counts,
-    "torch._utils._rebuild_tensor": _tensor,
-    "torch._utils._rebuild_tensor_v2": _tensor,
-    "torch._utils._rebuild_parameter": _parameter,
-}
 
 
 def _push(value: Callable[[], Any]) -> Callable[[Machine, Any], None]:

@@ -10,8 +10,6 @@ units), as scikit-learn and Keras store them, are recognized by names or shapes 
 """
 
 import itertools
-import math
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +20,9 @@ from numpy.typing import NDArray
 
 from actcli.config.values import quoted
 from actcli.errors import DataError
-from actcli.formats.contents import Activation, BatchNorm, Linear, NamedTensors, Step, Tensors
+from actcli.formats.contents import BatchNorm, Linear, NamedTensors, Step, Tensors
+from actcli.formats.norm_places import NormPlaces
+from actcli.formats.tensor_names import Preference, layer_name, role
 
 EXPECTED_TENSORS = (
     "Expected a multilayer perceptron: for each layer weights (units, inputs) and biases (units,)"
@@ -81,59 +81,13 @@ def arrange(path: Path, contents: NamedTensors) -> tuple[list[Step], list[str]]:
     layers = _pair(path, tensors, preference)
     ordered, transposed = _order(path, layers)
     notes = _ambiguity(ordered, transposed, preference)
-    steps: list[Step] = [layer.step(transposed) for layer in ordered]
+    linear = [layer.step(transposed) for layer in ordered]
+    if not norms:
+        return list(linear), notes
+    places = NormPlaces(path, linear, preference)
     for norm in sorted(norms, key=lambda norm: preference.of_norm(norm.name)):
-        notes += _insert(path, norm, steps, preference)
-    return steps, notes
-
-
-class Preference:
-    """The order of tensors that is taken where several orders of the layers fit.
-
-    A sorted file, such as one of safetensors, keeps no order of definition; then the numbers in the
-    names decide: "2.weight" comes before "10.weight", and a name without a number is last.
-
-    Args:
-        contents: the tensors of a file.
-    """
-
-    def __init__(self, contents: NamedTensors) -> None:
-        names = list(contents.tensors)
-        self.is_defined = contents.in_order and names != sorted(names)
-        self._positions = {name: position for position, name in enumerate(names)}
-        self.is_numbered = all(map(_numbers, names))
-
-    @property
-    def is_informative(self) -> bool:
-        """Whether the order says more than the alphabet."""
-        return self.is_defined or self.is_numbered
-
-    def __call__(self, name: str) -> tuple[Any, ...]:
-        """Return the sort key of the tensor with that name."""
-        if self.is_defined:
-            return (self._positions[name],)
-        return (_numbers(name) or [math.inf], 0, name)
-
-    def of_norm(self, layer: str) -> tuple[Any, ...]:
-        """Return the sort key of a batch normalization: after a linear layer of the same number."""
-        if self.is_defined:
-            names = (name for name in self._positions if _layer_name(name) == layer)
-            return (min(map(self._positions.__getitem__, names)),)
-        return (_numbers(layer) or [math.inf], 1, layer)
-
-
-def _numbers(name: str) -> list[float]:
-    return [float(number) for number in re.findall(r"\d+", name)]
-
-
-def _layer_name(tensor: str) -> str:
-    """Return the name of a tensor's layer: "net.0" for "net.0.weight", "" for "weight"."""
-    return tensor[: max(tensor.rfind("."), tensor.rfind("/"), 0)]
-
-
-def _role(tensor: str) -> str:
-    """Return the part of a tensor's name after the name of its layer: "weight"."""
-    return tensor[len(_layer_name(tensor)) :].lstrip("./").removesuffix(":0")  # Keras 2 ends so
+        notes += places.add(norm)
+    return places.steps(), notes
 
 
 # Batch normalizations -------------------------------------------------------------------------
@@ -143,7 +97,7 @@ def _split_norms(contents: NamedTensors) -> tuple[list[BatchNorm], Tensors]:
     """Return the batch normalizations among the tensors, and the other tensors."""
     groups: dict[str, dict[str, NDArray[Any]]] = defaultdict(dict)
     for name, values in contents.tensors.items():
-        groups[_layer_name(name)][_role(name)] = values
+        groups[layer_name(name)][role(name)] = values
     norms = []
     for prefix, group in groups.items():
         mean, variance = _first(group, MEANS), _first(group, VARIANCES)
@@ -156,67 +110,13 @@ def _split_norms(contents: NamedTensors) -> tuple[list[BatchNorm], Tensors]:
     others = {
         name: values
         for name, values in contents.tensors.items()
-        if _layer_name(name) not in prefixes or _role(name) not in roles
+        if layer_name(name) not in prefixes or role(name) not in roles
     }
     return norms, others
 
 
 def _first(group: Mapping[str, NDArray[Any]], names: Iterable[str]) -> NDArray[Any] | None:
     return next((group[name] for name in names if name in group), None)
-
-
-def _insert(path: Path, norm: BatchNorm, steps: list[Step], preference: Preference) -> list[str]:
-    """Insert a batch normalization into the steps, and return notes on its assumed place.
-
-    It belongs to the layer before it: in the order of the tensors or, if the file keeps none, the
-    only layer with as many units. It is taken to stand before the activation of that layer, unless
-    the numbers of an `nn.Sequential` show that an activation stands between them.
-
-    Raises:
-        DataError: no layer fits.
-    """
-    features = norm.mean.shape[0] if norm.mean.ndim == 1 else -1
-    linear = [step for step in steps if isinstance(step, Linear)]
-    candidates = [step for step in linear if len(step.weights) == features]
-    if preference.is_informative:
-        key = preference.of_norm(norm.name)
-        before = [step for step in linear if preference(step.name) < key]
-        if not before and linear[0].weights.shape[1] == features:
-            steps.insert(0, norm)
-            return []
-        candidates = [step for step in before[-1:] if step in candidates]
-    if len(candidates) != 1:
-        raise DataError(
-            f"{path}: the layer before the batch normalization {quoted(norm.name)} of "
-            f"{features} features is not clear: {len(candidates)} layers are possible",
-            "Expected one layer before it with as many units",
-        )
-    position = linear.index(candidates[0])
-    following = linear[position + 1].name if position + 1 < len(linear) else ""
-    place = steps.index(candidates[0]) + 1
-    while place < len(steps) and not isinstance(steps[place], Linear):
-        place += 1
-    gap_before = _gap(_layer_name(candidates[0].name), norm.name)
-    gap_after = _gap(norm.name, _layer_name(following))
-    if gap_before == 1:
-        steps.insert(place, norm)
-        return []
-    if gap_before is not None and gap_before > 1 and gap_after == 1:
-        steps[place:place] = [Activation("", norm.name), norm]
-        return []
-    steps.insert(place, norm)
-    return [
-        f"The batch normalization {quoted(norm.name)} is taken to stand before the activation of "
-        f"{quoted(candidates[0].name)}: the file does not say it."
-    ]
-
-
-def _gap(first: str, second: str) -> int | None:
-    """Return the difference of the numbers of two modules in one `nn.Sequential`, or else None."""
-    stems = [re.fullmatch(r"(.*?)(\d+)", name) for name in (first, second)]
-    if stems[0] is None or stems[1] is None or stems[0][1] != stems[1][1]:
-        return None
-    return int(stems[1][2]) - int(stems[0][2])
 
 
 # Pairs of weights and biases ------------------------------------------------------------------
@@ -237,11 +137,11 @@ def _pair(path: Path, tensors: Tensors, preference: Preference) -> list[Weights]
             )
     weights = [name for name in names if tensors[name].ndim == 2]
     biases = [name for name in names if tensors[name].ndim == 1]
-    by_prefix = {_layer_name(name): name for name in biases}
-    prefixes = {_layer_name(name) for name in weights}
+    by_prefix = {layer_name(name): name for name in biases}
+    prefixes = {layer_name(name) for name in weights}
     are_unique = len(by_prefix) == len(biases) and len(prefixes) == len(weights)
     if weights and are_unique and by_prefix.keys() <= prefixes:
-        pairs = {name: by_prefix.get(_layer_name(name), "") for name in weights}
+        pairs = {name: by_prefix.get(layer_name(name), "") for name in weights}
     elif weights and len(biases) in {0, len(weights)}:
         pairs = dict(zip(weights, biases or [""] * len(weights), strict=True))
     else:

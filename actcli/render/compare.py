@@ -169,6 +169,8 @@ def _conclusion(comparison: Comparison) -> str:
         epochs = f"{epoch or trained} epoch{'s' * ((epoch or trained) != 1)}"
         name = comparison.runs[index].name
         within = f"not within {epochs}" if trained else "not: it finished no epoch"
+        if comparison.runs[index].state == "file":
+            within = "unknown: a file has no history"
         entries.append(f"{name} in {epochs}" if epoch else f"{name} {within}")
     rows = ROW_NAMES[comparison.rows].partition(",")[0]
     return f"To {_goal(comparison)} of the {rows}: {', '.join(entries)}."

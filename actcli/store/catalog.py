@@ -133,6 +133,8 @@ def find_run(target: str, runs: Path, or_file: bool = False) -> Path:
         return runs / target
     is_folder = target != "" and path.is_dir()  # an empty path is the current folder
     if is_folder and not is_usable(path):
+        if or_file:
+            _refuse_model_folder(path)
         raise UsageError(f"{target} is not a run: it has no {MODEL}")
     if is_folder or (or_file and path.is_file()):
         return path
@@ -143,6 +145,15 @@ def find_run(target: str, runs: Path, or_file: bool = False) -> Path:
         f"there is no run{' or file' if or_file else ''} {target!a}",
         f"{hint}Runs in {runs}: {', '.join(names[:10]) or 'none'}",
     )
+
+
+def _refuse_model_folder(path: Path) -> None:
+    """Raise if a folder holds a model of another framework."""
+    from actcli.formats.signatures import folder_hint  # imports NumPy, which help does not need
+
+    if known := folder_hint(path):
+        kind, how_to_save = known
+        raise UsageError(f"{path} is {kind}, a folder", how_to_save)
 
 
 def summarize(folder: Path) -> Summary:

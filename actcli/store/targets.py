@@ -8,9 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from actcli.config.resolved import ResolvedConfig
 from actcli.config.schema import Config
 from actcli.config.sources import assemble, read_toml
+from actcli.datasets.batches import Normalization
 from actcli.datasets.catalogue import DATASETS
 from actcli.datasets.dataset import Dataset, load_dataset
 from actcli.datasets.download import Progress
@@ -23,25 +26,38 @@ from actcli.diagnostics.foreign import (
     choose_activation,
 )
 from actcli.errors import DataError, UsageError
+from actcli.formats.onnx_chain import describe_normalization
 from actcli.model import Model, ModelFile, read_model_file
 from actcli.store.folder import CONFIG
 from actcli.store.trained import read_run, read_training
 from actcli.training.build import prepare_dataset
 from actcli.training.memory import check_memory
 
+BYTE_SCALE = 255.0
 USUAL_ACTIVATION = "relu"  # of a file that does not name its activation, until others are tried
 
 
 @dataclass(frozen=True)
 class Overrides:
-    """Properties of a target that options override; None for an absent option."""
+    """Properties of a target that options override; None for an absent option.
+
+    Args:
+        normalize: the name of a normalization, or a mean and a deviation, in scaled inputs.
+        scale: the number by which raw inputs are divided before that.
+    """
 
     activation: tuple[str, ...] | None = None
     output: str | None = None
     loss: str | None = None
     dataset: str | None = None
     target_column: str | None = None
-    normalize: str | None = None
+    normalize: str | tuple[float, float] | None = None
+    scale: float | None = None
+
+    @property
+    def has_numbers(self) -> bool:
+        """Whether the normalization is given by numbers and not by a name."""
+        return self.scale is not None or isinstance(self.normalize, tuple)
 
 
 @dataclass(frozen=True)
@@ -114,14 +130,14 @@ def file_target(path: Path, overrides: Overrides, progress: Progress) -> Target:
     # The header has the normalization of the training rows; the data set's may differ, because it
     # depends on which rows are held out.
     is_described = "normalization" in file.description and not overrides.normalize
+    normalization, notes = None if is_described else dataset.normalization, file.notes
+    if overrides.has_numbers:
+        normalization, note = _given_normalization(overrides, dataset)
+        notes = (*notes, note)
     model = file.model(
-        overrides.activation,
-        overrides.loss,
-        overrides.output,
-        None if is_described else dataset.normalization,
-        dataset.classes,
+        overrides.activation, overrides.loss, overrides.output, normalization, dataset.classes
     )
-    foreign = _foreign(file, overrides)
+    foreign = _foreign(file, overrides, notes)
     if foreign and is_open and model.network.activation_names:
         may_rescale = NORMALIZATION in foreign.unsaid and not overrides.normalize
         model, choice = choose_activation(model, dataset, may_rescale)
@@ -129,7 +145,34 @@ def file_target(path: Path, overrides: Overrides, progress: Progress) -> Target:
     return Target(path.name, model, dataset, initial=None, training=None, foreign=foreign)
 
 
-def _foreign(file: ModelFile, overrides: Overrides) -> Foreign | None:
+def _given_normalization(overrides: Overrides, dataset: Dataset) -> tuple[Normalization, str]:
+    """Return the normalization that options give by numbers, and a sentence on it.
+
+    A mean and a deviation below 1 are those of inputs from 0 to 1, as frameworks make them of bytes
+    before they normalize.
+
+    Raises:
+        UsageError: a name of a normalization is given beside a scale.
+    """
+    if isinstance(overrides.normalize, str):
+        raise UsageError(
+            f"--scale does not go with --normalize {overrides.normalize}",
+            "Give --scale 255, or with it the mean and the deviation: --normalize 0.13,0.31",
+        )
+    mean, deviation = overrides.normalize or (0.0, 1.0)
+    scale, reason = overrides.scale, ""
+    if scale is None:
+        is_bytes = dataset.train.pixels.dtype == np.uint8
+        is_small = overrides.normalize is not None and 0 <= mean <= 1 and deviation <= 1
+        scale = BYTE_SCALE if is_bytes and is_small else 1.0
+        reason = ": bytes are divided by 255 first; --scale 1 does not" if scale > 1 else ""
+    described = describe_normalization(np.array(mean * scale), np.array(1 / (deviation * scale)))
+    scaled = "x" if scale == 1 else f"x / {scale:g}"
+    formula = scaled if overrides.normalize is None else f"({scaled} - {mean:g}) / {deviation:g}"
+    return Normalization(**described), f"The inputs of the network are {formula}{reason}."
+
+
+def _foreign(file: ModelFile, overrides: Overrides, notes: tuple[str, ...]) -> Foreign | None:
     """Return what a file of another framework does not say; None for a file of actcli."""
     described = file.description
     if not file.framework:
@@ -138,7 +181,9 @@ def _foreign(file: ModelFile, overrides: Overrides) -> Foreign | None:
     unsaid = {part for part, key in said.items() if key not in described}
     if overrides.loss or overrides.output or "output" in described:
         unsaid -= {LOSS}
-    return Foreign(file.framework, frozenset(unsaid), file.notes)
+    if overrides.has_numbers:
+        unsaid -= {NORMALIZATION}
+    return Foreign(file.framework, frozenset(unsaid), notes)
 
 
 def _load(path: Path, file: ModelFile, overrides: Overrides, progress: Progress) -> Dataset:
@@ -154,7 +199,8 @@ def _load(path: Path, file: ModelFile, overrides: Overrides, progress: Progress)
             "Give its path with --dataset",
         )
     classes = tuple(description.get("classes", ()))
-    method = overrides.normalize or description.get("normalization", {}).get("method", "auto")
+    named = overrides.normalize if isinstance(overrides.normalize, str) else None
+    method = named or description.get("normalization", {}).get("method", "auto")
     try:
         return load_dataset(
             name,
@@ -170,7 +216,16 @@ def _load(path: Path, file: ModelFile, overrides: Overrides, progress: Progress)
 
 
 def overridden(config: Config, overrides: Overrides) -> ResolvedConfig:
-    """Return a configuration with the properties that options override."""
+    """Return a configuration with the properties that options override.
+
+    Raises:
+        UsageError: the normalization is given by numbers, which a configuration cannot hold.
+    """
+    if overrides.has_numbers:
+        raise UsageError(
+            "--scale and --normalize MEAN,STD are for files of other frameworks",
+            "A run knows its normalization; by its name, another one can be tried",
+        )
     changes: dict[str, Any] = {}
     if overrides.activation:
         changes["model.activation"] = overrides.activation

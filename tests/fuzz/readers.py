@@ -1,9 +1,10 @@
 """Fuzz the readers of files: any bytes must give a result or an `ActcliError`.
 
-The readers are `idx`, `npz`, `config`, `weights`, `onnx` and `softmax`. Fuzzing ends at a limit of
-libFuzzer's options or at the first failure: an exception that is not an `ActcliError`, a warning,
-more than ten seconds for an input, or more than a gigabyte of memory. The failing input is written
-to `crash-…` in the current folder. With that file as an argument, only this input is tried.
+The readers are `idx`, `npz`, `config`, `weights`, `pt`, `onnx`, `keras`, `any` and `softmax`.
+Fuzzing ends at a limit of libFuzzer's options or at the first failure: an exception that is not an
+`ActcliError`, a warning, more than ten seconds for an input, or more than a gigabyte of memory. The
+failing input is written to `crash-…` in the current folder. With that file as an argument, only
+this input is tried.
 
     python3 -m venv .venv && .venv/bin/pip install --editable '.[fuzz]'
     .venv/bin/python tests/fuzz/readers.py npz -max_total_time=300
@@ -26,12 +27,15 @@ from pathlib import Path
 
 import atheris
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "helpers"))
+
 with atheris.instrument_imports(
     include=["actcli", "zipfile", "tomllib", "json", "gzip", "numpy.lib._format_impl"]
 ):
     import click
     import numpy as np
     from safetensors.numpy import save
+    from torch_archives import archive, attacks
 
     from actcli.cli.softmax import softmax as softmax_command
     from actcli.config.sources import assemble, read_toml
@@ -39,8 +43,11 @@ with atheris.instrument_imports(
     from actcli.errors import ActcliError
     from actcli.model import read_model_file
 
-FOLDER = Path(tempfile.mkdtemp(prefix="fuzz-"))
 ORACLES = Path(__file__).parents[1] / "oracles"
+with zipfile.ZipFile(ORACLES / "keras_models" / "keras3_functional.keras") as keras_file:
+    KERAS_WEIGHTS, KERAS_CONFIG = map(keras_file.read, ("model.weights.h5", "config.json"))
+
+FOLDER = Path(tempfile.mkdtemp(prefix="fuzz-"))
 LIMITS = ["-timeout=10", "-rss_limit_mb=1000", "-max_len=20000"]
 
 
@@ -77,12 +84,38 @@ def try_weights(data: bytes) -> None:
     if data[:1] == b"z":
         header, _, numbers = data[1:].partition(b"\0")
         data = struct.pack("<Q", len(header)) + header + numbers
-    name = "file.npz" if data[:2] == b"PK" else "file"
+    name = "file.npz" if data[:2] == b"PK" else "file.safetensors"
     read_model_file(written(data, name))
 
 
 def try_onnx(data: bytes) -> None:
     read_model_file(written(data, "file.onnx"))
+
+
+def try_pt(data: bytes) -> None:
+    """Read the bytes as a whole archive of `torch.save`, or as the pickle in one."""
+    if data[:1] == b"z":
+        read_model_file(archive(FOLDER / "file.pt", data[1:], {"0": bytes(24)}))
+    else:
+        read_model_file(written(data, "file.pt"))
+
+
+def try_keras(data: bytes) -> None:
+    """Read the bytes as an HDF5 file, as an archive, or as the configuration in an archive."""
+    if data[:1] == b"z":
+        with zipfile.ZipFile(FOLDER / "file.keras", "w") as file:
+            file.writestr("config.json", data[1:])
+            file.writestr("model.weights.h5", KERAS_WEIGHTS)
+        read_model_file(FOLDER / "file.keras")
+    else:
+        read_model_file(written(data, "file.keras" if data[:2] == b"PK" else "file.h5"))
+
+
+def try_any(data: bytes) -> None:
+    """Read the bytes as a file of any kind, after a suffix that ends at a NUL."""
+    suffix, _, content = data.partition(b"\0")
+    name = "file." + "".join(chr(97 + each % 26) for each in suffix[:12])
+    read_model_file(written(content, name))
 
 
 def try_softmax(data: bytes) -> None:
@@ -113,6 +146,15 @@ def seeds(reader: str) -> list[bytes]:
         "config": [path.read_bytes() for path in configs],
         "weights": [tensors, b"z" + json.dumps(header).encode() + b"\0\0\0", archive.getvalue()],
         "onnx": [path.read_bytes() for path in ORACLES.glob("onnx/*.onnx")],
+        "pt": [path.read_bytes() for path in sorted((ORACLES / "torch_models").glob("*.pt"))]
+        + [b"z" + program for program in attacks(FOLDER / "sprung").values()],
+        "keras": [
+            path.read_bytes()
+            for path in sorted((ORACLES / "keras_models").iterdir())
+            if path.suffix in {".h5", ".keras"}
+        ]
+        + [b"z" + KERAS_CONFIG],
+        "any": [b"pt\0" + tensors, b"x\0\x80\4", b"\0GGUF"],
         "softmax": [b"1 2 3\n-inf, 0\n", b"z1\x00-2\x00--target\x000\x00--labels\x00a,b"],
     }[reader]
 
@@ -133,6 +175,9 @@ def main() -> None:
         "config": try_config,
         "weights": try_weights,
         "onnx": try_onnx,
+        "pt": try_pt,
+        "keras": try_keras,
+        "any": try_any,
         "softmax": try_softmax,
     }[name]
     corpus = FOLDER / "corpus"
