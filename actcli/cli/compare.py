@@ -32,7 +32,7 @@ Examples:
   actcli train -q && actcli train sigmoid -q && actcli compare default sigmoid --json
 """,
 )
-@click.argument("targets", metavar="TARGET TARGET...", nargs=-1, required=True, type=TargetType())
+@click.argument("targets", metavar="RUN RUN...", nargs=-1, required=True, type=TargetType())
 @runs_dir_option
 @click.option(
     "--goal",
@@ -59,7 +59,7 @@ def compare(
 ) -> None:
     """Compare the configurations, learning curves and results of runs.
 
-    TARGET is the name or folder of a run, or a file of weights (.pt, .safetensors, .onnx, .keras,
+    RUN is the name or folder of a run, or a file of weights (.pt, .safetensors, .onnx, .keras,
     .h5, .npz). The verdict and share of dead units of a run were recorded when it ended. If they
     are missing, the run is diagnosed now, as by actcli diagnose, and so is a file. The options of a
     network, such as --activation, are for the files.

@@ -26,7 +26,7 @@ from actcli.diagnostics.foreign import (
     choose_activation,
 )
 from actcli.errors import DataError, UsageError
-from actcli.formats.onnx_chain import describe_normalization
+from actcli.formats.description import describe_normalization
 from actcli.model import Model, ModelFile, read_model_file
 from actcli.store.folder import CONFIG
 from actcli.store.trained import read_run, read_training

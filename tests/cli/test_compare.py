@@ -243,7 +243,7 @@ def test_it_fits_the_screen(folder: Path, columns: int, encoding: str) -> None:
     [
         (["fast"], "one run is not enough to compare. Allowed: 2 to 26"),
         (["fast", "fast"], "one run is not enough to compare"),
-        (["fast", "slwo"], "there is no run 'slwo'. Did you mean 'slow'? Runs in"),
+        (["fast", "slwo"], "there is no run or file 'slwo'. Did you mean 'slow'? Runs in"),
         (["fast", "slow", "--goal", "95"], "Invalid value for '--goal': must be a number"),
         ([], "Missing argument 'RUN RUN...'."),
     ],
