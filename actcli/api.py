@@ -13,9 +13,10 @@ from numpy.typing import ArrayLike
 from threadpoolctl import ThreadpoolController
 
 from actcli.config.keys import find_option
-from actcli.config.resolved import ResolvedConfig
+from actcli.config.resolved import ResolvedConfig, left_to_data
 from actcli.config.schema import Config
 from actcli.datasets.batches import Split
+from actcli.datasets.catalogue import DATASETS
 from actcli.datasets.dataset import Dataset, ignore_progress, load_dataset
 from actcli.diagnostics.calibration import calibrated
 from actcli.diagnostics.evidence import Training
@@ -36,6 +37,7 @@ from actcli.store.record import RunResult
 from actcli.store.start import start_run
 from actcli.store.targets import Overrides
 from actcli.training import evaluation, loop
+from actcli.training.automatic import complete
 from actcli.training.build import prepare_dataset
 from actcli.training.events import EpochDone, Score
 from actcli.training.learner import Learner
@@ -101,7 +103,7 @@ class fit:  # noqa: N801 - it is used like a function, as `enumerate` is
                 f"fit takes its data from the data set, not from {ignored[0]!r}",
                 "Give it to load_data",
             )
-        self.config = _resolved(config, changes)
+        self.config = complete(_resolved(config, changes, data), data)
         self.history: list[EpochDone] = []
         self._data = data
         self._learner = Learner(self.config, data)
@@ -116,7 +118,7 @@ class fit:  # noqa: N801 - it is used like a function, as `enumerate` is
     @property
     def training(self) -> Training:
         """How the model was trained so far, for `diagnose`."""
-        return Training.of(self._learner.config, tuple(self.history), len(self.history))
+        return Training.of(self.config, tuple(self.history), len(self.history))
 
     def initial_model(self) -> Model:
         """Return the model as it was before the first step."""
@@ -346,7 +348,7 @@ def lr_find(config: Config | None = None, data: Dataset | None = None, **changes
         UsageError: a key does not exist, a value is not allowed, or keys exclude each other.
         ActcliError: the data cannot be read, or the network does not fit into the memory.
     """
-    resolved = _resolved(config, changes)
+    resolved = _resolved(config, changes, data)
     if data is None:
         resolved, data = prepare_dataset(resolved, ignore_progress)
     with ThreadpoolController().limit(limits=1, user_api="blas"):
@@ -441,11 +443,22 @@ def losses(
     return compare_losses(target, prediction, logits=logits, renormalize=renormalize, labels=labels)
 
 
-def _resolved(config: Config | None, changes: dict[str, Any]) -> ResolvedConfig:
-    """Return a configuration with changes; "auto" workers become one, so that no process starts."""
+def _resolved(
+    config: Config | None, changes: dict[str, Any], data: Dataset | None = None
+) -> ResolvedConfig:
+    """Return a configuration with changes; "auto" workers become one, so that no process starts.
+
+    Args:
+        config: the configuration; None for the default one.
+        changes: values that replace those of the configuration.
+        data: the data set that is used in place of the configuration's.
+    """
     config = config or Config()
     if changes:
         config = config.with_values(changes)
     if config.training.workers == "auto":
         config = replace(config, training=replace(config.training, workers=1))
-    return config.resolve()
+    resolved = config.resolve()
+    if data is not None and data.name not in DATASETS:
+        return replace(resolved, automatic=left_to_data(config))
+    return resolved

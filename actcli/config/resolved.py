@@ -91,7 +91,6 @@ def resolve(config: Config) -> ResolvedConfig:
     epochs, batch_rows = training.epochs, training.batch_size
     loss = LOSSES[config.loss.name](model.output, config.loss.label_smoothing)
     is_known = data.is_in_catalogue
-    automatic = {str(key) for key, value in values(config) if value == "auto"}
     return ResolvedConfig(
         data=ResolvedData(
             **_without(data, "validation", "normalize"),
@@ -111,8 +110,16 @@ def resolve(config: Config) -> ResolvedConfig:
             batch_size=IMAGE_BATCH_ROWS if isinstance(batch_rows, str) else batch_rows,
             workers=worker_count(training.workers),
         ),
-        automatic=frozenset() if is_known else CHOSEN_BY_DATA & automatic,
+        automatic=frozenset() if is_known else left_to_data(config),
     )
+
+
+def left_to_data(config: Config) -> frozenset[str]:
+    """Return the keys whose values the configuration leaves to the data set."""
+    automatic = {str(key) for key, value in values(config) if value == "auto"}
+    if config.optimizer.name != "sgd":
+        automatic.discard("optimizer.weight_decay")
+    return CHOSEN_BY_DATA & automatic
 
 
 def _without(table: Any, *names: str) -> dict[str, Any]:

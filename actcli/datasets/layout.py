@@ -261,6 +261,6 @@ def _target_index(text: Delimited, target: str, names: Sequence[str], width: int
             f"--target {shown(wanted)!a}: {text.path} has no line with the names of its columns",
             f"Give a number from 1 to {width}",
         )
-    listed = [name for name in names if name][:MAX_SHOWN_NAMES]
-    unknown = unknown_name(f"column in {text.path}", wanted, listed)
+    listed = [shown(name) for name in names if name][:MAX_SHOWN_NAMES]
+    unknown = unknown_name(f"column in {text.path}", shown(wanted), listed)
     raise UsageError(f"--target: {unknown.message}", unknown.hint)

@@ -40,7 +40,7 @@ def complete(config: ResolvedConfig, dataset: Dataset) -> ResolvedConfig:
             steps = math.ceil(rows / training.batch_size)
             epochs = max(training.epochs, math.ceil(MIN_UPDATES / steps))
             training = replace(training, epochs=epochs)
-        if "optimizer.weight_decay" in chosen and optimizer.name == "sgd":
+        if "optimizer.weight_decay" in chosen:
             optimizer = replace(optimizer, weight_decay=SGD_WEIGHT_DECAY)
     if optimizer.warmup > training.epochs:
         raise UsageError(

@@ -140,6 +140,13 @@ def test_what_is_refused(text: str, target: str, message: str, tmp_path: Path) -
     assert message in str(caught.value)
 
 
+def test_a_long_name_is_cut_in_a_message(tmp_path: Path) -> None:
+    """Comparing it with the target would take ten seconds."""
+    with pytest.raises(ActcliError) as caught:
+        read_csv(written(tmp_path, table("x" * 100_000 + ",b,kind")), "x" * 1000)
+    assert len(str(caught.value)) < 400
+
+
 def test_several_columns_of_words_are_named_at_once(tmp_path: Path) -> None:
     path = written(tmp_path, table("a,sex,town,kind", "{i},m,Ulm,{k}"))
     with pytest.raises(ActcliError, match="'sex' is not a number: 'm'; nor are 'town'") as caught:

@@ -1,7 +1,7 @@
 """Fuzz the readers of files: any bytes must give a result or an `ActcliError`.
 
-The readers are `idx`, `npz`, `config`, `weights`, `pt`, `onnx`, `keras`, `any` and `softmax`.
-Fuzzing ends at a limit of libFuzzer's options or at the first failure: an exception that is not an
+The readers are `idx`, `npz`, `csv`, `picture`, `config`, `weights`, `pt`, `onnx`, `keras`, `any` and
+`softmax`. Fuzzing ends at a limit of libFuzzer's options or at the first failure: an exception that is not an
 `ActcliError`, a warning, more than ten seconds for an input, or more than a gigabyte of memory. The
 failing input is written to `crash-…` in the current folder. With that file as an argument, only
 this input is tried.
@@ -40,6 +40,8 @@ with atheris.instrument_imports(
     from actcli.cli.softmax import softmax as softmax_command
     from actcli.config.sources import assemble, read_toml
     from actcli.datasets import idx, npz
+    from actcli.datasets.drawings import read_drawing
+    from actcli.datasets.file_formats import read_file
     from actcli.errors import ActcliError
     from actcli.model import read_model_file
 
@@ -118,6 +120,19 @@ def try_any(data: bytes) -> None:
     read_model_file(written(content, name))
 
 
+def try_csv(data: bytes) -> None:
+    """Read the bytes as a table, packed first if they start with z. They may name a target."""
+    if data[:1] == b"z":
+        read_file(written(gzip.compress(data[1:], 1), "file.csv.gz"))
+        return
+    target, _, text = data.rpartition(b"\0\0")
+    read_file(written(text, "file.csv"), target.decode("utf-8", "replace") or "last")
+
+
+def try_picture(data: bytes) -> None:
+    read_drawing(written(data), (28, 28))
+
+
 def try_softmax(data: bytes) -> None:
     """Pass the bytes as arguments separated by NULs, or as standard input."""
     text = data[1:].decode("utf-8", "surrogateescape")
@@ -139,6 +154,7 @@ def seeds(reader: str) -> list[bytes]:
     text = json.dumps({"loss": "mse", "output": "sigmoid", "activations": []})
     header = {"__metadata__": {"actcli": text}, "w": {"dtype": "BF16", "shape": [1, 1],
             "data_offsets": [0, 2]}}  # fmt: skip
+    table = b'"a",b,kind\n' + b"".join(b'%d.5,"%d",%s\n' % (i, i, b"xy"[i % 2 :]) for i in range(9))
     configs = (Path(__file__).parents[2] / "configs").glob("*.toml")
     return {
         "idx": [image, b"z" + image, gzip.compress(image)],
@@ -155,6 +171,14 @@ def seeds(reader: str) -> list[bytes]:
         ]
         + [b"z" + KERAS_CONFIG],
         "any": [b"pt\0" + tensors, b"x\0\x80\4", b"\0GGUF"],
+        "csv": [
+            table,
+            b"z" + table,
+            b"kind\0\0" + table,
+            table.replace(b",", b";"),
+            gzip.compress(table),
+        ],
+        "picture": [path.read_bytes() for path in ORACLES.glob("digits/6-*.png")],
         "softmax": [b"1 2 3\n-inf, 0\n", b"z1\x00-2\x00--target\x000\x00--labels\x00a,b"],
     }[reader]
 
@@ -178,6 +202,8 @@ def main() -> None:
         "pt": try_pt,
         "keras": try_keras,
         "any": try_any,
+        "csv": try_csv,
+        "picture": try_picture,
         "softmax": try_softmax,
     }[name]
     corpus = FOLDER / "corpus"

@@ -27,6 +27,14 @@ def data(blobs: Blobs, monkeypatch: pytest.MonkeyPatch) -> Path:
     return blobs()
 
 
+@pytest.fixture
+def flowers(data: Path) -> Path:
+    """Return a table whose first column has the classes."""
+    rows = [f"{'rose' if i % 2 else 'tulip'},{i},{i * i}" for i in range(300)]
+    (path := data.with_name("flowers.csv")).write_text("\n".join(["kind,a,b", *rows]))
+    return path
+
+
 def jobs(data: Path, *vary: str, base: tuple[str, ...] = (), seeds: int = 1) -> list[Job]:
     settings = (*SMALL, *base, f"data.name={data}")
     return Plan(tuple(map(parse_assignment, settings)), tuple(map(parse_axis, vary)), seeds).jobs()
@@ -34,7 +42,9 @@ def jobs(data: Path, *vary: str, base: tuple[str, ...] = (), seeds: int = 1) -> 
 
 def inventory(folder: Path, jobs: list[Job]) -> Inventory:
     splits = {
-        job.config.data: split_dataset(job.config.data, read_dataset(job.config.data.name))
+        job.config.data: split_dataset(
+            job.config.data, read_dataset(job.config.data.name, target=job.config.data.target)
+        )
         for job in jobs
     }
     return take_inventory(folder, jobs, splits)
@@ -45,7 +55,7 @@ def trained(folder: Path, jobs: list[Job]) -> Inventory:
     before = inventory(folder, jobs)
     folder.mkdir(exist_ok=True)
     for job in before.todo:
-        raw = read_dataset(job.config.data.name)
+        raw = read_dataset(job.config.data.name, target=job.config.data.target)
         files = Worker({job.config.data.source: raw}).train(job.name, job.config)
         store_run(folder, job, files)
     return before
@@ -131,3 +141,16 @@ def test_the_same_data_under_two_names_are_two_runs(data: Path, tmp_path: Path) 
     again = inventory(tmp_path / "s", jobs(data, both))
     assert names(again.jobs) == ["dataset=blobs.npz,seed=0", "dataset=other.npz,seed=0"]
     assert again.todo == []
+
+
+def test_jobs_on_a_table_that_chooses_their_settings(flowers: Path, tmp_path: Path) -> None:
+    folder, vary = tmp_path / "s", ("training.batch_size=auto,8", "data.target=kind,1")
+    todo = trained(folder, jobs(flowers, *vary)).todo
+    assert len(todo) == 4
+    assert not inventory(folder, jobs(flowers, *vary)).todo
+    text = (folder / todo[0].name / "config.toml").read_text()
+    assert "batch_size = 32\n" in text
+    assert 'normalize = "column"' in text
+    # The same settings, written out, are the same run.
+    explicit = jobs(flowers, "training.batch_size=32,8", "data.target=kind,1")
+    assert not inventory(folder, explicit).todo
