@@ -47,7 +47,7 @@ def read(text: str) -> Reader:
 PLAIN = read(page("x", element("p", "x", title="x"), [Section("a", "x", "x")], "x"))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(HOSTILE)
 def test_no_text_becomes_an_element_or_an_attribute(text: str) -> None:
     rows = [[text, number(1.0, text)]]

@@ -77,20 +77,20 @@ def chromium() -> Iterator[Browser]:
 
 def run(*args: str) -> None:
     result = CliRunner().invoke(main, args)
-    assert result.exit_code == 0, result.output
+    assert result.exit_code in {0, 3}, result.output  # 3: a fix that did not cure
 
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a page of each kind, on every fiftieth image of MNIST."""
+    """A folder with a page of each kind, on some images of MNIST."""
     place = tmp_path_factory.mktemp("pages")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(place)
         mnist = read_dataset("mnist")
         arrays = {}
         for part, split in (("train", mnist.train), ("test", mnist.test)):
-            arrays[f"x_{part}"] = split.x[::50].reshape(-1, 28, 28)
-            arrays[f"y_{part}"] = split.y[::50]
+            arrays[f"x_{part}"] = split.x[::120].reshape(-1, 28, 28)
+            arrays[f"y_{part}"] = split.y[::120]
         np.savez("sample.npz", **arrays)
         options = ["--dataset", "sample.npz", "--workers", "1", "-q"]
         for name in ("default", "dying-relu", "deep-sigmoid"):
@@ -138,3 +138,20 @@ def test_a_printed_page_is_light_and_cuts_nothing(chromium: Browser, pages: Path
     assert [fault for fault in look["faults"] if "small" not in fault] == []
     assert look["paper"] == 1
     assert chromium.pdf().startswith(b"%PDF")
+
+
+def test_negative_control_a_broken_page_is_noticed(
+    chromium: Browser, pages: Path, tmp_path: Path
+) -> None:
+    text = (pages / "default.html").read_text(encoding="utf-8")
+    wide = '<div style="width:2000px">x</div><img src="http://127.0.0.1:9/x.png" alt="x">'
+    path = tmp_path / "broken.html"
+    path.write_text(
+        text.replace("<footer>", f"{wide}<footer>").replace("--c0:#0072b2", "--c0:#fff")
+    )
+    chromium.resize(375)
+    chromium.open(path)
+    faults = chromium.value(LOOK)["faults"]
+    assert any("wide" in fault for fault in faults)
+    assert any("hard to see" in fault for fault in faults)
+    assert chromium.messages, "the policy of the page forbids the request"
