@@ -4,7 +4,7 @@ The commands are built on the same functions. Nothing here prints or handles sig
 processes start only if the configuration sets their number. `actcli/__init__.py` exports the names.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
@@ -18,6 +18,7 @@ from actcli.config.schema import Config
 from actcli.datasets.batches import Split
 from actcli.datasets.catalogue import DATASETS
 from actcli.datasets.dataset import Dataset, ignore_progress, load_dataset
+from actcli.diagnostics import LABELS, PARTS, PICTURES
 from actcli.diagnostics.calibration import calibrated
 from actcli.diagnostics.evidence import Training
 from actcli.diagnostics.report import Diagnosis, find_split, require_fit
@@ -28,6 +29,7 @@ from actcli.explore.lr_find import RangeTest, find_learning_rate
 from actcli.explore.softmax import LogitAnalysis, analyse_logits
 from actcli.model import Model
 from actcli.pages.document import Report, find_sweep, make_report
+from actcli.registry import unknown_name
 from actcli.store import DEFAULT_TRIES
 from actcli.store.catalog import Summary, find_run, run_folders, summarize
 from actcli.store.export import Exported, export_source, model_source, run_source
@@ -184,6 +186,7 @@ def diagnose(
     split: str = "train",
     rows: int | None = None,
     name: str = "model",
+    parts: Collection[str] = (),
 ) -> NotebookDiagnosis:
     """Return the faults of a model, the numbers that show them, and remedies.
 
@@ -193,14 +196,21 @@ def diagnose(
         split: `train`, `validation` or `test`.
         rows: size of a fixed random sample of the split; None for all rows.
         name: the name of the model in the report.
+        parts: more to measure: `activations` fills `.histograms`, `weights` `.first_layer`,
+            `labels` `.doubts`.
 
     Returns:
-        A diagnosis with `.verdict`, `.findings`, `.gradients`, `.units`, `.outputs`, `.history`,
-        and `.to_dict()`, which returns the object that `actcli diagnose --json` prints.
+        A diagnosis with `.verdict`, `.findings`, `.gradients`, `.units`, `.outputs`, `.confusion`,
+        `.activity`, `.history`, and `.to_dict()`, which returns the object that
+        `actcli diagnose --json` prints.
 
     Raises:
-        UsageError: the split is empty or does not exist.
+        UsageError: the split is empty or does not exist, or a part does not exist.
     """
+    known = (*PARTS, *PICTURES, LABELS)
+    for part in parts:
+        if part not in known:
+            raise unknown_name("part", part, known)
     if isinstance(model, fit):
         diagnosis = examine(
             model.model,
@@ -210,10 +220,16 @@ def diagnose(
             name=name,
             initial=model.initial_model(),
             training=model.training,
+            parts=parts,
         )
     else:
-        diagnosis = examine(model, data, split=split, rows=rows, name=name)
-    return NotebookDiagnosis(diagnosis.evidence, diagnosis.findings)
+        diagnosis = examine(model, data, split=split, rows=rows, name=name, parts=parts)
+    return NotebookDiagnosis(
+        diagnosis.evidence,
+        diagnosis.findings,
+        doubts=diagnosis.doubts,
+        first_layer=diagnosis.first_layer,
+    )
 
 
 def train(

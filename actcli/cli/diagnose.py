@@ -1,6 +1,6 @@
 """`actcli diagnose`: find the faults inside a network, their causes and their remedies."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,11 +10,11 @@ import click
 from actcli.cli import ExitStatus
 from actcli.cli.downloads import downloads
 from actcli.cli.options import KindType, runs_dir_option
-from actcli.cli.output import csv_option, emit, json_option, save_option
+from actcli.cli.output import ALL, CsvCommand, csv_table_option, emit, json_option, save_option
 from actcli.cli.parameter_types import NamesType, TargetType, override_options, rule_names
 from actcli.cli.watch import as_argument
 from actcli.config.values import Integer
-from actcli.diagnostics import LABELS, PARTS, SEVERITIES, SPLITS
+from actcli.diagnostics import LABELS, PARTS, PICTURES, SEVERITIES, SPLITS
 from actcli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 
 @click.command(
+    cls=CsvCommand,
     epilog="""\b
 Exit codes: 0 success, 1 failure, 2 wrong usage or configuration, 3 a finding that matches
 --fail-on.
@@ -34,7 +35,7 @@ Exit codes: 0 success, 1 failure, 2 wrong usage or configuration, 3 a finding th
 Examples:
   actcli train --epochs 1 -q && actcli diagnose
   actcli diagnose deep-sigmoid --at-init --only gradients,units
-  actcli diagnose --explain dead-units
+  actcli diagnose --only confusion,weights
 """,
 )
 @click.argument("target", required=False, type=TargetType())
@@ -59,10 +60,10 @@ Examples:
 )
 @click.option(
     "--only",
-    type=NamesType("part", (*PARTS, LABELS), several=True),
+    type=NamesType("part", (*PARTS, *PICTURES, LABELS), several=True),
     metavar="PART,…",
-    help=f"Parts to show: {', '.join(PARTS)}, or {LABELS}: the rows whose label the network doubts "
-    "most.  [all, and labels if they may be wrong]",
+    help=f"Parts to show: {', '.join(PARTS)}; {', '.join(PICTURES)}; or {LABELS}: the rows whose "
+    "label the network doubts most.  [the first four, and labels if they may be wrong]",
 )
 @click.option("--history", is_flag=True, help="Show the training history, too.")
 @click.option(
@@ -79,7 +80,7 @@ Examples:
     help="Rule to explain, with the source of its threshold; nothing is examined.",
 )
 @json_option
-@csv_option("number")
+@csv_table_option("number", "actcli.diagnostics.wide_form.TABLES")
 @save_option
 @click.option("-q", "--quiet", is_flag=True, help="Show no download progress.")
 @click.pass_context
@@ -96,7 +97,7 @@ def diagnose(
     fail_on: str | None,
     explain: str | None,
     as_json: bool,
-    as_csv: bool,
+    as_csv: str | None,
     quiet: bool,
     overrides: dict[str, Any],
 ) -> None:
@@ -121,12 +122,18 @@ def diagnose(
 
     with downloads(quiet) as progress:
         examined = find_target(target, runs_dir, Overrides(**overrides), at_init, progress)
+    from actcli.diagnostics.wide_form import HOLDERS
+
+    table = as_csv if as_csv != ALL else None
     parts = (*(only or PARTS), *(["history"] if history else []))
+    if table:
+        parts = (*parts, HOLDERS.get(table, table))
     diagnosis = examine(examined, split, rows, parts)
     fix = ""
     if examined.folder and any(remedy.changes for remedy in remedies_of(diagnosis.findings)):
         fix = f"actcli fix {as_argument(examined.folder)}"
-    emit(DiagnosisParts(diagnosis, parts, fix), diagnosis_view, as_json, as_csv)
+    result = DiagnosisParts(diagnosis, parts, fix, table)
+    emit(result, diagnosis_view, as_json, as_csv is not None)
     if fail_on and any(matches(finding, fail_on) for finding in diagnosis.findings):
         ctx.exit(ExitStatus.FINDING)
 
@@ -135,9 +142,15 @@ def examine(
     target: "Target",
     split: str = "train",
     rows: int | None = None,
-    parts: tuple[str, ...] = PARTS,
+    parts: "Collection[str]" = PARTS,
 ) -> "Diagnosis":
     """Return the diagnosis of a target on a split, or on a sample of its rows.
+
+    Args:
+        target: the model and its data set.
+        split: the name of the split.
+        rows: number of rows of the sample; None for all rows.
+        parts: the parts that will be shown.
 
     Raises:
         UsageError: the split is empty.
@@ -170,15 +183,19 @@ class DiagnosisParts:
     diagnosis: "Diagnosis"
     parts: tuple[str, ...]
     fix: str  # the command line that tries the remedies; empty without a run or a remedy
+    table: str | None = None  # the table for `--csv`; None for all numbers in long form
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON object of the parts."""
         return self.diagnosis.to_dict(self.parts)
 
-    def csv_rows(self) -> Iterator[list[Any]]:
-        """Yield the header of the CSV, and a row for each number."""
+    def csv_rows(self) -> "Iterator[Sequence[Any]]":
+        """Yield the header of the CSV, and a row for each number, or those of the table."""
         from actcli.diagnostics.long_form import long_rows
+        from actcli.diagnostics.wide_form import wide_rows
 
+        if self.table:
+            return wide_rows(self.table, self.to_dict())
         return long_rows(self.to_dict())
 
 

@@ -29,6 +29,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from actcli.cli.messages import print_note
+from actcli.cli.parameter_types import NamesType
 from actcli.errors import ActcliError, UsageError
 from actcli.registry import declared_names, nearest
 
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any] | click.Command)
 
+ALL = "all"  # the table of `--csv` without a name
 SAVE = "actcli.save"  # the file of --save in `click.Context.meta`
 
 
@@ -49,7 +51,7 @@ class Tabular(Protocol):
         ...
 
 
-def _exclusive(ctx: click.Context, param: click.Parameter, value: bool) -> bool:
+def _exclusive(ctx: click.Context, param: click.Parameter, value: T) -> T:
     """Return the value of --json or --csv.
 
     Raises:
@@ -74,6 +76,41 @@ def csv_option(row: str) -> Callable[[F], F]:
     """
     text = f"Write one line of CSV per {row}."
     return click.option("--csv", "as_csv", is_flag=True, callback=_exclusive, help=text)
+
+
+def csv_table_option(row: str, registry: str) -> Callable[[F], F]:
+    """Return the decorator that adds `--csv`, which may name a table: see `CsvCommand`.
+
+    Args:
+        row: the word for what a row of the whole CSV is about.
+        registry: the module and the name of the registry of the tables.
+    """
+    names = declared_names(*registry.rsplit(".", 1))
+    text = f"Write one line of CSV per {row}, or the table of one part: {', '.join(names)}."
+    kind = NamesType("table", (ALL, *names))
+    return click.option(
+        "--csv", "as_csv", type=kind, metavar="[PART]", callback=_exclusive, help=text
+    )
+
+
+class CsvCommand(click.Command):
+    """A command whose `--csv` may be followed by the name of a table, or by another argument."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Give `--csv` its table before Click sees the arguments; `all` is the whole CSV."""
+        option = next(param for param in self.get_params(ctx) if param.name == "as_csv")
+        names = cast(NamesType, option.type).names
+        end = args.index("--") if "--" in args else len(args)
+        joined: list[str] = []
+        for arg in args[:end]:
+            if joined and joined[-1] == "--csv":
+                joined[-1] = f"--csv={arg if arg in names else ALL}"
+                if arg in names:
+                    continue
+            joined.append(arg)
+        if joined and joined[-1] == "--csv":
+            joined[-1] = f"--csv={ALL}"
+        return super().parse_args(ctx, [*joined, *args[end:]])
 
 
 json_option = json_option_for("Write the result as one JSON object.")

@@ -2,7 +2,7 @@
 
 Each histogram has 40 bins. The edges of a layer are chosen once and then kept, so that histograms
 of different epochs can be compared. Around 0 the bins of z are narrow, an eighth of the layer's
-root mean square; away from 0 they become wider, up to its fiftyfold. So one set of bins shows both
+root mean square; away from 0 they become wider, up to its thirtyfold. So one set of bins shows both
 a healthy layer and one whose z have grown tenfold. 0 is an edge, because there a ReLU is
 switched on. The first and the last bin also hold the values beyond them. The bins of an activation
 divide its range evenly if the range is bounded; otherwise they are those of z.
@@ -24,8 +24,9 @@ from actcli.training.events import HISTOGRAM_BINS, MAX_SCALE
 
 BLOCK = 1 << 15  # values that are counted at a time: they fit into the cache of a core
 SCALE_ROWS = 500  # rows on which the z of each layer are measured for its edges
-# The edges of z above 0, in units of the layer's scale; those below 0 mirror them.
-EDGES = (0.25, 0.5, 0.75, 1, 1.25, 1.5, 2, 2.5, 3, 3.5, 4, 5, 6, 8, 10, 15, 20, 30, 50, 100)
+# The edges of z above 0, in units of the layer's scale; those below 0 mirror them. They are rounded
+# values of sinh(k / 4), so that the widths grow steadily: a jump would look like a bump of the z.
+EDGES = (0.25, 0.5, 0.8, 1.2, 1.6, 2.1, 2.8, 3.6, 4.7, 6, 7.8, 10, 13, 17, 22, 28, 36, 46, 60, 75)
 # A layer of tiny z has no smaller scale than this, so that there are bins for the z to grow into.
 MIN_SCALE = 0.05
 

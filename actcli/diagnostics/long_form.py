@@ -1,8 +1,9 @@
 """The numbers of a diagnosis in long form: a table with one number per row, for CSV.
 
 The columns are the part of the diagnosis, the item that the number is about, its name, and its
-value. The item is a layer in gradients and units, a class in classes, the lower edge of a bin in
-reliability, an epoch in history, a row in labels, and a rule in verdict.
+value. The item is a layer in gradients, units and activations, a class in classes and confusion,
+the lower edge of a bin in reliability, a unit in weights, an epoch in history, a row in labels, and
+a rule in verdict.
 """
 
 from collections.abc import Iterator, Mapping
@@ -31,11 +32,29 @@ def long_rows(diagnosis: Mapping[str, Any]) -> Iterator[Row]:
     if labels := diagnosis.get("labels"):
         yield from _measures("labels", None, {"estimated": labels["estimated"]})
         yield from _records("labels", "index", labels["doubted"])
+    yield from _pictures(diagnosis)
     if "verdict" in diagnosis:
         yield ["verdict", None, "verdict", diagnosis["verdict"]]
         for finding in diagnosis["findings"]:
             finding_measures = {name: finding[name] for name in ("severity", "layers")}
             yield from _measures("verdict", finding["rule"], finding_measures)
+
+
+def _pictures(diagnosis: Mapping[str, Any]) -> Iterator[Row]:
+    """Yield the rows of the parts that are numbers for pictures."""
+    if confusion := diagnosis.get("confusion"):
+        yield from _records("confusion", "label", confusion["scores"])
+        names = [f"predicted {name}" for name in confusion["classes"]]
+        for label, counts in zip(confusion["classes"], confusion["counts"], strict=True):
+            yield from _measures("confusion", label, dict(zip(names, counts, strict=True)))
+    if activations := diagnosis.get("activations"):
+        yield from _records("activations", "layer", activations["histograms"])
+        for layer in activations["units"]:
+            lists = {name: values for name, values in layer.items() if name != "counts"}
+            yield from _records("activations", "layer", [lists | layer["counts"]])
+    if weights := diagnosis.get("weights"):
+        units = [{**unit, "weights": list(unit["weights"])} for unit in weights["sample"]]
+        yield from _records("weights", "unit", units)
 
 
 def _records(part: str, key: str, records: list[dict[str, Any]] | None) -> Iterator[Row]:

@@ -9,12 +9,15 @@ from rich.text import Text
 
 from actcli.diagnostics import LABELS, PARTS
 from actcli.diagnostics.report import Diagnosis
+from actcli.render.confusion_matrix import ConfusionView
 from actcli.render.doubts import DoubtsView
 from actcli.render.findings import VerdictView
 from actcli.render.gradients import GradientView
 from actcli.render.history import HistoryView
+from actcli.render.layer_histograms import ActivationsView
 from actcli.render.outputs import OutputsView
 from actcli.render.units import UnitsView
+from actcli.render.weight_pictures import WeightsView
 from actcli.term.canvas import Canvas
 from actcli.term.numbers import grouped, percent, significant
 from actcli.term.table import paragraph
@@ -35,7 +38,8 @@ class DiagnoseView:
 
     Args:
         diagnosis: to show.
-        parts: of "gradients", "units", "softmax", "history", "labels", "verdict".
+        parts: of "gradients", "units", "softmax", "confusion", "activations", "weights", "history",
+            "labels", "verdict".
         fix: the command line that tries the remedies of the verdict; empty without a run.
     """
 
@@ -56,7 +60,10 @@ class DiagnoseView:
             "gradients": GradientView(diagnosis.gradients),
             "units": UnitsView(diagnosis.units),
             "softmax": OutputsView(diagnosis.outputs, evidence.output),
-            "history": HistoryView(diagnosis.training, units),
+            "confusion": ConfusionView(diagnosis.confusion),
+            "activations": ActivationsView(diagnosis.histograms, diagnosis.activity),
+            "weights": WeightsView(diagnosis.first_layer),
+            "history": HistoryView(diagnosis.training, units, diagnosis.histogram_history),
             **({"labels": DoubtsView(diagnosis.doubts)} if diagnosis.doubts else {}),
             "verdict": VerdictView(
                 diagnosis.findings,

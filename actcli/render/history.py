@@ -8,7 +8,9 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
 from actcli.diagnostics.evidence import Training
+from actcli.diagnostics.histogram_history import HistogramHistory
 from actcli.render.gradients import measures
+from actcli.render.layer_histograms import HistogramHistoryView
 from actcli.term.canvas import Canvas
 from actcli.term.numbers import grouped, percent, significant
 from actcli.term.sparklines import extent, sparkline, thinned
@@ -33,10 +35,12 @@ class HistoryView:
     Args:
         training: the training; None if it is unknown.
         units: number of units of each hidden layer.
+        histograms: of each layer over the epochs; None if they were not recorded.
     """
 
     training: Training | None
     units: tuple[int, ...]
+    histograms: HistogramHistory | None = None
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         canvas = Canvas.of(options)
@@ -56,6 +60,8 @@ class HistoryView:
             )
             if self.units:
                 yield paragraph(ABOUT_SILENT, canvas)
+            yield Text()
+            yield HistogramHistoryView(self.histograms)
         else:
             reason = "The training recorded no measurements of the layers."
             yield paragraph(reason, canvas)

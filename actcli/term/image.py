@@ -30,7 +30,7 @@ def image_lines(image: Rows, console: Console, canvas: Canvas) -> list[Text]:
         console: the console whose colours are used.
         canvas: the characters that can be shown.
     """
-    rows = _reduced(image)
+    rows = reduced(image)
     pairs = [
         (rows[top], rows[top + 1] if top + 1 < len(rows) else [0.0] * len(rows[top]))
         for top in range(0, len(rows), 2)
@@ -59,9 +59,9 @@ def _ramp(top: Sequence[float], bottom: Sequence[float]) -> Text:
     return Text("".join(RAMP[max(round(ink * last), int(ink > 0.02))] for ink in inks))
 
 
-def _reduced(image: Rows) -> Rows:
-    """Return an image of at most MAX_COLUMNS columns; each pixel is the mean of a square."""
-    size = -(-len(image[0]) // MAX_COLUMNS)
+def reduced(image: Rows, columns: int = MAX_COLUMNS) -> Rows:
+    """Return an image of at most so many columns; each pixel is the mean of a square."""
+    size = -(-len(image[0]) // columns)
     if size == 1:
         return image
     return [

@@ -6,7 +6,7 @@ Importing this module does not import NumPy, so that records can be read without
 from dataclasses import dataclass
 
 HISTOGRAM_BINS = 40
-MAX_SCALE = 1e35  # of a layer's bins: a hundred times as much is still a float32
+MAX_SCALE = 1e35  # of a layer's bins: the outermost edge is still a float32
 
 
 @dataclass(frozen=True)

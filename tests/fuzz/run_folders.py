@@ -81,6 +81,9 @@ diagnose RUN --csv
 diagnose RUN --history --save saved.svg
 diagnose RUN --history
 diagnose RUN --history --json
+diagnose RUN --only confusion,activations,weights --history
+diagnose RUN --only confusion,activations,weights --csv
+diagnose RUN --csv weights --rows 20
 diagnose RUN --at-init
 diagnose RUN --rows 20 --split test --only gradients,units
 diagnose RUN --split validation --fail-on error
