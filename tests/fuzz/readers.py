@@ -1,10 +1,10 @@
 """Fuzz the readers of files: any bytes must give a result or an `ActcliError`.
 
-The readers are `idx`, `npz`, `csv`, `picture`, `config`, `weights`, `pt`, `onnx`, `keras`, `any` and
-`softmax`. Fuzzing ends at a limit of libFuzzer's options or at the first failure: an exception that is not an
-`ActcliError`, a warning, more than ten seconds for an input, or more than a gigabyte of memory. The
-failing input is written to `crash-…` in the current folder. With that file as an argument, only
-this input is tried.
+The readers are `idx`, `npz`, `csv`, `picture`, `config`, `weights`, `pt`, `onnx`, `keras`, `any`
+and `softmax`. Fuzzing ends at a limit of libFuzzer's options or at the first failure: an exception
+that is not an `ActcliError`, a warning, more than ten seconds for an input, or more than a gigabyte
+of memory. The failing input is written to `crash-…` in the current folder. With that file as an
+argument, only this input is tried.
 
     python3 -m venv .venv && .venv/bin/pip install --editable '.[fuzz]'
     .venv/bin/python tests/fuzz/readers.py npz -max_total_time=300
