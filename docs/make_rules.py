@@ -50,8 +50,9 @@ pre-activations of a layer; its norm is called the error in that layer. A unit i
 derivative of its activation is 0 on every row. "Healthy" and "faulty" set-ups are trainings of
 `benchmarks/verdicts.py`, whose results are in [verdicts.md](verdicts.md).
 
-"Measured" counts what a rule says on {cases}, half of them judged from the weights alone:
-trainings that are healthy, and the same trainings with a planted fault. An interval is one of 95 %.
+"Measured" counts what a rule says on {cases}:
+trainings that are healthy, and the same trainings with a planted fault. Half of them are judged
+from the weights alone. An interval is one of 95 %.
 A finding names a cause rightly if it is a warning or an error of a rule that the planted fault
 allows. A cured run regains 80 % of the accuracy that the fault cost."""
 
