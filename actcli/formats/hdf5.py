@@ -3,7 +3,8 @@
 HDF5 can do more than hold arrays: a link may lead to another file, an array may lie in another
 file, and a few bytes may unpack to gigabytes. A model file must not decide which files are opened,
 so that only arrays that lie in the file itself are read, and only without compression, as Keras
-writes them. h5py is needed, which comes with the extra `keras`.
+writes them. h5py is needed, which comes with the extra `keras`. Its library loops for ever on some
+damaged files, so that a reader is run by `isolated.read_isolated`.
 """
 
 import contextlib

@@ -25,6 +25,7 @@ from actcli.formats.contents import Activation, BatchNorm, Format, LayerChain, L
 from actcli.formats.description import describe_normalization
 from actcli.formats.file_start import FileStart
 from actcli.formats.hdf5 import MAX_TEXT_BYTES, Group, json_object, open_hdf5
+from actcli.formats.isolated import read_isolated
 from actcli.formats.layers import EXPECTED_CHAIN
 from actcli.machine import require_memory
 from actcli.nn.losses import LOSSES
@@ -415,5 +416,11 @@ def _is_hdf5(start: FileStart) -> bool:
     return start.head.startswith(b"\x89HDF\r\n\x1a\n")
 
 
-KERAS_ARCHIVE = Format("a .keras file", "Keras", (".keras",), _is_keras_archive, read_keras_archive)
-KERAS_HDF5 = Format("an HDF5 file", "Keras", (".h5", ".hdf5"), _is_hdf5, read_keras_hdf5)
+KERAS_ARCHIVE = Format(
+    *("a .keras file", "Keras", (".keras",), _is_keras_archive),
+    lambda path: read_isolated(path, read_keras_archive),
+)
+KERAS_HDF5 = Format(
+    *("an HDF5 file", "Keras", (".h5", ".hdf5"), _is_hdf5),
+    lambda path: read_isolated(path, read_keras_hdf5),
+)
