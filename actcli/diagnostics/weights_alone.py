@@ -16,9 +16,10 @@ from actcli.diagnostics.rules.remedies import LEAKY, RELU, wider_layers
 from actcli.diagnostics.rules.weights import is_standard_normal
 from actcli.diagnostics.symptoms import learnable, learns_well, narrow_layers, share
 
-# Dead units of a network that has learnt what can be learnt. Healthy small networks have up to
-# 34 %, configs/dying-relu.toml has 38 %.
-DEAD_SHARE_OF_GOOD = 0.36
+# Dead units of a network that has learnt what can be learnt: their share, and the number of hidden
+# units from which it counts. Healthy networks have up to 34 %, and those of 32 to 48 units on
+# two-dimensional data up to 50 %; configs/dying-relu.toml has 38 % of 384.
+DEAD_SHARE_OF_GOOD, MIN_UNITS_OF_GOOD = 0.36, 100
 
 # Steps of a plain recipe with mini-batches of 32 rows, and its epochs.
 RECIPE_ROWS, RECIPE_STEPS, MIN_EPOCHS, MAX_EPOCHS = 32, 3000, 10, 100
@@ -89,7 +90,8 @@ def _adapted(finding: Finding, evidence: Evidence) -> Finding:
     rule, well = finding.rule, learns_well(evidence)
     if rule == "dead-units" and well:
         dead = sum(layer.dead for layer in evidence.units)
-        if share(dead, evidence) < DEAD_SHARE_OF_GOOD:
+        units = sum(layer.units for layer in evidence.units)
+        if share(dead, evidence) < DEAD_SHARE_OF_GOOD or units < MIN_UNITS_OF_GOOD:
             return replace(finding, severity=Severity.NOTE)
     if rule == "large-weights" and is_standard_normal(evidence):
         cause = "The weights were drawn from N(0, 1), whatever the number of inputs of a layer."

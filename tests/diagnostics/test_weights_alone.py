@@ -74,19 +74,22 @@ def test_nearest_neighbours_count_less_than_a_linear_classifier() -> None:
     assert is_below_reference(replace(below, reference=Reference(4000, 1000, 0.998, 0.5)))
 
 
-def test_a_regression_on_one_hot_targets_is_told_unless_it_has_learnt_more_than_others() -> None:
+def test_a_regression_on_one_hot_targets_is_told_if_it_has_learnt_no_more_than_others() -> None:
     fitted = replace(
         evidence_of(),
         loss="mse",
         output="identity",
         outputs=None,
         loss_value=0.1,
+        classes=10,
         reference=Reference(400, 1000, 0.85, 0.9),
     )
     finding = named(judge(replace(fitted, accuracy=0.9)))["loss-output-mismatch"]
     assert finding.severity == Severity.WARNING
     assert finding.remedies[0].changes["loss.name"] == "cross-entropy"
-    assert "loss-output-mismatch" not in named(judge(replace(fitted, accuracy=0.99)))
+    for changes in ({"accuracy": 0.99}, {"classes": 4}):
+        note = named(judge(replace(fitted, **{"accuracy": 0.9, **changes})))["loss-output-mismatch"]
+        assert note.severity == Severity.NOTE
 
 
 def test_nobody_learns_these_rows_and_so_no_recipe_is_given() -> None:

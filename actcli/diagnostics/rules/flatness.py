@@ -29,6 +29,10 @@ from actcli.diagnostics.symptoms import (
     untrained,
 )
 
+# Classes from which a regression on one-hot targets hides some of them (Hastie, Tibshirani,
+# Friedman, The Elements of Statistical Learning, 2009, section 4.2).
+MANY_CLASSES = 5
+
 
 class LossOutputMismatch(Rule):
     """A squared error behind an output activation that saturates."""
@@ -63,7 +67,7 @@ class LossOutputMismatch(Rule):
     def check(self, evidence: Evidence) -> Finding | None:
         squared = evidence.loss in {"sse", "mse"}
         if squared and evidence.output == "identity" and evidence.training is None:
-            return None if is_above_reference(evidence) else self.regression(evidence)
+            return self.regression(evidence)
         if not squared or learns_well(evidence) or untrained(evidence):
             return None
         if evidence.output == "identity":
@@ -100,8 +104,9 @@ class LossOutputMismatch(Rule):
         drawn_large = bool(scales) and max(scales) >= LARGE_INITIAL_SCALE
         if evidence.training is not None and (drawn_large or not falls_short(evidence)):
             return None
+        masked = evidence.classes >= MANY_CLASSES and not is_above_reference(evidence)
         return self.finding(
-            max(Severity.WARNING, grade(evidence)),
+            max(Severity.WARNING, grade(evidence)) if masked else grade(evidence),
             (
                 f"The loss is {evidence.loss} of the logits: each one should be 0 or 1.",
                 result(evidence),
