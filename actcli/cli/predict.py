@@ -33,10 +33,6 @@ CHOICES = ("index", "first", "random", "worst", "image")
 Examples:
   actcli train --epochs 1 -q && actcli predict --index 4
   actcli train sigmoid --epochs 1 -q && actcli predict sigmoid --worst 5
-
-\b
-A drawing of your own, as a paint program saves it:
-  actcli predict --image seven.png
 """,
 )
 @click.argument("target", metavar="[RUN]", required=False, type=TargetType())

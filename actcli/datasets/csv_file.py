@@ -68,7 +68,7 @@ def read_csv(path: Path, target: str = LAST) -> RawDataset:
     is_test = _draw_test_rows(y)
     if not is_test.any() or is_test.all():
         raise DataError(
-            f"{path} has {len(y)} rows, too few for a test",
+            f"{path} has too few rows for a test: {len(y)}",
             f"A class needs {(ROWS_PER_TEST_ROW + 1) // 2} rows or more",
         )
     train, test = (
@@ -161,7 +161,8 @@ def _not_numbers(layout: Layout, line: int, fields: Sequence[str]) -> DataError:
         return _missing(layout, line, column, row[column].strip())
     names = [layout.column(column) for column in words]
     more = f", … ({len(names)} columns)" if len(names) > MAX_NAMES else ""
-    also = f"; nor are {', '.join(names[1:MAX_NAMES])}{more}" if len(names) > 1 else ""
+    verb = "is" if len(names) == 2 else "are"
+    also = f"; nor {verb} {', '.join(names[1:MAX_NAMES])}{more}" if len(names) > 1 else ""
     listed = ", ".join(name if "'" in name else f"'{name}'" for name in names[:MAX_NAMES])
     hint = (
         "Turn words into numbers first: pandas.get_dummies(pandas.read_csv(FILE), "
@@ -196,7 +197,7 @@ def _number_labels(
     else:
         class_names, (y,) = number_classes(np.array(labels))
     count = len(np.unique(y))
-    if count > max(FEW_CLASSES, len(y) // 2):
+    if count > max(FEW_CLASSES, len(y) // ROWS_PER_TEST_ROW):
         raise _not_classes(layout, count, len(y))
     return y, class_names
 

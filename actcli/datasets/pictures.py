@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 MAX_PIXELS = 64_000_000  # more than the cameras of phones have
 DAMAGE_ERRORS = (ValueError, SyntaxError, TypeError, EOFError, tokenize.TokenError, OverflowError)
-MORE_DAMAGE_ERRORS = (*DAMAGE_ERRORS, KeyError, IndexError, AttributeError, ZeroDivisionError)
 WHITE = 255
 ORIENTATION = 0x0112  # the tag of EXIF
 
@@ -52,8 +51,10 @@ def open_picture(path: Path) -> Iterator["Image"]:
                 yield picture
     except PIL.UnidentifiedImageError:
         raise DataError(f"{path} is not a PNG or a JPEG picture") from None
-    except (*MORE_DAMAGE_ERRORS, PIL.Image.DecompressionBombError, Warning) as error:
+    except (*DAMAGE_ERRORS, PIL.Image.DecompressionBombError, Warning) as error:
         raise DataError(f"{path} is damaged, or far too large: {error}") from error
+    except MemoryError:
+        raise DataError(f"{path} is damaged, or does not fit into memory") from None
     except OSError as error:
         reason = error.strerror or error
         raise DataError(f"{path} is damaged, or cannot be read: {reason}") from error

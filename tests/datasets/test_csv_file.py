@@ -130,7 +130,7 @@ BAD_NUMBER = table().replace("7.5,17", "7.5,{}")
         (table(), "0", "has the columns 1 to 3"),
         (table(header=""), "kind", "has no line with the names of its columns. Give a number"),
         (table("a,a,kind"), "a", "has 2 columns 'a'. Give a number: 1, 2"),
-        (table(rows=4), "last", "has 4 rows, too few for a test"),
+        (table(rows=4), "last", "has too few rows for a test: 4"),
         (table("a,b"), "last", "line 1 has 2 fields, but line 2 has 3"),
     ],
 )
@@ -149,7 +149,7 @@ def test_a_long_name_is_cut_in_a_message(tmp_path: Path) -> None:
 
 def test_several_columns_of_words_are_named_at_once(tmp_path: Path) -> None:
     path = written(tmp_path, table("a,sex,town,kind", "{i},m,Ulm,{k}"))
-    with pytest.raises(ActcliError, match="'sex' is not a number: 'm'; nor are 'town'") as caught:
+    with pytest.raises(ActcliError, match="'sex' is not a number: 'm'; nor is 'town'") as caught:
         read_csv(path)
     assert "columns=['sex', 'town']" in str(caught.value)
 
