@@ -54,10 +54,10 @@ class HeldOutRows:
         weights = 1 / (np.count_nonzero(counts) * counts[labels])
         return cls(name, classify(model.split_logits(split)) == labels, weights)
 
-    def is_clearly_better(self, other: "HeldOutRows", by_class: bool) -> bool:
+    def is_better(self, other: "HeldOutRows", by_class: bool, standard_errors: float) -> bool:
         """Return whether these predictions are better than others of the same rows."""
         weights = self.weights if by_class else None
-        return is_clearly_better(self.right, other.right, SIGNIFICANT_ERRORS, weights)
+        return is_clearly_better(self.right, other.right, standard_errors, weights)
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,9 +122,14 @@ class Condition:
         """The severity of the worst fault, and the number of faults: smaller is healthier."""
         return max(self.faults.values(), default=Severity.NOTE), len(self.faults)
 
-    def is_clearly_better(self, other: "Condition") -> bool:
-        """Return whether the accuracy on the held-out rows exceeds that of another condition."""
-        return self.held_out.is_clearly_better(other.held_out, self.by_class)
+    def is_better(self, other: "Condition", standard_errors: float = SIGNIFICANT_ERRORS) -> bool:
+        """Return whether the accuracy on the held-out rows exceeds that of another condition.
+
+        Args:
+            other: a condition on the same rows.
+            standard_errors: the number of standard errors that the difference must exceed.
+        """
+        return self.held_out.is_better(other.held_out, self.by_class, standard_errors)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON object."""

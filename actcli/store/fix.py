@@ -237,10 +237,10 @@ def _outcome(before: Condition, best: Condition, after: Condition, rule: str) ->
     A network that is as accurate is better if it is healthier, or if the fault is gone whose remedy
     was tried: another fault may have been behind it.
     """
-    is_as_good = after.score >= before.score and not best.is_clearly_better(after)
+    is_as_good = after.score >= before.score and not best.is_better(after, standard_errors=1)
     if after.verdict == HEALTHY and is_as_good:
         return CURED
-    if after.is_clearly_better(best):
+    if after.is_better(best):
         return BETTER
     is_healthier = rule not in after.faults or after.ills < best.ills
     return BETTER if is_healthier and after.score >= best.score else NO_BETTER
