@@ -23,7 +23,7 @@ from actcli.nn.network import MLP, Trace
 from actcli.training.events import HISTOGRAM_BINS, MAX_SCALE
 
 BLOCK = 1 << 15  # values that are counted at a time: they fit into the cache of a core
-SCALE_ROWS = 500  # rows on which the z of each layer are measured for its edges
+SCALE_ROWS = 100  # rows on which the z of each layer are measured for its edges
 # The edges of z above 0, in units of the layer's scale; those below 0 mirror them. They are rounded
 # values of sinh(k / 4), so that the widths grow steadily: a jump would look like a bump of the z.
 EDGES = (0.25, 0.5, 0.8, 1.2, 1.6, 2.1, 2.8, 3.6, 4.7, 6, 7.8, 10, 13, 17, 22, 28, 36, 46, 60, 75)

@@ -126,12 +126,18 @@ class Fields:
 
     def _histograms(self, name: str) -> tuple[tuple[int, ...], ...]:
         histograms = tuple(
-            tuple(self._count(count, name) for count in self._list(counts, name))
+            tuple(self._counts(self._list(counts, name), name))
             for counts in self._list(self._record.get(name), name)
         )
         if any(len(counts) != HISTOGRAM_BINS for counts in histograms):
             raise self.error(name, f"lists of {HISTOGRAM_BINS} numbers")
         return histograms
+
+    def _counts(self, counts: list[Any], name: str) -> list[int]:
+        # A record has hundreds of counts: the quick check takes a fifth of the time of the other.
+        if all(type(count) is int and 0 <= count < 2**63 for count in counts):
+            return counts
+        return [self._count(count, name) for count in counts]
 
     def _scale(self, value: Any) -> float:
         scale = self._number(value, "scale")
