@@ -4,6 +4,7 @@
 is not `Markup`: contents and the values of attributes.
 """
 
+import functools
 import re
 from collections.abc import Iterable
 from typing import TypeAlias
@@ -84,6 +85,7 @@ def _number(value: float) -> str:
     return str(value) if isinstance(value, int) else f"{round(value, 2):.10g}"
 
 
+@functools.cache
 def _checked(name: str) -> str:
     """Return the name of a tag or an attribute.
 

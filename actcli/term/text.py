@@ -9,6 +9,8 @@ def printable(text: str, ascii_only: bool = False) -> str:
     Format characters, line separators and undecodable bytes are escaped too; with `ascii_only` also
     all characters outside ASCII.
     """
+    if text.isprintable() and (text.isascii() or not ascii_only):
+        return text  # most texts; a page has thousands of them
     return "".join(
         character
         if character.isprintable() and (character.isascii() or not ascii_only)

@@ -228,6 +228,19 @@ def test_without_its_data_a_run_still_has_its_records() -> None:
     ]
 
 
+def test_a_run_of_an_earlier_version_has_a_page_without_its_histograms() -> None:
+    folder = copied() / "good"
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    assert len(read_page(report("good")[2]).all("image")) > 2
+    texts = [json.dumps({**line, "histograms": None}) + "\n" for line in lines]
+    (folder / "metrics.jsonl").write_text("".join(texts))
+    (folder / "environment.json").unlink()
+    page, fields, _ = report(str(folder))
+    assert fields["histograms"] is None
+    assert fields["environment"] is None
+    assert "recorded no histograms" in page.text
+
+
 def test_what_a_record_says_is_shown_as_text() -> None:
     folder = copied()
     path = folder / HOSTILE
