@@ -19,7 +19,7 @@ def test_a_signal_saves_the_try_and_the_same_command_resumes_it(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     options = ("--dataset", str(blobs()), "--hidden", "8", "-q")
-    sick = ("--lr", "5", "--batch-size", "32", "--epochs", "400", "--name", "sick")
+    sick = ("--init", "zeros", "--batch-size", "32", "--epochs", "400", "--name", "sick")
     assert CliRunner().invoke(main, ["train", *options, *sick]).exit_code == 0
     metrics = Path("runs/sick-fix-1/metrics.jsonl")
     with started("fix", "sick", "--tries", "4") as process:
