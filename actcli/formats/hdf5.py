@@ -30,6 +30,20 @@ BFLOAT16 = np.dtype("V2")  # HDF5 has no such type; Keras writes two bytes witho
 DAMAGE_ERRORS = (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError)
 
 
+def require_h5py(path: Path) -> None:
+    """Import h5py, so that processes forked later need not do it again.
+
+    Raises:
+        ActcliError: h5py is not installed.
+    """
+    try:
+        import h5py  # noqa: F401
+    except ImportError:
+        raise ActcliError(
+            f"{path}: files of Keras need h5py", "Install it: pip install 'actcli[keras]'"
+        ) from None
+
+
 @contextlib.contextmanager
 def open_hdf5(path: Path, content: bytes | None = None) -> Iterator["Group"]:
     """Open an HDF5 file, and yield its root.
@@ -39,15 +53,10 @@ def open_hdf5(path: Path, content: bytes | None = None) -> Iterator["Group"]:
         content: the bytes of a file in an archive; None for a file at the path.
 
     Raises:
-        ActcliError: h5py is not installed.
         DataError: the file is damaged.
     """
-    try:
-        import h5py
-    except ImportError:
-        raise ActcliError(
-            f"{path}: files of Keras need h5py", "Install it: pip install 'actcli[keras]'"
-        ) from None
+    import h5py
+
     size = path.stat().st_size if content is None else len(content)
     try:
         with h5py.File(path if content is None else io.BytesIO(content), "r") as file:

@@ -24,7 +24,7 @@ from actcli.errors import DataError
 from actcli.formats.contents import Activation, BatchNorm, Format, LayerChain, Linear, Step
 from actcli.formats.description import describe_normalization
 from actcli.formats.file_start import FileStart
-from actcli.formats.hdf5 import MAX_TEXT_BYTES, Group, json_object, open_hdf5
+from actcli.formats.hdf5 import MAX_TEXT_BYTES, Group, json_object, open_hdf5, require_h5py
 from actcli.formats.isolated import read_isolated
 from actcli.formats.layers import EXPECTED_CHAIN
 from actcli.machine import require_memory
@@ -85,6 +85,17 @@ def read_keras_archive(path: Path) -> LayerChain:
         DataError: the file is damaged, or the model is not a multilayer perceptron.
         ActcliError: h5py is not installed, or the memory does not suffice.
     """
+    require_h5py(path)
+    return read_isolated(path, _read_archive)
+
+
+def read_keras_hdf5(path: Path) -> LayerChain:
+    """Return the layers of an `.h5` file; see `read_keras_archive` for the errors."""
+    require_h5py(path)
+    return read_isolated(path, _read_hdf5)
+
+
+def _read_archive(path: Path) -> LayerChain:
     try:
         with zipfile.ZipFile(path) as archive:
             config = json_object(path, CONFIG, _unpack(path, archive, CONFIG, MAX_TEXT_BYTES))
@@ -98,13 +109,7 @@ def read_keras_archive(path: Path) -> LayerChain:
         return _chain(path, layers, _archive_variables(path, root, layers), config)
 
 
-def read_keras_hdf5(path: Path) -> LayerChain:
-    """Return the layers of an `.h5` file.
-
-    Raises:
-        DataError: the file is damaged, or the model is not a multilayer perceptron.
-        ActcliError: h5py is not installed, or the memory does not suffice.
-    """
+def _read_hdf5(path: Path) -> LayerChain:
     with open_hdf5(path) as root:
         if root.text("model_config") is None:
             raise DataError(
@@ -418,9 +423,9 @@ def _is_hdf5(start: FileStart) -> bool:
 
 KERAS_ARCHIVE = Format(
     *("a .keras file", "Keras", (".keras",), _is_keras_archive),
-    lambda path: read_isolated(path, read_keras_archive),
+    read_keras_archive,
 )
 KERAS_HDF5 = Format(
     *("an HDF5 file", "Keras", (".h5", ".hdf5"), _is_hdf5),
-    lambda path: read_isolated(path, read_keras_hdf5),
+    read_keras_hdf5,
 )

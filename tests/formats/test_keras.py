@@ -206,6 +206,7 @@ def test_archives_that_lie(tmp_path: Path) -> None:
 # Any bytes at all -----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(data=st.data())
 def test_any_changed_bytes_are_harmless(
