@@ -169,9 +169,9 @@ class _Builder:
         scaled = recognize(function)
         if scaled is None:
             listed = ", ".join(node.label for node in nodes[:MAX_LISTED_NODES])
-            form = "is" if len(nodes) == 1 else "form"
+            are = "is" if len(nodes) == 1 else "together are"
             raise DataError(
-                f"{listed} {form} no activation of actcli", f"Known: {', '.join(ACTIVATIONS)}"
+                f"{listed} {are} not an activation of actcli", f"Known: {', '.join(ACTIVATIONS)}"
             )
         self._line(scaled.inner)
         if scaled.name != "identity":

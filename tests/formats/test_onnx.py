@@ -106,15 +106,15 @@ def test_two_activations_in_a_row_and_one_on_the_inputs(tmp_path: Path) -> None:
         ),
         (
             [onnx_node("LeakyRelu", ["h"], ["a"], "act", alpha=0.2)],
-            "node 'act' (LeakyRelu, alpha = 0.2) is no activation of actcli. Known: identity,",
+            "node 'act' (LeakyRelu, alpha = 0.2) is not an activation of actcli. Known: identity,",
         ),
         (
             [onnx_node("HardSwish", ["h"], ["a"], "act")],
-            "node 'act' (HardSwish) is no activation of actcli",
+            "node 'act' (HardSwish) is not an activation of actcli",
         ),
         (
             [onnx_node("Relu", ["h"], ["r"], "relu"), onnx_node("Add", ["r", "h"], ["a"], "skip")],
-            "node 'relu' (Relu), node 'skip' (Add) form no activation of actcli",
+            "node 'relu' (Relu), node 'skip' (Add) together are not an activation of actcli",
         ),
         (
             [onnx_node("Gemm", ["x", "W"], ["g"], "gate", transB=1),
