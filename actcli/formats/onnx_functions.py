@@ -152,6 +152,21 @@ def _name(inner: Line, function: Function) -> str | None:
     return None
 
 
+def nearest_activation(function: Function) -> tuple[str, float]:
+    """Return the activation that is most like a function, and their largest difference.
+
+    The difference is infinite if the function is not finite everywhere.
+    """
+    with np.errstate(all="ignore"):
+        differences = {
+            name: float(np.abs(activation()(SAMPLES) - function.values).max())
+            for name, activation in ACTIVATIONS.items()
+        }
+    finite = {name: each for name, each in differences.items() if math.isfinite(each)}
+    name = min(finite, key=finite.__getitem__, default="identity")
+    return name, finite.get(name, math.inf)
+
+
 def nodes_of(function: Function) -> list[Node]:
     """Return the nodes that compute a function, the first one first."""
     found: list[Node] = []

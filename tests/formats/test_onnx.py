@@ -109,6 +109,11 @@ def test_two_activations_in_a_row_and_one_on_the_inputs(tmp_path: Path) -> None:
             "node 'act' (LeakyRelu, alpha = 0.2) is not an activation of actcli. Known: identity,",
         ),
         (
+            [onnx_node("Selu", ["h"], ["a"], "act", alpha=1.67, gamma=1.0507)],
+            "node 'act' (Selu, alpha = 1.67, gamma = 1.0507) is not an activation of actcli. "
+            "It differs from selu by up to 0.0",
+        ),
+        (
             [onnx_node("HardSwish", ["h"], ["a"], "act")],
             "node 'act' (HardSwish) is not an activation of actcli",
         ),
