@@ -61,7 +61,7 @@ def test_files_of_pytorch_and_by_hand_give_the_logits_of_their_framework() -> No
         file = read_model_file(ORACLES / f"{name}.onnx")
         assert file.description["activations"] == expected["activations"], name
         assert file.description.get("output") == expected["output"], name
-        assert file.framework == "PyTorch"
+        assert file.framework == expected.get("framework", "PyTorch")
         rows = np.array(expected["rows"], np.float32)
         logits = file.model().logits(rows.reshape(len(rows), -1))
         np.testing.assert_allclose(logits, expected["logits"], atol=TOLERANCE, err_msg=name)
@@ -214,9 +214,9 @@ def test_nodes_cannot_compute_more_than_the_file_holds(tmp_path: Path) -> None:
     assert "node 'wide' (Add) computes more constants than the file holds" in message
 
 
-@settings(max_examples=20)
-@given(st.lists(st.integers(0, 2**64 - 1)))
-def test_packed_numbers_are_those_of_the_fields(numbers: list[int]) -> None:
+def test_packed_numbers_are_those_of_the_fields() -> None:
+    ends = [0, 2**64 - 1, *(2 ** (7 * size) + step for size in range(1, 10) for step in (-1, 0, 1))]
+    numbers = ends * 40
     packed = b"".join(varint_field(1, number)[1:] for number in numbers)
     assert protobuf.packed_varints(memoryview(packed)).tolist() == numbers
     message = b"".join(varint_field(3, number) for number in numbers)
