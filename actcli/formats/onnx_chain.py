@@ -15,7 +15,7 @@ from actcli.config.values import quoted
 from actcli.errors import DataError
 from actcli.formats.contents import Activation, LayerChain, Linear, Step
 from actcli.formats.description import describe_normalization
-from actcli.formats.onnx_functions import Function, Line, nodes_of, recognize
+from actcli.formats.onnx_functions import Function, Line, nearest_activation, nodes_of, recognize
 from actcli.formats.onnx_graph import Tracer
 from actcli.formats.onnx_messages import Graph, Node
 from actcli.formats.onnx_values import (
@@ -36,6 +36,7 @@ EXPECTED = (
     "Expected linear layers with one activation after each, and softmax, sigmoid or nothing at "
     "the end"
 )
+ALIKE = 0.01  # difference of two activations that a message names
 MAX_LISTED_NODES = 6  # in a message
 
 
@@ -169,9 +170,12 @@ class _Builder:
         scaled = recognize(function)
         if scaled is None:
             listed = ", ".join(node.label for node in nodes[:MAX_LISTED_NODES])
-            form = "is" if len(nodes) == 1 else "form"
+            are = "is" if len(nodes) == 1 else "together are"
+            nearest, difference = nearest_activation(function)
+            alike = f"It differs from {nearest} by up to {difference:.2g}. "
             raise DataError(
-                f"{listed} {form} no activation of actcli", f"Known: {', '.join(ACTIVATIONS)}"
+                f"{listed} {are} not an activation of actcli",
+                f"{alike if difference < ALIKE else ''}Known: {', '.join(ACTIVATIONS)}",
             )
         self._line(scaled.inner)
         if scaled.name != "identity":

@@ -26,7 +26,8 @@ TOLERANCE = 1e-6  # the parameters of nodes are float32
 COARSE_TOLERANCE = 1e-4  # with constants of 16 bits
 LINE_TOLERANCE = 1e-9
 
-MAX_CANDIDATES = 6  # scaled arguments of an activation that are tried
+MAX_CANDIDATES = 8  # scaled arguments of an activation that are tried
+MAX_VISITED = 100  # functions among which they are looked for
 MAX_SCALINGS = 4  # of an activation's result that are undone
 
 
@@ -128,16 +129,14 @@ def _scaled_arguments(function: Function) -> list[Line]:
     lines = [SAME]
     seen: set[int] = set()
     waiting = [function]
-    while waiting and len(lines) <= MAX_CANDIDATES:
-        current = waiting.pop()
-        for each in current.arguments:
+    while waiting and len(lines) < MAX_CANDIDATES and len(seen) < MAX_VISITED:
+        for each in waiting.pop().arguments:
             if isinstance(each, float) or id(each) in seen:
                 continue
             seen.add(id(each))
+            waiting.append(each)
             line = as_line(each)
-            if line is None:
-                waiting.append(each)
-            elif line not in lines and line.factor != 0:
+            if line is not None and line.factor != 0 and line not in lines:
                 lines.append(line)
     return lines
 
@@ -151,6 +150,21 @@ def _name(inner: Line, function: Function) -> str | None:
             if np.allclose(activation()(argument), function.values, tolerance, tolerance):
                 return name
     return None
+
+
+def nearest_activation(function: Function) -> tuple[str, float]:
+    """Return the activation that is most like a function, and their largest difference.
+
+    The difference is infinite if the function is not finite everywhere.
+    """
+    with np.errstate(all="ignore"):
+        differences = {
+            name: float(np.abs(activation()(SAMPLES) - function.values).max())
+            for name, activation in ACTIVATIONS.items()
+        }
+    finite = {name: each for name, each in differences.items() if math.isfinite(each)}
+    name = min(finite, key=finite.__getitem__, default="identity")
+    return name, finite.get(name, math.inf)
 
 
 def nodes_of(function: Function) -> list[Node]:

@@ -17,7 +17,7 @@ import numpy as np
 from actcli.config.values import quoted
 from actcli.errors import DataError
 from actcli.formats.onnx_functions import ELEMENTWISE, SAMPLES, Function, apply
-from actcli.formats.onnx_messages import MAX_DIMENSIONS, Graph, Node, Tensor
+from actcli.formats.onnx_messages import MAX_DIMENSIONS, NO_ATTRIBUTE, Graph, Node, Tensor
 from actcli.formats.onnx_tensors import BFLOAT16, to_array
 from actcli.formats.onnx_values import (
     Constant,
@@ -301,6 +301,18 @@ class Tracer:
             summand = shift - mean * factor
         return _at_step(rows, ScaleStep(node, factor, summand, is_norm=True), units)
 
+    def scaler(self, node: Node, inputs: list[GraphValue | None]) -> GraphValue:
+        """Follow scikit-learn's scaling of columns: (x - offset) · scale."""
+        rows = _rows(inputs)
+        parts = [node.attributes.get(name, NO_ATTRIBUTE).numbers for name in ("offset", "scale")]
+        offset, scale = (np.array(part or [], np.float64) for part in parts)
+        if not offset.size or offset.shape != scale.shape:
+            raise DataError(f"{node.label} has {offset.size} offsets and {scale.size} scales")
+        units = None if offset.size == 1 else offset.size
+        with np.errstate(all="ignore"):
+            step = ScaleStep(node, scale, -offset * scale)
+        return _at_step(rows, step, units)
+
     # The end of a network ---------------------------------------------------------------------
 
     def softmax(self, node: Node, inputs: list[GraphValue | None]) -> GraphValue:
@@ -391,6 +403,7 @@ class Tracer:
 Handler = Callable[[Tracer, Node, list[GraphValue | None]], GraphValue]
 
 HANDLERS: Mapping[str, Handler] = {
+    "ai.onnx.ml::Scaler": Tracer.scaler,
     "BatchNormalization": Tracer.batch_norm,
     "Cast": Tracer.cast,
     "Concat": Tracer.concat,
@@ -510,7 +523,7 @@ def _number(node: Node, constant: Constant) -> float:
     return float(values[0])
 
 
-def _at_step(rows: Rows, step: ScaleStep, units: int) -> Rows:
+def _at_step(rows: Rows, step: ScaleStep, units: int | None) -> Rows:
     """Return the rows after a factor and a summand for each unit."""
     return Rows.at(NetworkPlace(rows, step, units), rows.has_columns, rows.dims)
 

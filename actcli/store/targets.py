@@ -27,7 +27,7 @@ from actcli.diagnostics.foreign import (
 )
 from actcli.errors import DataError, UsageError
 from actcli.formats.description import describe_normalization
-from actcli.model import Model, ModelFile, read_model_file
+from actcli.model import NO_NORMALIZATION, Model, ModelFile, read_model_file
 from actcli.store.folder import CONFIG
 from actcli.store.trained import read_run, read_training
 from actcli.training.build import prepare_dataset
@@ -129,14 +129,20 @@ def file_target(path: Path, overrides: Overrides, progress: Progress) -> Target:
         )
     # The header has the normalization of the training rows; the data set's may differ, because it
     # depends on which rows are held out.
-    is_described = "normalization" in file.description and not overrides.normalize
-    normalization, notes = None if is_described else dataset.normalization, file.notes
-    if overrides.has_numbers:
+    is_described = "normalization" in file.description
+    is_inside = is_described and bool(file.framework)  # a part of the network, not of its training
+    uses_own = is_inside or (is_described and not overrides.normalize)
+    normalization, notes = None if uses_own else dataset.normalization, file.notes
+    if overrides.has_numbers and not is_inside:
         normalization, note = _given_normalization(overrides, dataset)
         notes = (*notes, note)
     model = file.model(
         overrides.activation, overrides.loss, overrides.output, normalization, dataset.classes
     )
+    if is_inside:
+        before, note = _before_inside(overrides, dataset, model.normalization)
+        model = replace(model, normalization=_composed(before, model.normalization))
+        notes = (*notes, note)
     foreign = _foreign(file, overrides, notes)
     if foreign and is_open and model.network.activation_names:
         may_rescale = NORMALIZATION in foreign.unsaid and not overrides.normalize
@@ -170,6 +176,41 @@ def _given_normalization(overrides: Overrides, dataset: Dataset) -> tuple[Normal
     scaled = "x" if scale == 1 else f"x / {scale:g}"
     formula = scaled if overrides.normalize is None else f"({scaled} - {mean:g}) / {deviation:g}"
     return Normalization(**described), f"The inputs of the network are {formula}{reason}."
+
+
+def _before_inside(
+    overrides: Overrides, dataset: Dataset, inside: Normalization
+) -> tuple[Normalization, str]:
+    """Return what happens to the inputs before a network that normalizes them, and a sentence.
+
+    Options say it. Without them, bytes are divided by 255 before means and deviations up to 1.
+    """
+    if overrides.has_numbers:
+        given, note = _given_normalization(overrides, dataset)
+        return given, f"{note} The network normalizes them itself."
+    if overrides.normalize:
+        note = f"The inputs of the network are normalized by {dataset.normalization.method} first."
+        return dataset.normalization, f"{note} The network normalizes them itself."
+    shift, scale = np.array(inside.shift), np.array(inside.scale)
+    is_small = bool(((shift >= 0) & (shift <= 1) & (scale >= 1)).all())
+    changes_something = inside.is_by_column or (inside.shift, inside.scale) != (0.0, 1.0)
+    if dataset.train.pixels.dtype == np.uint8 and is_small and changes_something:
+        reason = "bytes are divided by 255 first; --scale 1 does not"
+        note = f"The inputs of the network are x / 255, which it normalizes itself: {reason}."
+        return Normalization("unit", 0.0, 1 / BYTE_SCALE), note
+    return NO_NORMALIZATION, "The inputs of the network are x, which it normalizes itself."
+
+
+def _composed(first: Normalization, second: Normalization) -> Normalization:
+    """Return a normalization that is followed by another one."""
+    first_scale = np.array(first.scale)
+    shift = np.array(first.shift) + np.array(second.shift) / first_scale
+    described = describe_normalization(shift, first_scale * np.array(second.scale))
+    shift, scale = (
+        tuple(each) if isinstance(each, list) else each
+        for each in (described["shift"], described["scale"])
+    )
+    return Normalization(described["method"], shift, scale)
 
 
 def _foreign(file: ModelFile, overrides: Overrides, notes: tuple[str, ...]) -> Foreign | None:

@@ -15,6 +15,8 @@ from actcli.cli import main
 from actcli.cli.targets import Overrides, find_target
 from actcli.datasets.dataset import load_dataset
 from actcli.errors import UsageError
+from actcli.formats.onnx_writer import onnx_constant, onnx_model, onnx_node, onnx_value
+from actcli.model import read_model_file
 
 ROOT = Path(__file__).parents[2]
 MODELS = ROOT / "tests" / "oracles" / "readme_models"
@@ -48,7 +50,7 @@ def test_the_commands_of_the_readme_diagnose_stored_models() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     section = readme.partition("## Diagnose your own model")[2].partition("\n## ")[0]
     lines = re.findall(r"^actcli (diagnose digits.*)$", section, re.MULTILINE)
-    assert len(lines) >= 3
+    assert len(lines) >= 4
     for line in lines:
         result = run(*line.split(), "--rows", "1000")
         assert result["softmax"]["accuracy"] > 0.85
@@ -61,6 +63,8 @@ def test_outputs_are_those_of_the_framework_after_its_own_normalization() -> Non
         outputs = dict(file)
     found = logits("digits.pt", activation=("relu",), scale=255, normalize=(MEAN, DEVIATION))
     np.testing.assert_allclose(found, outputs["digits.pt"], atol=1e-4)
+    found = logits("digits.onnx", scale=255, normalize=(MEAN, DEVIATION))
+    np.testing.assert_allclose(found, outputs["digits.onnx"], atol=1e-4)
     for name, overrides in (("digits.keras", {}), ("digits.npz", {"activation": ("relu",)})):
         z = logits(name, scale=255, **overrides).astype(float)
         found = np.exp(z - z.max(axis=1, keepdims=True))
@@ -81,6 +85,39 @@ def test_bytes_are_divided_by_255_before_a_small_mean_and_it_is_said() -> None:
         "The inputs of the network are (x / 255 - 0.1307) / 0.3081: bytes are divided by 255 "
         "first; --scale 1 does not.\n"
     )
+
+
+def test_a_normalization_inside_a_network_follows_what_happens_to_the_inputs() -> None:
+    with np.load(MODELS / "outputs.npz") as file:
+        expected = file["digits.onnx"]
+    tensors = parameters_of("digits.onnx")
+    nodes = [
+        *onnx_node("Sub", ["x", "mean"], ["x1"]),
+        *onnx_node("Div", ["x1", "deviation"], ["x2"]),
+        *onnx_node("Gemm", ["x2", "w", "b"], ["h"], transB=1),
+        *onnx_node("Relu", ["h"], ["a"]),
+        *onnx_node("Gemm", ["a", "v", "c"], ["z"], transB=1),
+    ]
+    constants = {"mean": MEAN, "deviation": DEVIATION, **tensors}
+    graph = [*nodes, *onnx_value(11, "x", ["n", 784]), *onnx_value(12, "z", ["n", 10])]
+    for name, values in constants.items():
+        graph += onnx_constant(name, values)
+    Path("inside.onnx").write_bytes(b"".join(onnx_model(graph, {}, producer="pytorch")))
+    for overrides in ({}, {"scale": 255.0}, {"normalize": "unit"}):
+        np.testing.assert_allclose(logits("inside.onnx", **overrides), expected, atol=1e-4)
+    raw = logits("inside.onnx", scale=1.0)
+    assert np.abs(raw - expected).max() > 1
+    done = CliRunner().invoke(main, ["predict", "inside.onnx"])
+    assert done.stderr == (
+        "The inputs of the network are x / 255, which it normalizes itself: bytes are divided by "
+        "255 first; --scale 1 does not.\n"
+    )
+
+
+def parameters_of(name: str) -> dict[str, Any]:
+    """The weights and biases of a network with one hidden layer."""
+    (w, b), (v, c) = read_model_file(Path(name)).layers
+    return {"w": w, "b": b, "v": v, "c": c}
 
 
 @pytest.mark.parametrize(

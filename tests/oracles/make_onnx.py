@@ -3,12 +3,13 @@
 The tests of actcli.formats read each file and compare. They need neither PyTorch nor ONNX; this
 script does, and it needs nothing of actcli, so that no mistake can be on both sides:
 
-    pip install torch==2.13.0 onnx onnxruntime onnxscript numpy
+    pip install torch==2.13.0 onnx onnxruntime onnxscript scikit-learn skl2onnx numpy
     python tests/oracles/make_onnx.py
 
-Made with Python 3.11, PyTorch 2.13.0 (CPU), onnx 1.23.2, onnxscript 0.7.2 and onnxruntime 1.32.0.
-`expected.json` holds, for each file, the rows and the logits: for the files of PyTorch the model's,
-for those that are put together by hand onnxruntime's, and the activations and output of the graph.
+Made with Python 3.11, PyTorch 2.13.0 (CPU), onnx 1.23.2, onnxscript 0.7.2, onnxruntime 1.32.0,
+scikit-learn 1.9.1 and skl2onnx 1.20.0. `expected.json` holds, for each file, the rows, the
+activations and output of the graph, and the logits: the model's own for the files of PyTorch and
+scikit-learn, onnxruntime's for those that are put together by hand.
 """
 
 import json
@@ -20,6 +21,11 @@ import onnx
 import onnxruntime
 import torch
 from onnx import TensorProto, helper, numpy_helper
+from skl2onnx import to_onnx
+from sklearn.datasets import load_iris
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from torch import nn
 
 FOLDER = Path(__file__).parent / "onnx"
@@ -139,6 +145,24 @@ def write_torch():
         with torch.no_grad():
             exact = model.to(torch.float64)(torch.tensor(rows, dtype=torch.float64))
         record(f"torch-{name}", rows, exact, ["relu"])
+
+
+# By scikit-learn ------------------------------------------------------------------------------
+
+
+def write_scikit_learn():
+    """A pipeline whose scaler is in the graph, beside the labels and a dictionary of classes."""
+    x, y = load_iris(return_X_y=True)
+    x = x.astype(np.float32)
+    scaler, network = StandardScaler(), MLPClassifier((5,), "logistic", max_iter=20, random_state=0)
+    pipeline = make_pipeline(scaler, network).fit(x, y)
+    name = "scikit-learn-pipeline"
+    (FOLDER / f"{name}.onnx").write_bytes(to_onnx(pipeline, x[:1]).SerializeToString())
+    rows = x[::30]
+    (first, second), (b, c) = network.coefs_, network.intercepts_
+    hidden = 1 / (1 + np.exp(-(scaler.transform(rows) @ first + b)))
+    record(name, rows, hidden @ second + c, ["sigmoid"], "softmax")
+    EXPECTED[name]["framework"] = "scikit-learn"
 
 
 # By hand --------------------------------------------------------------------------------------
@@ -293,5 +317,6 @@ if __name__ == "__main__":
     warnings.simplefilter("ignore")
     FOLDER.mkdir(exist_ok=True)
     write_torch()
+    write_scikit_learn()
     write_by_hand()
     (FOLDER / "expected.json").write_text(json.dumps(EXPECTED), encoding="utf-8")

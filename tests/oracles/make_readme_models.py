@@ -5,8 +5,9 @@ these files. Run the script once in an environment with the frameworks:
 
     KERAS_BACKEND=torch python tests/oracles/make_readme_models.py
 
-Made with Python 3.11, PyTorch 2.13.0 (CPU), Keras 3.15.1 and scikit-learn 1.9.1. The file
-outputs.npz holds the logits (PyTorch) or the probabilities of each file for the first 20 test rows.
+Made with Python 3.11, PyTorch 2.13.0 (CPU), onnxscript 0.7.2, Keras 3.15.1 and scikit-learn 1.9.1.
+The file outputs.npz holds the logits (PyTorch, ONNX) or the probabilities of each file for the
+first 20 test rows.
 """
 
 import gzip
@@ -47,6 +48,17 @@ def of_torch(x: Any, y: Any, shown: Any) -> Any:
         return model(torch.tensor((shown / 255 - MEAN) / DEVIATION, dtype=torch.float32)).numpy()
 
 
+def of_onnx(_x: Any, _y: Any, shown: Any) -> Any:
+    """Export the network of digits.pt, as the README does."""
+    model = nn.Sequential(nn.Linear(784, UNITS), nn.ReLU(), nn.Linear(UNITS, CLASSES))
+    model.load_state_dict(torch.load(FOLDER / "digits.pt"))
+    inputs = torch.tensor((shown / 255 - MEAN) / DEVIATION, dtype=torch.float32)
+    path = FOLDER / "digits.onnx"
+    torch.onnx.export(model.eval(), (inputs[:1],), path, external_data=False, verbose=False)
+    with torch.no_grad():
+        return model(inputs).numpy()
+
+
 def of_keras(x: Any, y: Any, shown: Any) -> Any:
     keras.utils.set_random_seed(0)
     layers = keras.layers
@@ -76,7 +88,8 @@ def main() -> None:
     x = read("train-images-idx3-ubyte", 16).reshape(-1, 784)
     y = read("train-labels-idx1-ubyte", 8)
     shown = read("t10k-images-idx3-ubyte", 16).reshape(-1, 784)[:SHOWN]
-    makers = {"digits.pt": of_torch, "digits.keras": of_keras, "digits.npz": of_scikit_learn}
+    makers = {"digits.pt": of_torch, "digits.onnx": of_onnx, "digits.keras": of_keras}
+    makers["digits.npz"] = of_scikit_learn
     outputs = {name: make(x, y, shown) for name, make in makers.items()}
     np.savez_compressed(FOLDER / "outputs.npz", **outputs)
 
