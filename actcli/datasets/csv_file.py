@@ -197,6 +197,11 @@ def _number_labels(
     else:
         class_names, (y,) = number_classes(np.array(labels))
     count = len(np.unique(y))
+    if count < 2:
+        raise DataError(
+            f"{column} holds a single class, {shown(labels[0])!r}",
+            _target_hint(layout, "Give the column of the classes"),
+        )
     if count > max(FEW_CLASSES, len(y) // ROWS_PER_TEST_ROW):
         raise _not_classes(layout, count, len(y))
     return y, class_names

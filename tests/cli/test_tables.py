@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 import actcli
 from actcli.cli import main
 from actcli.config.schema import Config
+from actcli.training import automatic
 
 SMALL = ("--hidden", "4", "--workers", "1")
 
@@ -32,7 +33,8 @@ def run(*args: str) -> Result:
     return result
 
 
-def test_a_table_from_training_to_resuming(csv: str) -> None:
+def test_a_table_from_training_to_resuming(csv: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(automatic, "MIN_UPDATES", 80)  # 500 take a second
     trained = run("train", "--dataset", csv, "--target", "kind", "--name", "a", *SMALL)
     notes = trained.stderr.splitlines()
     assert notes[0] == (
@@ -41,14 +43,14 @@ def test_a_table_from_training_to_resuming(csv: str) -> None:
     assert notes[1].startswith("Split: 12 test rows, a fifth of each class")
     assert notes[2] == (
         "Chosen for this table: data.normalize = column, optimizer.weight_decay = 0.01, "
-        "training.batch_size = 32, training.epochs = 250"
+        "training.batch_size = 32, training.epochs = 40"
     )
     stored = Config.load("runs/a/config.toml")
     assert (stored.data.target, stored.data.normalize) == ("kind", "column")
-    assert (stored.training.epochs, stored.training.batch_size) == (250, 32)
+    assert (stored.training.epochs, stored.training.batch_size) == (40, 32)
     assert stored.data.name == str(Path(csv).absolute())
     assert json.loads(run("train", "--resume", "a", "--epochs", "auto", "--json").stdout)["status"]
-    again = run("train", "--resume", "a", "--epochs", "251", "--json", "-q")
+    again = run("train", "--resume", "a", "--epochs", "41", "--json", "-q")
     assert json.loads(again.stdout)["test"]["accuracy"] > 0.9
 
     predicted = json.loads(run("predict", "a", "--label", "rose", "--json").stdout)

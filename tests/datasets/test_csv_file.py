@@ -125,6 +125,7 @@ BAD_NUMBER = table().replace("7.5,17", "7.5,{}")
         ),
         (table("id,a,y", "{k},1,{i}{i}", 60), "last", "holds 60 different values in 60 rows"),
         (table("class,a,b", "1,{i},{i}", 60), "last", "--target class. Columns: 'class', "),
+        (table("class,a,b", "1,{i},0"), "last", "holds a single class, '0'. Give the column of"),
         (table(), "kinds", "no column in"),
         (table(), "4", "--target 4: "),
         (table(), "0", "has the columns 1 to 3"),
