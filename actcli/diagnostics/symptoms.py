@@ -183,8 +183,9 @@ def falls_short(evidence: Evidence, errors: float = PAIRED_ERRORS) -> bool:
 def falls_far_short(evidence: Evidence) -> bool:
     """Return whether a network falls so far short that this alone proves a fault."""
     accuracy = learnable(evidence)
-    if is_below_reference(evidence) and accuracy is not None:
-        return accuracy - evidence.accuracy >= LARGE_MARGIN
+    is_far = accuracy is not None and accuracy - evidence.accuracy >= LARGE_MARGIN
+    if is_far and is_below_reference(evidence):
+        return True
     return any(
         each.errors >= PAIRED_ERRORS_ALONE and each.reference - each.network >= LARGE_MARGIN
         for each in (evidence.held_out, evidence.trained_on)

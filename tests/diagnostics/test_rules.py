@@ -229,6 +229,7 @@ SHORT = training(
     schedule="one-cycle",
 )
 JUMPING = epochs(0.5, 0.4, 0.6)
+LEVEL = epochs(2.0, 1.3, 1.25)
 LOG_10 = math.log(10)
 # Of each rule: evidence at its threshold, that must give a warning, and just short of it.
 CASES: dict[str, list[tuple[dict[str, Any], dict[str, Any]]]] = {
@@ -314,8 +315,8 @@ CASES: dict[str, list[tuple[dict[str, Any], dict[str, Any]]]] = {
     ],
     "learning-rate-too-low": [
         (
-            {"training": training(learning_rate=0.02), "loss_value": 1.2, **ILL},
-            {"training": training(learning_rate=0.0201), "loss_value": 1.2, **ILL},
+            {"training": training(learning_rate=0.02, history=LEVEL), "loss_value": 1.2, **ILL},
+            {"training": training(learning_rate=0.0201, history=LEVEL), "loss_value": 1.2, **ILL},
         ),
         (
             {"training": training(learning_rate=0.005), "loss_value": 1.2, **ILL},

@@ -317,6 +317,8 @@ class LearningRateTooHigh(Rule):
         """Return a sentence if the loss did not fall in the last epoch."""
         history = evidence.training.history if evidence.training else ()
         losses = [epoch.train.loss for epoch in history[-2:]]
+        if learnable(evidence) is not None and not is_below_reference(evidence):
+            return ()  # it has learnt its training rows
         if len(losses) < 2 or losses[1] <= STEADY_LOSS_RATIO * losses[0]:
             return ()
         return (

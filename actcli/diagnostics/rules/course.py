@@ -101,13 +101,14 @@ class LearningRateTooLow(Rule):
     def _hardly_moved(evidence: Evidence) -> bool:
         ratio, start = rate_ratio(evidence), evidence.initial_loss or 0
         remains = evidence.loss_value >= REMAINING_LOSS_SHARE * start
-        is_far = remains or falls_far_short(evidence)
+        levelled = (last_fall(evidence) or 0) < FALLING_LOSS_SHARE  # if not, it was too short
+        is_far = levelled and (remains or falls_far_short(evidence))
         is_far = is_far and majority(evidence) < IMBALANCED_SHARE  # there accuracy means little
         limit = LOW_RATE_RATIO_IF_FAR if is_far else LOW_RATE_RATIO
         return (
             ratio is not None
             and ratio <= limit
-            and (remains or falls_short(evidence))
+            and (remains or (levelled and falls_short(evidence)))
             and not was_short(evidence)
             and not learns_well(evidence)
         )
