@@ -35,7 +35,7 @@ Exit codes: 0 success, 1 failure, 2 wrong usage or configuration, 3 a finding th
 Examples:
   actcli train --epochs 1 -q && actcli diagnose
   actcli diagnose deep-sigmoid --at-init --only gradients,units
-  actcli diagnose --only confusion,weights
+  actcli train -q && actcli diagnose --only confusion,weights
 """,
 )
 @click.argument("target", required=False, type=TargetType())
