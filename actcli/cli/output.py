@@ -122,21 +122,18 @@ def picture_endings() -> tuple[str, ...]:
     return declared_names("actcli.term.picture", "WRITERS")
 
 
-class PictureType(click.ParamType[Path]):
-    """A file for the result: an SVG picture, an HTML page, or text, by the ending of its name.
-
-    What can be seen in advance is refused before a command computes anything.
-    """
+class ResultFileType(click.ParamType[Path]):
+    """A file for a result. What can be seen in advance is refused before anything is computed."""
 
     name = "FILE"
 
+    def check_ending(self, path: Path) -> None:
+        """Raise a `UsageError` unless the ending of the name is allowed."""
+        raise NotImplementedError
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
-        path, endings = Path(value), picture_endings()
-        if path.suffix.lower() not in endings:
-            guess = nearest(path.suffix, endings) if path.suffix else None
-            suggestion = f"Did you mean {str(path.with_suffix(guess))!a}?" if guess else None
-            allowed = f"{', '.join(endings[:-1])} or {endings[-1]}"
-            raise UsageError(f"--save: {value!a} does not end in {allowed}", suggestion)
+        path = Path(value)
+        self.check_ending(path)
         if fault := obstacle(path):
             raise ActcliError(f"cannot write {path}: {fault}")
         return path
@@ -145,6 +142,18 @@ class PictureType(click.ParamType[Path]):
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
         return [CompletionItem(incomplete, type="file")]
+
+
+class PictureType(ResultFileType):
+    """A file for the result: an SVG picture, an HTML page, or text, by the ending of its name."""
+
+    def check_ending(self, path: Path) -> None:
+        endings = picture_endings()
+        if path.suffix.lower() not in endings:
+            guess = nearest(path.suffix, endings) if path.suffix else None
+            suggestion = f"Did you mean {str(path.with_suffix(guess))!a}?" if guess else None
+            allowed = f"{', '.join(endings[:-1])} or {endings[-1]}"
+            raise UsageError(f"--save: {str(path)!a} does not end in {allowed}", suggestion)
 
 
 def obstacle(path: Path) -> str | None:

@@ -5,12 +5,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.shell_completion import CompletionItem
 
 from actcli.cli.downloads import downloads
 from actcli.cli.messages import print_note
 from actcli.cli.options import runs_dir_option
-from actcli.cli.output import csv_option, emit, json_option, obstacle
+from actcli.cli.output import ResultFileType, csv_option, emit, json_option, obstacle
 from actcli.cli.parameter_types import TargetType, override_options
 from actcli.errors import ActcliError, UsageError
 
@@ -23,24 +22,13 @@ DEFAULT_FILE = Path("report.html")
 ENDINGS = (".html", ".htm")
 
 
-class PageType(click.ParamType[Path]):
-    """A file for a page. What can be seen in advance is refused before anything is computed."""
+class PageType(ResultFileType):
+    """A file for a page, by the ending of its name."""
 
-    name = "FILE"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
-        path = Path(value)
+    def check_ending(self, path: Path) -> None:
         if path.suffix.lower() not in ENDINGS:
             guess = str(path.with_suffix(".html")) if path.name else str(DEFAULT_FILE)
-            raise UsageError(f"-o: {value!a} does not end in .html", f"Did you mean {guess!a}?")
-        if fault := obstacle(path):
-            raise ActcliError(f"cannot write {path}: {fault}")
-        return path
-
-    def shell_complete(
-        self, ctx: click.Context, param: click.Parameter, incomplete: str
-    ) -> list[CompletionItem]:
-        return [CompletionItem(incomplete, type="file")]
+            raise UsageError(f"-o: {str(path)!a} does not end in .html", f"Did you mean {guess!a}?")
 
 
 @click.command(

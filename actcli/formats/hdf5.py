@@ -37,7 +37,7 @@ def require_h5py(path: Path) -> None:
         ActcliError: h5py is not installed.
     """
     try:
-        import h5py  # noqa: F401
+        import h5py  # noqa: F401 - only its import matters here
     except ImportError:
         raise ActcliError(
             f"{path}: files of Keras need h5py", "Install it: pip install 'actcli[keras]'"

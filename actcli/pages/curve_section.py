@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator, Sequence
 
-from actcli.html.charts import Chart, Curve, legend
+from actcli.html.charts import Chart, Curve, Format, legend, short
 from actcli.html.markup import Content, Markup
 from actcli.html.page import Section, columns, details, figure, paragraph, table
 from actcli.html.scales import Scale, level, logarithmic, upright
@@ -71,7 +71,7 @@ def epoch_chart(
     label: str,
     curves: Sequence[Curve],
     kept: int = 0,
-    y_text: "object | None" = None,
+    y_text: Format = short,
     log: bool = False,
 ) -> Iterator[Markup]:
     """Yield a chart over the epochs and, if it has several curves, their names.
@@ -81,7 +81,7 @@ def epoch_chart(
         label: of the vertical axis, with its unit.
         curves: over the epochs.
         kept: an epoch to mark; 0 for none.
-        y_text: writes a value; None for four digits.
+        y_text: writes a value.
         log: whether the vertical axis is logarithmic, if all values are above 0.
     """
     last = max((x for curve in curves for x, _ in curve.points), default=1.0)
@@ -90,8 +90,7 @@ def epoch_chart(
     y = fitting(label, curves, log)
     names = ", ".join(curve.name for curve in curves)
     chart = Chart(f"{title} over the epochs: {names}" if len(curves) > 1 else title, x, y)
-    texts = {"y_text": y_text} if y_text else {}
-    marks = [chart.curve(curve, **texts) for curve in curves]  # type: ignore[arg-type]
+    marks = [chart.curve(curve, y_text=y_text) for curve in curves]
     if kept and kept >= x.low and kept <= x.high and last > first:
         marks.insert(0, chart.rule(kept, "kept"))
     if len(curves) > 1:

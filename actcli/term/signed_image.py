@@ -4,6 +4,7 @@ Half blocks hold two pixels, one above the other, as in `image`. Without colour,
 stands for the mean of its two pixels: `-` and `=` are negative, `+` and `#` positive, `.` is weak.
 """
 
+import math
 from collections.abc import Sequence
 
 from rich.color import Color
@@ -77,7 +78,7 @@ def signed_row(
 
 def _share(value: float, scale: float) -> float:
     """Return a number on a scale from -1 to 1; 0 for NaN."""
-    if value != value or not scale:  # noqa: PLR0124 - NaN
+    if math.isnan(value) or not scale:
         return 0.0
     return min(max(value / scale, -1.0), 1.0)
 
