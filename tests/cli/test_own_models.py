@@ -62,9 +62,9 @@ def test_outputs_are_those_of_the_framework_after_its_own_normalization() -> Non
     with np.load(MODELS / "outputs.npz") as file:
         outputs = dict(file)
     found = logits("digits.pt", activation=("relu",), scale=255, normalize=(MEAN, DEVIATION))
-    np.testing.assert_allclose(found, outputs["digits.pt"], atol=1e-4)
+    np.testing.assert_allclose(found, outputs["digits.pt"], atol=1e-5)
     found = logits("digits.onnx", scale=255, normalize=(MEAN, DEVIATION))
-    np.testing.assert_allclose(found, outputs["digits.onnx"], atol=1e-4)
+    np.testing.assert_allclose(found, outputs["digits.onnx"], atol=1e-5)
     for name, overrides in (("digits.keras", {}), ("digits.npz", {"activation": ("relu",)})):
         z = logits(name, scale=255, **overrides).astype(float)
         found = np.exp(z - z.max(axis=1, keepdims=True))
@@ -78,7 +78,7 @@ def test_bytes_are_divided_by_255_before_a_small_mean_and_it_is_said() -> None:
         logits("digits.pt", **given), logits("digits.pt", **given, scale=255)
     )
     raw = logits("digits.pt", activation=("relu",), normalize=(255 * MEAN, 255 * DEVIATION))
-    np.testing.assert_allclose(raw, logits("digits.pt", **given), atol=1e-4)
+    np.testing.assert_allclose(raw, logits("digits.pt", **given), atol=1e-5)
     options = ["--activation", "relu", "--normalize", "0.1307,0.3081"]
     done = CliRunner().invoke(main, ["predict", "digits.pt", *options])
     assert done.stderr == (
@@ -104,7 +104,7 @@ def test_a_normalization_inside_a_network_follows_what_happens_to_the_inputs() -
         graph += onnx_constant(name, values)
     Path("inside.onnx").write_bytes(b"".join(onnx_model(graph, {}, producer="pytorch")))
     for overrides in ({}, {"scale": 255.0}, {"normalize": "unit"}):
-        np.testing.assert_allclose(logits("inside.onnx", **overrides), expected, atol=1e-4)
+        np.testing.assert_allclose(logits("inside.onnx", **overrides), expected, atol=1e-5)
     raw = logits("inside.onnx", scale=1.0)
     assert np.abs(raw - expected).max() > 1
     done = CliRunner().invoke(main, ["predict", "inside.onnx"])
